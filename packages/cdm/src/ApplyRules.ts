@@ -1,0 +1,93 @@
+/** Makes the tag rules what a marketer's file says, and applies them to the guests that are already there. */
+import { uuidOf } from "@metka/core/Uuid"
+import { Clock, Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { decideTags, diffRules, type RuleChange, type RuleRequest, tagOf } from "./rules.ts"
+import * as Tags from "./TagRepository.ts"
+
+export interface AppliedRules {
+  readonly changes: ReadonlyArray<RuleChange>
+  /** Categories that no guest has ordered yet: perhaps a slip of the pen. */
+  readonly unknownCategories: ReadonlyArray<string>
+  readonly given: number
+  readonly taken: number
+}
+
+const categoryId = (name: string): string => uuidOf("h_category", name)
+
+const unknownCategories = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
+  const sql = yield* SqlClient.SqlClient
+  const names = [...new Set(requests.map((request) => request.category))]
+  if (names.length === 0) return []
+  const rows = yield* sql<{ name: string }>`
+    select name from unnest(${names}::text[]) as requested (name)
+    where not exists (select 1 from cdm.user_category_counters where category_name = name)`
+  return rows.map((row) => row.name)
+})
+
+const writeRules = Effect.fnUntraced(function* (changes: ReadonlyArray<RuleChange>) {
+  const sql = yield* SqlClient.SqlClient
+  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  const ended = changes.filter((change) => change._tag === "Retired" || change._tag === "Changed").map(tagOf)
+  if (ended.length > 0) {
+    yield* sql`update cdm.tag_rules set active = false, retired_at = ${now}::timestamptz
+      where active and tag = any(${ended}::text[])`
+  }
+  const begun = changes.flatMap((change) =>
+    change._tag === "Added" || change._tag === "Changed" ? [change.request] : []
+  )
+  if (begun.length > 0) {
+    yield* sql`
+      insert into cdm.tag_rules (tag, version, category_id, category_name, threshold, active, applied_at)
+      select tag, 1 + coalesce((select max(version) from cdm.tag_rules before where before.tag = requested.tag), 0),
+        category_id, category_name, threshold, true, ${now}::timestamptz
+      from unnest(${begun.map((rule) => rule.tag)}::text[], ${begun.map((rule) => categoryId(rule.category))}::uuid[],
+        ${begun.map((rule) => rule.category)}::text[], ${begun.map((rule) => rule.threshold)}::int[])
+        as requested (tag, category_id, category_name, threshold)`
+  }
+})
+
+/** What applying would change, without changing anything. */
+export const previewRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
+  return {
+    changes: diffRules(yield* Tags.activeRules, requests),
+    unknownCategories: yield* unknownCategories(requests)
+  }
+})
+
+/** Applies in one transaction; batches wait meanwhile. Tags that nothing moved keep their `given_at`. */
+export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
+  const sql = yield* SqlClient.SqlClient
+  return yield* sql.withTransaction(
+    Effect.gen(function* () {
+      yield* Tags.lockRules("exclusive")
+      const changes = diffRules(yield* Tags.activeRules, requests)
+      yield* writeRules(changes)
+      const touched = new Set(changes.filter((change) => change._tag !== "Kept").map(tagOf))
+      const rules = yield* Tags.activeRules
+      const touchedRules = rules.filter((rule) => touched.has(rule.tag))
+      const held = yield* Tags.holdersOf([...touched])
+      const counts = yield* Tags.countsFor(touchedRules, [...new Set(held.map((tag) => tag.userId))])
+      // A holder whose counter is gone, or who never had the rule's new category, has a counter of 0.
+      const known = new Set(counts.map((count) => `${count.userId} ${count.categoryId}`))
+      const zeros = held.flatMap(({ tag, userId }) =>
+        touchedRules
+          .filter((rule) => rule.tag === tag && !known.has(`${userId} ${rule.categoryId}`))
+          .map((rule) => ({
+            userId,
+            categoryId: rule.categoryId,
+            orderCount: 0
+          }))
+      )
+      const tags = decideTags(touchedRules, [...counts, ...zeros], held)
+      yield* Tags.writeTags(tags, new Map())
+      const applied: AppliedRules = {
+        changes,
+        unknownCategories: yield* unknownCategories(requests),
+        given: tags.given.length,
+        taken: tags.taken.length
+      }
+      return applied
+    })
+  )
+})

@@ -1,0 +1,132 @@
+/** The SQL of the ledger and the marts: whole batches, locks in key order before reads. */
+import { Clock, Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import type { Contribution, CounterChange } from "./counters.ts"
+import type { CategoryCount } from "./rules.ts"
+
+const uuidArray = (ids: ReadonlyArray<string>): string => `{${ids.join(",")}}`
+const parseUuidArray = (text: string): ReadonlyArray<string> => (text === "{}" ? [] : text.slice(1, -1).split(","))
+
+/** Inserts the contributions of orders that the ledger does not know. Returns the ids of those orders. */
+export const insertContributions = Effect.fnUntraced(function* (contributions: ReadonlyArray<Contribution>) {
+  const sql = yield* SqlClient.SqlClient
+  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  const rows = yield* sql<{ order_id: string }>`
+    insert into cdm.order_contributions (order_id, order_version, user_id, order_dt, product_ids, category_ids, recorded_at)
+    select order_id, order_version, nullif(user_id, '')::uuid, nullif(order_dt, '')::timestamp, product_ids::uuid[],
+      category_ids::uuid[], ${now}::timestamptz
+    from unnest(${contributions.map((row) => row.orderId)}::text[], ${contributions.map((row) => row.version)}::text[],
+      ${contributions.map((row) => row.userId ?? "")}::text[], ${contributions.map((row) => row.orderDate ?? "")}::text[],
+      ${contributions.map((row) => uuidArray(row.productIds))}::text[],
+      ${contributions.map((row) => uuidArray(row.categoryIds))}::text[])
+      as delivered (order_id, order_version, user_id, order_dt, product_ids, category_ids)
+    order by order_id collate "C"
+    on conflict (order_id) do nothing
+    returning order_id`
+  return new Set(rows.map((row) => row.order_id))
+})
+
+/** Locks these orders in the ledger, in key order, and says what they contribute now. */
+export const lockContributions = Effect.fnUntraced(function* (orderIds: ReadonlyArray<string>) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{
+    order_id: string
+    order_version: string
+    user_id: string | null
+    order_dt: string | null
+    product_ids: string
+    category_ids: string
+  }>`
+    select order_id, order_version, user_id, order_dt::text as order_dt, product_ids::text as product_ids,
+      category_ids::text as category_ids
+    from cdm.order_contributions where order_id = any(${orderIds}::text[])
+    order by order_id for update`
+  return rows.map((row): Contribution => ({
+    orderId: row.order_id,
+    version: row.order_version,
+    userId: row.user_id,
+    orderDate: row.order_dt,
+    productIds: parseUuidArray(row.product_ids),
+    categoryIds: parseUuidArray(row.category_ids)
+  }))
+})
+
+/** Replaces the contributions of orders that `lockContributions` locked. */
+export const replaceContributions = Effect.fnUntraced(function* (contributions: ReadonlyArray<Contribution>) {
+  if (contributions.length === 0) return
+  const sql = yield* SqlClient.SqlClient
+  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  yield* sql`
+    update cdm.order_contributions held set order_version = delivered.order_version,
+      user_id = nullif(delivered.user_id, '')::uuid, order_dt = nullif(delivered.order_dt, '')::timestamp,
+      product_ids = delivered.product_ids::uuid[], category_ids = delivered.category_ids::uuid[],
+      recorded_at = ${now}::timestamptz
+    from unnest(${contributions.map((row) => row.orderId)}::text[], ${contributions.map((row) => row.version)}::text[],
+      ${contributions.map((row) => row.userId ?? "")}::text[], ${contributions.map((row) => row.orderDate ?? "")}::text[],
+      ${contributions.map((row) => uuidArray(row.productIds))}::text[],
+      ${contributions.map((row) => uuidArray(row.categoryIds))}::text[])
+      as delivered (order_id, order_version, user_id, order_dt, product_ids, category_ids)
+    where held.order_id = delivered.order_id`
+})
+
+/** Adds to the dishes' counters, and lets go of those that reached 0. */
+export const changeProductCounters = Effect.fnUntraced(function* (
+  changes: ReadonlyArray<CounterChange>,
+  names: ReadonlyMap<string, string>
+) {
+  if (changes.length === 0) return
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    insert into cdm.user_product_counters as held (user_id, product_id, product_name, order_cnt)
+    select * from unnest(${changes.map((row) => row.userId)}::uuid[], ${changes.map((row) => row.id)}::uuid[],
+      ${changes.map((row) => names.get(row.id) ?? "")}::text[], ${changes.map((row) => row.change)}::int[])
+      as change (user_id, product_id, product_name, order_cnt)
+    order by user_id, product_id
+    on conflict (user_id, product_id) do update set order_cnt = held.order_cnt + excluded.order_cnt`
+  const lowered = changes.filter((row) => row.change < 0)
+  if (lowered.length === 0) return
+  yield* sql`
+    delete from cdm.user_product_counters held
+    using unnest(${lowered.map((row) => row.userId)}::uuid[], ${lowered.map((row) => row.id)}::uuid[]) as change (user_id, product_id)
+    where held.user_id = change.user_id and held.product_id = change.product_id and held.order_cnt = 0`
+})
+
+/** Adds to the categories' counters, and lets go of those that reached 0. Returns the changed counters as they are now. */
+export const changeCategoryCounters = Effect.fnUntraced(function* (
+  changes: ReadonlyArray<CounterChange>,
+  names: ReadonlyMap<string, string>
+) {
+  if (changes.length === 0) return []
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ user_id: string; category_id: string; order_cnt: number }>`
+    insert into cdm.user_category_counters as held (user_id, category_id, category_name, order_cnt)
+    select * from unnest(${changes.map((row) => row.userId)}::uuid[], ${changes.map((row) => row.id)}::uuid[],
+      ${changes.map((row) => names.get(row.id) ?? "")}::text[], ${changes.map((row) => row.change)}::int[])
+      as change (user_id, category_id, category_name, order_cnt)
+    order by user_id, category_id
+    on conflict (user_id, category_id) do update set order_cnt = held.order_cnt + excluded.order_cnt
+    returning held.user_id, held.category_id, held.order_cnt`
+  const lowered = changes.filter((row) => row.change < 0)
+  if (lowered.length > 0) {
+    yield* sql`
+      delete from cdm.user_category_counters held
+      using unnest(${lowered.map((row) => row.userId)}::uuid[], ${lowered.map((row) => row.id)}::uuid[]) as change (user_id, category_id)
+      where held.user_id = change.user_id and held.category_id = change.category_id and held.order_cnt = 0`
+  }
+  return rows.map((row): CategoryCount => ({
+    userId: row.user_id,
+    categoryId: row.category_id,
+    orderCount: row.order_cnt
+  }))
+})
+
+/** Remembers the app's own ids of guests. */
+export const insertGuests = Effect.fnUntraced(function* (guests: ReadonlyMap<string, string>) {
+  if (guests.size === 0) return
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    insert into cdm.guests (user_id, guest_id)
+    select * from unnest(${[...guests.keys()]}::uuid[], ${[...guests.values()]}::text[]) as guest (user_id, guest_id)
+    order by user_id
+    on conflict (user_id) do nothing`
+})

@@ -1,0 +1,87 @@
+/** The `cdm` schema: a ledger of what every order contributes, the marts that are its sums, tags and their history. */
+import type { SchemaMigrations } from "@metka/core/Migrations"
+
+export const cdmMigrations: SchemaMigrations = {
+  schema: "cdm",
+  migrations: {
+    "0001_ledger": `
+create table cdm.order_contributions (
+  order_id text collate "C" primary key,
+  order_version text collate "C" not null,
+  user_id uuid,
+  order_dt timestamp,
+  product_ids uuid[] not null,
+  category_ids uuid[] not null,
+  recorded_at timestamptz not null
+);
+comment on table cdm.order_contributions is 'What the newest version of every order contributes to the counters; empty for an order that is not CLOSED';
+comment on column cdm.order_contributions.order_id is 'The order''s number; topic:partition:offset:timestamp of a message that names no order';
+comment on column cdm.order_contributions.category_ids is 'Distinct: two dishes of one category count once';
+create table cdm.guests (user_id uuid primary key, guest_id text not null);
+comment on table cdm.guests is 'The app''s own id of a guest, for messages to the app';
+create table cdm.product_names (
+  product_id uuid primary key,
+  product_name text collate "C" not null,
+  name_version text collate "C" not null
+);
+create table cdm.category_names (
+  category_id uuid primary key,
+  category_name text collate "C" not null,
+  name_version text collate "C" not null
+);
+comment on table cdm.category_names is 'The newest name of every category, likewise';
+comment on table cdm.product_names is 'The newest name of every dish; the greater name where two are equally new';
+`,
+    "0002_marts": `
+create table cdm.user_product_counters (
+  user_id uuid not null, product_id uuid not null, product_name text not null, order_cnt integer not null,
+  unique (user_id, product_id)
+);
+comment on table cdm.user_product_counters is 'In how many distinct CLOSED orders a guest had a dish';
+create table cdm.user_category_counters (
+  user_id uuid not null, category_id uuid not null, category_name text not null, order_cnt integer not null,
+  unique (user_id, category_id)
+);
+comment on table cdm.user_category_counters is 'In how many distinct CLOSED orders a guest had a category';
+`,
+    "0003_tags": `
+create table cdm.tag_rules (
+  tag text not null,
+  version integer not null,
+  category_id uuid not null,
+  category_name text not null,
+  threshold integer not null check (threshold >= 0),
+  active boolean not null,
+  applied_at timestamptz not null,
+  retired_at timestamptz,
+  primary key (tag, version)
+);
+create unique index tag_rules_one_active on cdm.tag_rules (tag) where active;
+comment on column cdm.tag_rules.threshold is 'A guest has the tag while the category''s counter is greater';
+create table cdm.user_tags (
+  user_id uuid not null,
+  tag text not null,
+  category_id uuid not null,
+  order_cnt integer not null,
+  rule_version integer not null,
+  given_at timestamptz not null,
+  unique (user_id, tag)
+);
+create index on cdm.user_tags (tag);
+create table cdm.user_tag_history (
+  event_id bigint generated always as identity primary key,
+  user_id uuid not null,
+  tag text not null,
+  category_id uuid not null,
+  action text not null check (action in ('given', 'taken')),
+  order_cnt integer not null,
+  rule_version integer not null,
+  at timestamptz not null,
+  traceparent text,
+  published_at timestamptz
+);
+create index user_tag_history_unpublished on cdm.user_tag_history (event_id) where published_at is null;
+comment on table cdm.user_tag_history is 'Every giving and taking of a tag; the outbox of the topic guest-tags';
+`
+  }
+}

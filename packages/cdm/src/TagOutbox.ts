@@ -1,0 +1,85 @@
+/**
+ * Announces givings and takings on `guest-tags`. They are announced because something changed, so the history is the
+ * outbox: written with the tags, drained in order by one publisher at a time, each row marked when it is sent.
+ */
+import { Kafka, type OutgoingRecord } from "@metka/core/Kafka"
+import type { GuestTag } from "@metka/core/messages/GuestTag"
+import { header } from "@metka/core/messages/headers"
+import { Topology } from "@metka/core/Topology"
+import { Clock, Effect, Schedule } from "effect"
+import { SqlClient } from "effect/sql"
+
+const pageSize = 1_000
+const publisherLock = 7_370_119
+
+interface OutboxRow {
+  readonly event_id: string
+  readonly guest_id: string
+  readonly tag: string
+  readonly action: GuestTag["action"]
+  readonly order_cnt: number
+  readonly rule_version: number
+  readonly at: string
+  readonly traceparent: string | null
+}
+
+const toOutgoing = (row: OutboxRow): OutgoingRecord => {
+  const message: GuestTag = {
+    user_id: row.guest_id,
+    tag: row.tag,
+    action: row.action,
+    order_cnt: row.order_cnt,
+    rule_version: row.rule_version,
+    at: row.at
+  }
+  return {
+    key: row.guest_id,
+    value: JSON.stringify(message),
+    headers: {
+      [header.eventId]: row.event_id,
+      ...(row.traceparent === null ? {} : { [header.traceparent]: row.traceparent })
+    }
+  }
+}
+
+const somethingWaits = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ waiting: boolean }>`
+    select exists (select 1 from cdm.user_tag_history where published_at is null) as waiting`
+  return rows[0]?.waiting === true
+})
+
+/** Sends one page in order and marks it; 0 when somebody else is sending. */
+const publishPage = Effect.gen(function* () {
+  const kafka = yield* Kafka
+  const sql = yield* SqlClient.SqlClient
+  const { guestTags } = yield* Topology
+  return yield* sql.withTransaction(
+    Effect.gen(function* () {
+      const mine = yield* sql<{ mine: boolean }>`select pg_try_advisory_xact_lock(${publisherLock}::bigint) as mine`
+      if (mine[0]?.mine !== true) return 0
+      const rows = yield* sql<OutboxRow>`
+      select event_id::text as event_id, coalesce(guest_id, user_id::text) as guest_id, tag, action, order_cnt, rule_version,
+        to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at, traceparent
+      from cdm.user_tag_history left join cdm.guests using (user_id)
+      where published_at is null order by user_tag_history.event_id limit ${pageSize}::int`
+      if (rows.length === 0) return 0
+      yield* kafka.publish(guestTags, rows.map(toOutgoing))
+      const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+      yield* sql`update cdm.user_tag_history set published_at = ${now}::timestamptz
+      where event_id = any(${rows.map((row) => row.event_id)}::bigint[])`
+      return rows.length
+    })
+  )
+})
+
+/** Sends all that waits. */
+export const publishTags = Effect.gen(function* () {
+  if (yield* somethingWaits) yield* Effect.repeat(publishPage, { while: (sent) => sent === pageSize })
+})
+
+/** Sends what a crash or `metka rules apply` left behind, for as long as the service runs. */
+export const run = publishTags.pipe(
+  Effect.catch((error) => Effect.logDebug(`tags wait to be announced: ${error.message}`)),
+  Effect.repeat(Schedule.spaced("2 seconds"))
+)

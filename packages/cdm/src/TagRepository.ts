@@ -1,0 +1,134 @@
+/** The SQL of tag rules, tags and their history. */
+import { Clock, Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import type { CategoryCount, HeldTag, TagChanges, TagRule } from "./rules.ts"
+
+const rulesLock = 7_370_118
+
+/** Batches share the rules; whoever changes them has them alone. Taken before the rules are read. */
+export const lockRules = (mode: "shared" | "exclusive") =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    if (mode === "shared") yield* sql`select pg_advisory_xact_lock_shared(${rulesLock}::bigint)`
+    else yield* sql`select pg_advisory_xact_lock(${rulesLock}::bigint)`
+  })
+
+interface RuleRow {
+  readonly tag: string
+  readonly category_id: string
+  readonly category_name: string
+  readonly threshold: number
+  readonly version: number
+}
+
+/** The active rules, sorted by tag. */
+export const activeRules = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<RuleRow>`
+    select tag, category_id, category_name, threshold, version from cdm.tag_rules where active order by tag collate "C"`
+  return rows.map((row): TagRule => ({
+    tag: row.tag,
+    categoryId: row.category_id,
+    categoryName: row.category_name,
+    threshold: row.threshold,
+    version: row.version
+  }))
+})
+
+interface HeldTagRow {
+  readonly user_id: string
+  readonly tag: string
+  readonly category_id: string
+  readonly order_cnt: number
+  readonly rule_version: number
+}
+
+const heldTag = (row: HeldTagRow): HeldTag => ({
+  userId: row.user_id,
+  tag: row.tag,
+  categoryId: row.category_id,
+  orderCount: row.order_cnt,
+  ruleVersion: row.rule_version
+})
+
+/** Of these tags, those that these guests have. */
+export const heldTags = Effect.fnUntraced(function* (userIds: ReadonlyArray<string>, tags: ReadonlyArray<string>) {
+  if (userIds.length === 0 || tags.length === 0) return []
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<HeldTagRow>`
+    select user_id, tag, category_id, order_cnt, rule_version from cdm.user_tags
+    where user_id = any(${userIds}::uuid[]) and tag = any(${tags}::text[])`
+  return rows.map(heldTag)
+})
+
+/** Everybody who has one of these tags. */
+export const holdersOf = Effect.fnUntraced(function* (tags: ReadonlyArray<string>) {
+  if (tags.length === 0) return []
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<HeldTagRow>`
+    select user_id, tag, category_id, order_cnt, rule_version from cdm.user_tags where tag = any(${tags}::text[])`
+  return rows.map(heldTag)
+})
+
+/** The counters of these categories that could matter to a rule: of guests named, and all that are greater than a threshold. */
+export const countsFor = Effect.fnUntraced(function* (rules: ReadonlyArray<TagRule>, userIds: ReadonlyArray<string>) {
+  if (rules.length === 0) return []
+  const sql = yield* SqlClient.SqlClient
+  const lowest = new Map<string, number>()
+  for (const rule of rules) {
+    lowest.set(rule.categoryId, Math.min(rule.threshold, lowest.get(rule.categoryId) ?? rule.threshold))
+  }
+  const rows = yield* sql<{ user_id: string; category_id: string; order_cnt: number }>`
+    select counter.user_id, counter.category_id, counter.order_cnt
+    from unnest(${[...lowest.keys()]}::uuid[], ${[...lowest.values()]}::int[]) as rule (category_id, threshold)
+    join cdm.user_category_counters counter using (category_id)
+    where counter.order_cnt > rule.threshold or counter.user_id = any(${userIds}::uuid[])`
+  return rows.map((row): CategoryCount => ({
+    userId: row.user_id,
+    categoryId: row.category_id,
+    orderCount: row.order_cnt
+  }))
+})
+
+/** Writes tags and their history, in one statement each. `traces` has the trace of the order that moved a guest's counter. */
+export const writeTags = Effect.fnUntraced(function* (changes: TagChanges, traces: ReadonlyMap<string, string>) {
+  const { given, taken, updated } = changes
+  const sql = yield* SqlClient.SqlClient
+  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  if (given.length > 0) {
+    yield* sql`
+      insert into cdm.user_tags (user_id, tag, category_id, order_cnt, rule_version, given_at)
+      select row.*, ${now}::timestamptz
+      from unnest(${given.map((row) => row.userId)}::uuid[], ${given.map((row) => row.tag)}::text[],
+        ${given.map((row) => row.categoryId)}::uuid[], ${given.map((row) => row.orderCount)}::int[],
+        ${given.map((row) => row.ruleVersion)}::int[]) as row (user_id, tag, category_id, order_cnt, rule_version)
+      order by row.user_id, row.tag`
+  }
+  if (updated.length > 0) {
+    yield* sql`
+      update cdm.user_tags held set category_id = row.category_id, order_cnt = row.order_cnt, rule_version = row.rule_version
+      from unnest(${updated.map((row) => row.userId)}::uuid[], ${updated.map((row) => row.tag)}::text[],
+        ${updated.map((row) => row.categoryId)}::uuid[], ${updated.map((row) => row.orderCount)}::int[],
+        ${updated.map((row) => row.ruleVersion)}::int[]) as row (user_id, tag, category_id, order_cnt, rule_version)
+      where held.user_id = row.user_id and held.tag = row.tag`
+  }
+  if (taken.length > 0) {
+    yield* sql`
+      delete from cdm.user_tags held
+      using unnest(${taken.map((row) => row.userId)}::uuid[], ${taken.map((row) => row.tag)}::text[]) as row (user_id, tag)
+      where held.user_id = row.user_id and held.tag = row.tag`
+  }
+  const events = [
+    ...given.map((tag) => ({ ...tag, action: "given" })),
+    ...taken.map((tag) => ({ ...tag, action: "taken" }))
+  ]
+  if (events.length === 0) return
+  yield* sql`
+    insert into cdm.user_tag_history (user_id, tag, category_id, action, order_cnt, rule_version, at, traceparent)
+    select user_id, tag, category_id, action, order_cnt, rule_version, ${now}::timestamptz, nullif(traceparent, '')
+    from unnest(${events.map((row) => row.userId)}::uuid[], ${events.map((row) => row.tag)}::text[],
+      ${events.map((row) => row.categoryId)}::uuid[], ${events.map((row) => row.action)}::text[],
+      ${events.map((row) => row.orderCount)}::int[], ${events.map((row) => row.ruleVersion)}::int[],
+      ${events.map((row) => traces.get(row.userId) ?? "")}::text[])
+      as row (user_id, tag, category_id, action, order_cnt, rule_version, traceparent)`
+})

@@ -1,0 +1,24 @@
+/** The CDM service: cdm-service-stats → cdm.* → guest-tags. */
+import * as Database from "@metka/core/Database"
+import { Health } from "@metka/core/Health"
+import * as KafkaJs from "@metka/core/KafkaJs"
+import * as Service from "@metka/core/Service"
+import * as Telemetry from "@metka/core/Telemetry"
+import { Topology } from "@metka/core/Topology"
+import { Effect, Layer } from "effect"
+import * as Cdm from "./Cdm.ts"
+import * as TagOutbox from "./TagOutbox.ts"
+
+const work = Effect.all([Service.probeServers, Cdm.run, TagOutbox.run], { concurrency: "unbounded", discard: true })
+
+Service.serve({ name: "cdm", defaultPort: 8083 }, work).pipe(
+  Effect.provide(
+    Layer.mergeAll(
+      Database.layer("metka cdm"),
+      Health.layer({ components: ["kafka", "postgres"] }),
+      KafkaJs.layer,
+      Topology.layer
+    ).pipe(Layer.provideMerge(Telemetry.layer("metka-cdm")))
+  ),
+  Service.runMain("cdm")
+)

@@ -1,0 +1,113 @@
+/** Tag rules and what they decide. All of it is pure. */
+
+/** A guest has `tag` while the counter of the category is greater than `threshold`. */
+export interface TagRule {
+  readonly tag: string
+  readonly categoryId: string
+  readonly categoryName: string
+  readonly threshold: number
+  readonly version: number
+}
+
+/** A guest's counter of a category as it is now. */
+export interface CategoryCount {
+  readonly userId: string
+  readonly categoryId: string
+  readonly orderCount: number
+}
+
+/** A tag that a guest has. */
+export interface HeldTag {
+  readonly userId: string
+  readonly tag: string
+  readonly categoryId: string
+  readonly orderCount: number
+  readonly ruleVersion: number
+}
+
+export interface TagChanges {
+  readonly given: ReadonlyArray<HeldTag>
+  /** Tags that stay, with another counter or under another version of their rule. */
+  readonly updated: ReadonlyArray<HeldTag>
+  readonly taken: ReadonlyArray<HeldTag>
+}
+
+const keyOf = (userId: string, tag: string): string => `${userId} ${tag}`
+
+const byKey = (a: HeldTag, b: HeldTag): number => (keyOf(a.userId, a.tag) < keyOf(b.userId, b.tag) ? -1 : 1)
+
+/**
+ * What changes among the tags of some guests.
+ * @param rules the active rules
+ * @param counts the counters that may have changed; a counter that is 0 is given as 0
+ * @param held the tags those guests have now that the rules of these categories gave, or that no rule gives any more
+ */
+export const decideTags = (
+  rules: ReadonlyArray<TagRule>,
+  counts: ReadonlyArray<CategoryCount>,
+  held: ReadonlyArray<HeldTag>
+): TagChanges => {
+  const rulesByCategory = Map.groupBy(rules, (rule) => rule.categoryId)
+  const heldByKey = new Map(held.map((tag) => [keyOf(tag.userId, tag.tag), tag]))
+  const given: Array<HeldTag> = []
+  const updated: Array<HeldTag> = []
+  const taken: Array<HeldTag> = []
+  for (const { categoryId, orderCount, userId } of counts) {
+    for (const rule of rulesByCategory.get(categoryId) ?? []) {
+      const before = heldByKey.get(keyOf(userId, rule.tag))
+      const now: HeldTag = { userId, tag: rule.tag, categoryId, orderCount, ruleVersion: rule.version }
+      if (orderCount > rule.threshold) {
+        if (before === undefined) given.push(now)
+        else if (
+          before.orderCount !== orderCount ||
+          before.ruleVersion !== rule.version ||
+          before.categoryId !== categoryId
+        )
+          updated.push(now)
+      } else if (before !== undefined) {
+        taken.push(now)
+      }
+    }
+  }
+  const activeTags = new Set(rules.map((rule) => rule.tag))
+  for (const tag of held) {
+    if (!activeTags.has(tag.tag)) taken.push(tag)
+  }
+  return { given: given.sort(byKey), updated: updated.sort(byKey), taken: taken.sort(byKey) }
+}
+
+/** A rule as a marketer writes it. */
+export interface RuleRequest {
+  readonly tag: string
+  readonly category: string
+  readonly threshold: number
+}
+
+export type RuleChange =
+  | { readonly _tag: "Added"; readonly request: RuleRequest }
+  | { readonly _tag: "Changed"; readonly request: RuleRequest; readonly before: TagRule }
+  | { readonly _tag: "Kept"; readonly rule: TagRule }
+  | { readonly _tag: "Retired"; readonly rule: TagRule }
+
+/** What makes the active rules what the requests say; rules that no request names are retired. Sorted by tag. */
+export const diffRules = (
+  active: ReadonlyArray<TagRule>,
+  requests: ReadonlyArray<RuleRequest>
+): ReadonlyArray<RuleChange> => {
+  const before = new Map(active.map((rule) => [rule.tag, rule]))
+  const requested = new Set(requests.map((request) => request.tag))
+  const changes = requests.map((request): RuleChange => {
+    const rule = before.get(request.tag)
+    if (rule === undefined) return { _tag: "Added", request }
+    return rule.categoryName === request.category && rule.threshold === request.threshold
+      ? { _tag: "Kept", rule }
+      : { _tag: "Changed", request, before: rule }
+  })
+  const retired = active
+    .filter((rule) => !requested.has(rule.tag))
+    .map((rule): RuleChange => ({ _tag: "Retired", rule }))
+  return [...changes, ...retired].sort((a, b) => (tagOf(a) < tagOf(b) ? -1 : 1))
+}
+
+/** The tag a change is about. */
+export const tagOf = (change: RuleChange): string => ("request" in change ? change.request.tag : change.rule.tag)

@@ -1,0 +1,42 @@
+/** Follows the orders through the three stages until the marts have all of them. */
+import { Kafka } from "@metka/core/Kafka"
+import { Topology } from "@metka/core/Topology"
+import { Clock, Effect } from "effect"
+import { withProgress } from "./Progress.ts"
+
+/** Records that a group has not committed yet, and the end of the topic. */
+const lagOf = Effect.fnUntraced(function* (topic: string, group: string) {
+  const kafka = yield* Kafka
+  const partitions = yield* kafka.lag(topic, group)
+  return {
+    left: partitions.reduce((sum, { committed, end }) => sum + Math.max(0, end - committed), 0),
+    end: partitions.reduce((sum, { end }) => sum + end, 0)
+  }
+})
+
+/** A stage publishes before it commits: once it has no lag, all it will publish is in the next topic. */
+const follow = Effect.fnUntraced(function* (stage: string, topic: string, group: string) {
+  const first = yield* lagOf(topic, group)
+  if (first.left === 0) return
+  yield* withProgress({ label: stage.padEnd(4), total: first.left, unit: "messages" }, (progress) =>
+    Effect.gen(function* () {
+      let { left } = first
+      while (left > 0) {
+        yield* progress.update(Math.max(0, first.left - left))
+        yield* Effect.sleep("200 millis")
+        left = (yield* lagOf(topic, group)).left
+      }
+      yield* progress.update(first.left)
+    })
+  )
+})
+
+/** Returns the seconds it took. */
+export const followUntilDone = Effect.gen(function* () {
+  const topology = yield* Topology
+  const startedAt = yield* Clock.currentTimeMillis
+  yield* follow("STG", topology.orders, topology.groupStg)
+  yield* follow("DDS", topology.stgOrders, topology.groupDds)
+  yield* follow("CDM", topology.cdmStats, topology.groupCdm)
+  return ((yield* Clock.currentTimeMillis) - startedAt) / 1_000
+})

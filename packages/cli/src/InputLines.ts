@@ -1,0 +1,76 @@
+/** The lines of a file, plain or gzip, or of standard input (`-`), with their numbers, a page at a time. */
+import { Effect, Schema, Stream } from "effect"
+import { createReadStream } from "node:fs"
+import { createInterface } from "node:readline"
+import { PassThrough, type Readable } from "node:stream"
+import { createGunzip } from "node:zlib"
+
+export interface InputLine {
+  /** From 1. */
+  readonly number: number
+  readonly text: string
+}
+
+export class InputUnreadable extends Schema.TaggedError<InputUnreadable>()("InputUnreadable", {
+  message: Schema.String
+}) {}
+
+const gzipMagic = Buffer.from([0x1f, 0x8b])
+
+/** Unpacks what starts like gzip, whatever the file is called. */
+const unpacked = async (source: Readable): Promise<Readable> => {
+  const chunks = source[Symbol.asyncIterator]()
+  const first = await chunks.next()
+  const rest = new PassThrough()
+  const head: Buffer = first.done === true ? Buffer.alloc(0) : Buffer.from(first.value)
+  const body = head.subarray(0, 2).equals(gzipMagic) ? rest.pipe(createGunzip()) : rest
+  const pump = async () => {
+    rest.write(head)
+    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+      if (!rest.write(next.value)) await new Promise((resolve) => rest.once("drain", resolve))
+    }
+    rest.end()
+  }
+  pump().catch((error: Error) => body.destroy(error))
+  return body
+}
+
+async function* pages(path: string, size: number): AsyncGenerator<ReadonlyArray<InputLine>> {
+  const source = path === "-" ? process.stdin : createReadStream(path)
+  const lines = createInterface({ input: await unpacked(source), crlfDelay: Infinity })
+  let page: Array<InputLine> = []
+  let number = 0
+  for await (const text of lines) {
+    number += 1
+    if (text.trim() === "") continue
+    page.push({ number, text })
+    if (page.length === size) {
+      yield page
+      page = []
+    }
+  }
+  if (page.length > 0) yield page
+}
+
+/** Pages of up to `size` lines; empty lines are passed over. */
+export const inputLines = (path: string, size: number): Stream.Stream<ReadonlyArray<InputLine>, InputUnreadable> =>
+  Stream.fromAsyncIterable(
+    pages(path, size),
+    (cause) =>
+      new InputUnreadable({
+        message: `${path === "-" ? "Standard input" : path} cannot be read: ${
+          cause instanceof Error ? cause.message : String(cause)
+        }`
+      })
+  )
+
+/** How many lines with text there are, for a progress bar; 0 when only reading standard input could tell. */
+export const countLines = (path: string): Effect.Effect<number, InputUnreadable> =>
+  path === "-"
+    ? Effect.succeed(0)
+    : inputLines(path, 10_000).pipe(
+        Stream.runFold(
+          () => 0,
+          (sum, page) => sum + page.length
+        )
+      )

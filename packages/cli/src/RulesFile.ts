@@ -1,0 +1,71 @@
+/** The tag rules as a marketer writes them: YAML, `rules: [{ tag, category, threshold }]`. */
+import type { RuleRequest } from "@metka/cdm/rules"
+import { Effect, Schema } from "effect"
+import { readFile } from "node:fs/promises"
+import { isMap, isSeq, LineCounter, parseDocument, type YAMLMap } from "yaml"
+
+export class RulesFileInvalid extends Schema.TaggedError<RulesFileInvalid>()("RulesFileInvalid", {
+  message: Schema.String
+}) {}
+
+const Rule = Schema.Struct({
+  tag: Schema.NonEmptyString,
+  category: Schema.NonEmptyString,
+  threshold: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2_147_483_646 }))
+})
+
+const decodeRule = Schema.decodeUnknownResult(Rule)
+const allowedKeys = new Set(["tag", "category", "threshold"])
+
+const plain = (value: unknown): boolean =>
+  typeof value !== "string" || (value.isWellFormed() && !value.includes("\u0000"))
+
+/** Reads the rules out of YAML text; every error names its line. */
+export const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { lineCounter })
+  const fail = (offset: number, message: string): never => {
+    throw new RulesFileInvalid({ message: `${file}:${lineCounter.linePos(offset).line}: ${message}` })
+  }
+  const [error] = document.errors
+  if (error !== undefined) return fail(error.pos[0], error.message.split("\n")[0] ?? error.message)
+  const rules: unknown = document.get("rules")
+  if (!isSeq(rules)) return fail(0, "expected `rules:` with a list of { tag, category, threshold }")
+  const seen = new Map<string, number>()
+  return rules.items.map((item) => {
+    if (!isMap(item)) return fail(0, "expected every rule to be { tag, category, threshold }")
+    const offset = startOf(item)
+    const value: unknown = item.toJSON()
+    const unknownKey = Object.keys(value ?? {}).find((key) => !allowedKeys.has(key))
+    if (unknownKey !== undefined)
+      return fail(offset, `unknown field \`${unknownKey}\`; a rule has tag, category and threshold`)
+    const decoded = decodeRule(value)
+    if (decoded._tag === "Failure") return fail(offset, decoded.failure.message.split("\n").join(" "))
+    const rule = decoded.success
+    if (!plain(rule.tag) || !plain(rule.category)) return fail(offset, "a name holds a character that cannot be stored")
+    const before = seen.get(rule.tag)
+    if (before !== undefined) {
+      return fail(offset, `the tag «${rule.tag}» has a rule already, in line ${before}; a tag has one rule`)
+    }
+    seen.set(rule.tag, lineCounter.linePos(offset).line)
+    return rule
+  })
+}
+
+const startOf = (item: YAMLMap): number => item.range?.[0] ?? 0
+
+export const readRulesFile = (file: string): Effect.Effect<ReadonlyArray<RuleRequest>, RulesFileInvalid> =>
+  Effect.tryPromise({
+    try: () => readFile(file, "utf8"),
+    catch: (cause) =>
+      new RulesFileInvalid({
+        message: `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`
+      })
+  }).pipe(
+    Effect.flatMap((text) =>
+      Effect.try({
+        try: () => parseRules(text, file),
+        catch: (cause) => (cause instanceof RulesFileInvalid ? cause : new RulesFileInvalid({ message: String(cause) }))
+      })
+    )
+  )

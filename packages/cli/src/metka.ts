@@ -1,0 +1,19 @@
+/** `metka`: the operator's command line. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { runMain } from "@metka/core/Service"
+import { version } from "@metka/core/version"
+import { Effect } from "effect"
+import { Command } from "effect/cli"
+import { demoData } from "./commands/demoData.ts"
+import { load, references } from "./commands/load.ts"
+import { republish } from "./commands/republish.ts"
+import { rules } from "./commands/rules.ts"
+import { all, console, migrate } from "./commands/services.ts"
+import { start } from "./commands/start.ts"
+
+const metka = Command.make("metka").pipe(
+  Command.withDescription("Tags the guests of a food-ordering app from their CLOSED orders"),
+  Command.withSubcommands([start, migrate, all, console, references, load, rules, republish, demoData])
+)
+
+Command.run(metka, { version }).pipe(Effect.provide(NodeServices.layer), runMain("cli"))

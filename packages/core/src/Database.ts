@@ -1,0 +1,67 @@
+/** The one `PgClient` of a process, from the environment: `DATABASE_URL`, with libpq's `sslmode` and `sslrootcert`. */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Config, Effect, Layer, Redacted, Schema } from "effect"
+import { readFileSync } from "node:fs"
+import type { ConnectionOptions } from "node:tls"
+
+export class DatabaseConfigError extends Schema.TaggedError<DatabaseConfigError>()("DatabaseConfigError", {
+  message: Schema.String
+}) {}
+
+type SslMode = "disable" | "allow" | "prefer" | "require" | "verify-ca" | "verify-full"
+const sslModes: ReadonlyArray<string> = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+
+const isSslMode = (text: string): text is SslMode => sslModes.includes(text)
+
+/**
+ * TLS as libpq understands it: `require` encrypts without looking at the certificate unless `sslrootcert` is given,
+ * `verify-ca` checks the chain, `verify-full` the host name too.
+ * Source: PostgreSQL documentation, "SSL Support" of libpq, table of sslmode.
+ */
+const tls = (mode: SslMode, rootCert: string | undefined): ConnectionOptions => ({
+  rejectUnauthorized: mode === "verify-full" || mode === "verify-ca" || rootCert !== undefined,
+  ...(rootCert === undefined ? {} : { ca: rootCert }),
+  ...(mode === "verify-full" ? {} : { checkServerIdentity: () => undefined })
+})
+
+const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, DatabaseConfigError> =>
+  Effect.try({
+    try: () => {
+      const url = new URL(text)
+      if (url.protocol !== "postgres:" && url.protocol !== "postgresql:")
+        throw new Error("it must start with postgres://")
+      const mode = url.searchParams.get("sslmode") ?? (url.searchParams.has("sslrootcert") ? "verify-full" : "disable")
+      if (!isSslMode(mode)) throw new Error(`sslmode must be one of ${sslModes.join(", ")}`)
+      const rootCertFile = url.searchParams.get("sslrootcert") ?? undefined
+      const rootCert = rootCertFile === undefined ? undefined : readFileSync(rootCertFile, "utf8")
+      return {
+        url: Redacted.make(text),
+        ...(mode === "allow" || mode === "prefer" ? {} : { ssl: mode === "disable" ? false : tls(mode, rootCert) })
+      }
+    },
+    catch: (error) =>
+      new DatabaseConfigError({
+        message: `DATABASE_URL cannot be used: ${error instanceof Error ? error.message : String(error)}`
+      })
+  })
+
+/**
+ * Connects when first asked to and again whenever the server comes back.
+ * `maxConnections` covers one batch in its transaction, the background tasks and the probes.
+ */
+export const layer = (applicationName: string) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const url = yield* Config.Redacted("DATABASE_URL")
+      const config = yield* parse(Redacted.value(url))
+      return PgClient.layer({
+        ...config,
+        applicationName,
+        minConnections: 0,
+        maxConnections: 5,
+        connectTimeout: "3 seconds",
+        keepAlive: "30 seconds",
+        startupParameters: { timezone: "UTC", datestyle: "ISO, YMD", bytea_output: "hex" }
+      })
+    })
+  )

@@ -1,0 +1,80 @@
+/** PostgreSQL in this process: the same `PgClient` over PGlite, for `npm start` and for tests. */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { PGlite } from "@electric-sql/pglite"
+import { Effect, Layer, Schema } from "effect"
+import { Duplex } from "node:stream"
+
+export class EmbeddedDatabaseError extends Schema.TaggedError<EmbeddedDatabaseError>()("EmbeddedDatabaseError", {
+  message: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {}
+
+const terminate = "X".charCodeAt(0)
+
+/**
+ * A socket to PGlite: cuts what the client writes into PostgreSQL's frontend messages and hands each to PGlite.
+ * Terminate is swallowed, since PGlite outlives a connection; the startup packet has no type byte.
+ */
+class PgliteSocket extends Duplex {
+  private readonly database: PGlite
+  private waiting: Buffer = Buffer.alloc(0)
+  private started = false
+
+  constructor(database: PGlite) {
+    super()
+    this.database = database
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.waiting = this.waiting.length === 0 ? chunk : Buffer.concat([this.waiting, chunk])
+    this.drain().then(() => done(), done)
+  }
+
+  private async drain(): Promise<void> {
+    for (let frame = this.nextFrame(); frame !== undefined; frame = this.nextFrame()) {
+      if (this.started && frame[0] === terminate) continue
+      this.started = true
+      const answer = await this.database.execProtocolRaw(frame, { syncToFs: false })
+      if (answer.length > 0) this.push(Buffer.from(answer))
+    }
+  }
+
+  private nextFrame(): Buffer | undefined {
+    const typeBytes = this.started ? 1 : 0
+    if (this.waiting.length < typeBytes + 4) return undefined
+    const length = typeBytes + this.waiting.readUInt32BE(typeBytes)
+    if (this.waiting.length < length) return undefined
+    const frame = this.waiting.subarray(0, length)
+    this.waiting = this.waiting.subarray(length)
+    return frame
+  }
+}
+
+/** A new database in memory, or the one kept in `directory`. Fails with what PGlite says when it cannot open it. */
+export const layer = (options?: { readonly directory?: string }) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const database = yield* Effect.acquireRelease(
+        Effect.tryPromise({
+          try: () => PGlite.create(options?.directory === undefined ? {} : { dataDir: options.directory }),
+          catch: (cause) =>
+            new EmbeddedDatabaseError({
+              message: `The embedded PostgreSQL did not open${
+                options?.directory === undefined ? "" : ` ${options.directory}: is another process using it?`
+              }`,
+              cause
+            })
+        }),
+        (database) => Effect.promise(() => database.close())
+      )
+      return PgClient.layer({
+        stream: () => new PgliteSocket(database),
+        username: "postgres",
+        database: "postgres",
+        maxConnections: 1,
+        startupParameters: { timezone: "UTC" }
+      })
+    })
+  )

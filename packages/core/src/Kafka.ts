@@ -1,0 +1,269 @@
+/**
+ * The Kafka port: what the services ask of a broker, and nothing else.
+ *
+ * Delivery is at least once. A consumer may see a record again after a rebalance, a restart or a failed commit;
+ * it never misses one whose offset was not committed.
+ */
+import { Clock, Context, Effect, Layer, Schema, Stream } from "effect"
+import { MemoryBroker } from "./KafkaMemory.ts"
+
+/** A record as it came from the broker. `timestamp` is Kafka's, in milliseconds. Later headers of one name win. */
+export interface KafkaRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: Readonly<Record<string, Uint8Array>>
+}
+
+/** A record to be sent; the partition follows from the key (Kafka's default partitioner, murmur2). */
+export interface OutgoingRecord {
+  readonly key: Uint8Array | string | null
+  readonly value: Uint8Array | string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** What one poll brought: records of one topic, possibly of several partitions, in offset order within each. */
+export interface RecordBatch {
+  readonly topic: string
+  readonly records: ReadonlyArray<KafkaRecord>
+  /** Per partition in this batch, the broker's high watermark when it was fetched. */
+  readonly highWatermarks: ReadonlyMap<number, number>
+}
+
+/** The server cannot be reached or is not able to answer now. */
+export class KafkaUnavailable extends Schema.TaggedError<KafkaUnavailable>()("KafkaUnavailable", {
+  message: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+/** The broker refuses a record for its size; sending it again cannot help. */
+export class RecordTooLarge extends Schema.TaggedError<RecordTooLarge>()("RecordTooLarge", {
+  message: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * The broker refuses for a reason that only a change of configuration can mend: authentication, authorisation, a topic
+ * that may not be created.
+ */
+export class KafkaRefused extends Schema.TaggedError<KafkaRefused>()("KafkaRefused", {
+  message: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+export class KafkaError extends Schema.TaggedError<KafkaError>()("KafkaError", {
+  operation: Schema.String,
+  reason: Schema.Union([KafkaUnavailable, RecordTooLarge, KafkaRefused])
+}) {
+  override get message(): string {
+    return `Kafka ${this.operation}: ${this.reason.message}`
+  }
+  get isRetryable(): boolean {
+    return this.reason.isRetryable
+  }
+}
+
+export interface ConsumeOptions {
+  readonly topic: string
+  readonly group: string
+  /** Upper bound of records in one batch. */
+  readonly maxRecords: number
+}
+
+export class Kafka extends Context.Service<
+  Kafka,
+  {
+    /**
+     * Joins the group and delivers the topic from the group's committed offsets (a new group: from the earliest).
+     * Partitions are shared with the other members of the group. The stream fetches ahead by a bounded amount, ends
+     * only with its scope, leaves the group when it does, and fails when the broker ends the membership for good.
+     */
+    consume(options: ConsumeOptions): Stream.Stream<RecordBatch, KafkaError>
+    /**
+     * Commits, for the group, the offset after the last record of each partition in the batch. Fails with
+     * `KafkaUnavailable` when a partition is not this process's any more: its records will be delivered again.
+     */
+    commit(group: string, batch: RecordBatch): Effect.Effect<void, KafkaError>
+    /** Sends all records, acknowledged by all in-sync replicas. On failure some may have been written. */
+    publish(topic: string, records: ReadonlyArray<OutgoingRecord>): Effect.Effect<void, KafkaError>
+    /** Creates the topics that are missing, where the broker allows it. */
+    ensureTopics(topics: ReadonlyArray<string>): Effect.Effect<void, KafkaError>
+    /**
+     * Per partition: the committed offset of the group (on a group that never committed: the start of the log, `0` until
+     * retention cuts it) and the end of the log.
+     */
+    lag(
+      topic: string,
+      group: string
+    ): Effect.Effect<
+      ReadonlyArray<{ readonly partition: number; readonly committed: number; readonly end: number }>,
+      KafkaError
+    >
+    /** Succeeds when the broker answers. */
+    readonly ping: Effect.Effect<void, KafkaError>
+  }
+>()("metka/core/Kafka") {
+  /**
+   * A broker inside the process, and the handle that makes it misbehave. Records live as long as the layer.
+   * `partitions` of every topic: 6 unless told. `maxMessageBytes`, Kafka's `max.message.bytes`: 1 MiB unless told.
+   */
+  static readonly layerMemory = (options?: {
+    readonly partitions?: number
+    readonly maxMessageBytes?: number
+  }): Layer.Layer<Kafka | KafkaFaults> =>
+    Layer.effectContext(
+      Effect.sync(() => {
+        const broker = new MemoryBroker(options?.partitions ?? 6, options?.maxMessageBytes ?? 1_048_576)
+        return makeMemory(broker)
+      })
+    )
+}
+
+/** Makes the memory broker misbehave. The faults called "next" happen once. */
+export class KafkaFaults extends Context.Service<
+  KafkaFaults,
+  {
+    /** Every operation fails, and consumers wait, until `makeAvailable`. */
+    readonly makeUnavailable: Effect.Effect<void>
+    readonly makeAvailable: Effect.Effect<void>
+    /** Every member of the group starts again from the committed offsets. */
+    rebalance(group: string): Effect.Effect<void>
+    /** Delivers a partition to the group again from `offset`; what is committed stays. */
+    redeliver(from: {
+      readonly topic: string
+      readonly group: string
+      readonly partition: number
+      readonly offset: number
+    }): Effect.Effect<void>
+    /** The next commit is applied, and yet fails with `KafkaUnavailable`. */
+    readonly loseNextCommitReply: Effect.Effect<void>
+    /** The next publish writes its first `written` records and fails with `KafkaUnavailable`. */
+    breakNextPublishAfter(written: number): Effect.Effect<void>
+  }
+>()("metka/core/KafkaFaults") {}
+
+/** The offset to commit for each partition of a batch: one after its last record. */
+export const offsetsOf = (batch: RecordBatch): ReadonlyMap<number, number> => {
+  const offsets = new Map<number, number>()
+  for (const record of batch.records) offsets.set(record.partition, record.offset + 1)
+  return offsets
+}
+
+const unavailable = (operation: string, message: string) =>
+  new KafkaError({ operation, reason: new KafkaUnavailable({ message }) })
+
+const makeMemory = (broker: MemoryBroker): Context.Context<Kafka | KafkaFaults> => {
+  let breakPublishAfter: number | undefined
+  let loseCommitReply = false
+
+  const whenAvailable = <A>(operation: string, effect: Effect.Effect<A, KafkaError>) =>
+    Effect.suspend(() =>
+      broker.available ? effect : Effect.fail(unavailable(operation, "the broker is not available"))
+    )
+
+  const append = (topic: string, records: ReadonlyArray<OutgoingRecord>) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const refused = broker.append(topic, records, now)
+      return refused === undefined
+        ? Effect.void
+        : Effect.fail(
+            new KafkaError({
+              operation: "publish",
+              reason: new RecordTooLarge({
+                message: `record ${refused} of ${records.length} for ${topic} is over ${broker.maxMessageBytes} bytes`
+              })
+            })
+          )
+    })
+
+  const kafka = Kafka.of({
+    consume: ({ group, maxRecords, topic }) =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const member = yield* Effect.acquireRelease(
+            Effect.sync(() => broker.join(group, topic)),
+            (member) => Effect.sync(() => broker.leave(member))
+          )
+          const next: Effect.Effect<RecordBatch> = Effect.suspend(() => {
+            const batch = broker.poll(member, maxRecords)
+            return batch === undefined ? Effect.andThen(member.ready.await, next) : Effect.succeed(batch)
+          })
+          return Stream.fromEffectRepeat(next)
+        })
+      ),
+
+    commit: (group, batch) =>
+      whenAvailable(
+        "commit",
+        Effect.suspend(() => {
+          if (!broker.commit(group, batch.topic, offsetsOf(batch))) {
+            return Effect.fail(unavailable("commit", `a partition of ${batch.topic} is not assigned to ${group} here`))
+          }
+          if (!loseCommitReply) return Effect.void
+          loseCommitReply = false
+          return Effect.fail(unavailable("commit", "the connection was lost before the reply"))
+        })
+      ),
+
+    publish: (topic, records) =>
+      whenAvailable(
+        "publish",
+        Effect.suspend(() => {
+          const written = breakPublishAfter
+          if (written === undefined) return append(topic, records)
+          breakPublishAfter = undefined
+          return Effect.andThen(
+            append(topic, records.slice(0, written)),
+            Effect.fail(unavailable("publish", "the connection was lost before the reply"))
+          )
+        })
+      ),
+
+    ensureTopics: (topics) =>
+      whenAvailable(
+        "ensureTopics",
+        Effect.sync(() => {
+          for (const topic of topics) broker.topic(topic)
+        })
+      ),
+
+    lag: (topic, group) =>
+      whenAvailable(
+        "lag",
+        Effect.sync(() => broker.lag(topic, group))
+      ),
+
+    ping: whenAvailable("ping", Effect.void)
+  })
+
+  const faults = KafkaFaults.of({
+    makeUnavailable: Effect.sync(() => broker.setAvailable(false)),
+    makeAvailable: Effect.sync(() => broker.setAvailable(true)),
+    rebalance: (group) => Effect.sync(() => broker.rebalance(group)),
+    redeliver: ({ group, offset, partition, topic }) => Effect.sync(() => broker.seek(group, topic, partition, offset)),
+    loseNextCommitReply: Effect.sync(() => {
+      loseCommitReply = true
+    }),
+    breakNextPublishAfter: (written) =>
+      Effect.sync(() => {
+        breakPublishAfter = written
+      })
+  })
+
+  return Context.make(Kafka, kafka).pipe(Context.add(KafkaFaults, faults))
+}

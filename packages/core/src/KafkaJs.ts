@@ -1,0 +1,181 @@
+/** The live layer of the Kafka port, on kafkajs. */
+import { Clock, type Config, Effect, Layer } from "effect"
+import { type Admin, Kafka as KafkaClient, type logCreator, type LogEntry, logLevel, Partitioners } from "kafkajs"
+import { Kafka, KafkaError, KafkaRefused, KafkaUnavailable, offsetsOf } from "./Kafka.ts"
+import { kafkaJsConfig } from "./KafkaJsConfig.ts"
+import { makeConnection } from "./KafkaJsConnection.ts"
+import { GroupMembers } from "./KafkaJsConsumer.ts"
+import { kafkaError } from "./KafkaJsErrors.ts"
+import { sendAll } from "./KafkaJsProducer.ts"
+
+const connectionTimeoutMillis = 3_000
+const requestTimeoutMillis = 15_000
+/** Short: whoever calls waits out an outage, and says so, which kafkajs cannot. */
+const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 }
+
+const pingTimeoutMillis = 3_000
+const adminTimeoutMillis = 15_000
+const commitTimeoutMillis = 10_000
+/** Several requests, each tried several times. */
+const publishTimeoutMillis = 120_000
+
+const leaderAttempts = 50
+const leaderRetryMillis = 50
+
+/** These say in the log what no operation reports: an offset that retention deleted, a member the broker forgot. */
+const namespacesThatMatter = new Set(["ConsumerGroup", "Runner"])
+
+const logEffect = ({ label, level, log, namespace }: LogEntry): Effect.Effect<void> => {
+  const message = `kafkajs ${label} ${namespace}: ${log.message}`
+  return level === logLevel.ERROR && namespacesThatMatter.has(namespace)
+    ? Effect.logWarning(message)
+    : Effect.logDebug(message)
+}
+
+const askBroker = async (admin: Admin): Promise<void> => {
+  await admin.describeCluster().catch((error: unknown) => {
+    // kafkajs reads the reply of "no broker answered" without a look.
+    throw error instanceof TypeError ? new Error("no broker answers", { cause: error }) : error
+  })
+}
+
+/** Offsets come as decimal text; `-1` says that the group never committed. */
+const committedOr = (offset: string | undefined, fallback: number): number => {
+  const committed = Number(offset ?? -1)
+  return committed < 0 ? fallback : committed
+}
+
+const readLag = async (admin: Admin, topic: string, group: string) => {
+  const [logs, committed] = await Promise.all([
+    admin.fetchTopicOffsets(topic),
+    admin.fetchOffsets({ groupId: group, topics: [topic] })
+  ])
+  const byPartition = new Map(
+    committed.flatMap(({ partitions }) => partitions).map(({ offset, partition }) => [partition, offset])
+  )
+  return logs
+    .map(({ high, low, partition }) => ({
+      partition,
+      committed: committedOr(byPartition.get(partition), Number(low)),
+      end: Number(high)
+    }))
+    .toSorted((a, b) => a.partition - b.partition)
+}
+
+/**
+ * The controller names a leader before that broker serves the partition, and what is sent in between is refused in
+ * part, sent again as a whole, and so written twice.
+ */
+const untilLed = async (admin: Admin, topic: string): Promise<void> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await admin.fetchTopicOffsets(topic)
+      return
+    } catch (error) {
+      if (attempt === leaderAttempts) throw error
+      await new Promise((resolve) => setTimeout(resolve, leaderRetryMillis))
+    }
+  }
+}
+
+/** Rejects with the broker's refusal when a topic is missing and cannot be created. */
+const createMissing = async (
+  admin: Admin,
+  topics: ReadonlyArray<string>,
+  shape: { readonly numPartitions: number; readonly replicationFactor: number }
+): Promise<void> => {
+  const missing = async () => {
+    const existing = new Set(await admin.listTopics())
+    return [...new Set(topics)].filter((topic) => !existing.has(topic))
+  }
+  const wanted = await missing()
+  if (wanted.length === 0) return
+  try {
+    await admin.createTopics({ topics: wanted.map((topic) => ({ topic, ...shape })), waitForLeaders: true })
+    await Promise.all(wanted.map((topic) => untilLed(admin, topic)))
+  } catch (cause) {
+    // Another process may have created them in the meantime, or somebody with the right to.
+    const left = await missing()
+    if (left.length === 0) return
+    const { reason } = kafkaError("ensureTopics")(cause)
+    const message = `cannot create ${left.join(", ")}: ${reason.message}`
+    throw new KafkaError({
+      operation: "ensureTopics",
+      reason:
+        reason._tag === "KafkaRefused" ? new KafkaRefused({ message, cause }) : new KafkaUnavailable({ message, cause })
+    })
+  }
+}
+
+/**
+ * From the environment (`KAFKA_*`). Builds without a connection: a broker that is down is an outage of the operations,
+ * only a wrong configuration fails the layer.
+ */
+export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
+  Kafka,
+  Effect.gen(function* () {
+    const config = yield* kafkaJsConfig
+    const log = Effect.runSyncWith(yield* Effect.context<never>())
+    const toEffectLogger: logCreator = () => (entry) => log(logEffect(entry))
+
+    const makeClient = () =>
+      new KafkaClient({
+        ...config.client,
+        clientId: "metka",
+        connectionTimeout: connectionTimeoutMillis,
+        requestTimeout: requestTimeoutMillis,
+        retry,
+        logLevel: logLevel.INFO,
+        logCreator: toEffectLogger
+      })
+    const client = makeClient()
+    const members = new GroupMembers(makeClient)
+    const admin = yield* makeConnection(() => client.admin())
+    const producer = yield* makeConnection(() =>
+      client.producer({ allowAutoTopicCreation: false, createPartitioner: Partitioners.DefaultPartitioner })
+    )
+
+    return Kafka.of({
+      consume: (options) => members.consume(options),
+
+      commit: Effect.fnUntraced(function* (group, batch) {
+        const unheld = yield* Effect.tryPromise({
+          try: () => members.commit(group, batch.topic, offsetsOf(batch)),
+          catch: kafkaError("commit")
+        }).pipe(
+          Effect.timeoutOrElse({
+            duration: commitTimeoutMillis,
+            orElse: () => unavailable("commit", `no answer within ${commitTimeoutMillis} ms`)
+          })
+        )
+        if (unheld.length > 0) {
+          return yield* unavailable(
+            "commit",
+            `partition ${unheld.join(", ")} of ${batch.topic} is not assigned to ${group} here`
+          )
+        }
+      }),
+
+      publish: Effect.fnUntraced(function* (topic, records) {
+        if (records.length === 0) return
+        const now = yield* Clock.currentTimeMillis
+        yield* producer.use("publish", (client) => sendAll(client, topic, records, now), publishTimeoutMillis)
+      }),
+
+      ensureTopics: (topics) =>
+        admin.use(
+          "ensureTopics",
+          (client) =>
+            createMissing(client, topics, { numPartitions: config.partitions, replicationFactor: config.replication }),
+          adminTimeoutMillis
+        ),
+
+      lag: (topic, group) => admin.use("lag", (client) => readLag(client, topic, group), adminTimeoutMillis),
+
+      ping: admin.use("ping", askBroker, pingTimeoutMillis)
+    })
+  })
+)
+
+const unavailable = (operation: string, message: string) =>
+  Effect.fail(new KafkaError({ operation, reason: new KafkaUnavailable({ message }) }))

@@ -1,0 +1,241 @@
+/**
+ * Consumption on kafkajs: one member of a group fills a buffer, the stream empties it, and whenever the membership is
+ * lost another one is entered.
+ */
+import { Effect, Random, Stream } from "effect"
+import type { Consumer, EachBatchPayload, Kafka as KafkaClient, KafkaMessage } from "kafkajs"
+import { type ConsumeOptions, type KafkaError, type KafkaRecord, type RecordBatch } from "./Kafka.ts"
+import { kafkaError } from "./KafkaJsErrors.ts"
+import { KafkaRecordBuffer } from "./KafkaRecordBuffer.ts"
+
+const sessionTimeoutMillis = 30_000
+const heartbeatMillis = 3_000
+/** How long a fetch waits for records. Leaving the group waits for it, and a service must end within 2 s of SIGTERM. */
+const fetchWaitMillis = 300
+const fetchBytes = 6 * 1_048_576
+const fetchBytesOfPartition = 1_048_576
+const bufferedBytes = 8 * 1_048_576
+/** More than a topic has partitions on one broker: a partition that is held back must not hold back another. */
+const concurrentPartitions = 64
+/** A blocked fetch looks this often whether a heartbeat is due. */
+const heartbeatCheckMillis = 1_000
+/** How long leaving may take in all before the connection is simply dropped. */
+const leaveMillis = 1_000
+/** kafkajs says CRASH some time after STOP; if it never does, the membership is over all the same. */
+const crashAfterStopMillis = 5_000
+
+const noHeaders: Readonly<Record<string, Uint8Array>> = {}
+
+const headersOf = (message: KafkaMessage): Readonly<Record<string, Uint8Array>> => {
+  const entries = Object.entries(message.headers ?? {})
+  if (entries.length === 0) return noHeaders
+  const headers: Record<string, Uint8Array> = {}
+  for (const [name, values] of entries) {
+    const value = Array.isArray(values) ? values.at(-1) : values
+    if (value !== undefined && value !== null) headers[name] = typeof value === "string" ? Buffer.from(value) : value
+  }
+  return headers
+}
+
+const recordOf = (topic: string, partition: number, message: KafkaMessage): KafkaRecord => ({
+  topic,
+  partition,
+  offset: Number(message.offset),
+  timestamp: Number(message.timestamp),
+  key: message.key,
+  value: message.value,
+  headers: headersOf(message)
+})
+
+/** One membership of a consumer group, from joining to its end. */
+class GroupMember {
+  readonly group: string
+  readonly topic: string
+  /** The partitions of the newest assignment. While the group rebalances the old one still stands, and may commit. */
+  assigned: ReadonlySet<number> = new Set()
+  /** By this id the group knows us, once we have joined. */
+  memberId: string | undefined
+  readonly #consumer: Consumer
+  readonly #buffer: KafkaRecordBuffer
+  readonly #ended = Promise.withResolvers<never>()
+  #starting: Promise<void> = Promise.resolve()
+  #isLeaving = false
+
+  /**
+   * `previousId` takes up a membership that ended without leaving, because the broker went away. As somebody else we
+   * would wait until the broker, back again, finds the old member's session run out.
+   */
+  constructor(client: KafkaClient, options: ConsumeOptions, buffer: KafkaRecordBuffer, previousId: string | undefined) {
+    this.group = options.group
+    this.topic = options.topic
+    this.#buffer = buffer
+    this.#consumer = client.consumer({
+      groupId: options.group,
+      ...(previousId === undefined ? {} : { memberId: previousId }),
+      sessionTimeout: sessionTimeoutMillis,
+      rebalanceTimeout: sessionTimeoutMillis,
+      heartbeatInterval: heartbeatMillis,
+      maxWaitTimeInMs: fetchWaitMillis,
+      maxBytes: fetchBytes,
+      maxBytesPerPartition: fetchBytesOfPartition,
+      allowAutoTopicCreation: false,
+      // A new membership is entered here, with a clean state and a backoff of ours.
+      retry: { restartOnFailure: () => Promise.resolve(false) }
+    })
+    this.#ended.promise.catch(() => {})
+  }
+
+  /** Joins and consumes; rejects when the membership is over. */
+  async run(): Promise<never> {
+    this.#watch()
+    this.#starting = this.#start()
+    await this.#starting
+    return await this.#ended.promise
+  }
+
+  /** Resolves when the group knows that we left, or when that took too long. */
+  async leave(): Promise<void> {
+    this.#isLeaving = true
+    this.assigned = new Set()
+    this.#buffer.releaseWriters()
+    const started = this.#starting.catch(() => {})
+    const disconnect = () => this.#consumer.disconnect().catch(() => {})
+    await within(leaveMillis, within(leaveMillis / 2, started).then(disconnect))
+    // A join that is answered only now would otherwise leave a member behind that nobody owns.
+    void started.then(disconnect)
+  }
+
+  async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
+    await this.#consumer.commitOffsets(
+      [...offsets].map(([partition, offset]) => ({ topic: this.topic, partition, offset: String(offset) }))
+    )
+  }
+
+  #watch(): void {
+    const { CRASH, GROUP_JOIN, STOP } = this.#consumer.events
+    this.#consumer.on(GROUP_JOIN, ({ payload }) => {
+      this.assigned = new Set(payload.memberAssignment[this.topic] ?? [])
+      this.memberId = payload.memberId
+    })
+    this.#consumer.on(CRASH, ({ payload }) => this.#ended.reject(payload.error))
+    this.#consumer.on(STOP, () => {
+      if (this.#isLeaving) return
+      setTimeout(() => this.#ended.reject(new Error("kafkajs stopped consuming")), crashAfterStopMillis).unref()
+    })
+  }
+
+  async #start(): Promise<void> {
+    await this.#consumer.connect()
+    await this.#consumer.subscribe({ topic: this.topic, fromBeginning: true })
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: concurrentPartitions,
+      eachBatch: (payload) => this.#buffered(payload)
+    })
+  }
+
+  /**
+   * Waits for space, with heartbeats: an outage downstream must not cost the membership. A heartbeat that fails
+   * (the group rebalances) has to leave this callback, or kafkajs never joins again; nor can it stop before we return.
+   */
+  async #buffered({ batch, heartbeat, isRunning, resolveOffset }: EachBatchPayload): Promise<void> {
+    while (!this.#isLeaving && isRunning() && !this.#buffer.hasSpace) {
+      await this.#buffer.waitForSpace(heartbeatCheckMillis)
+      if (!this.#isLeaving) await heartbeat()
+    }
+    if (this.#isLeaving || !isRunning()) return
+    this.#buffer.push({
+      partition: batch.partition,
+      records: batch.messages.map((message) => recordOf(this.topic, batch.partition, message)),
+      highWatermark: Number(batch.highWatermark)
+    })
+    resolveOffset(batch.lastOffset())
+  }
+}
+
+const within = async (millis: number, promise: Promise<void>): Promise<void> => {
+  const { promise: elapsed, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, millis)
+  await Promise.race([promise, elapsed]).finally(() => clearTimeout(timer))
+}
+
+/** The memberships of this process. */
+export class GroupMembers {
+  readonly #makeClient: () => KafkaClient
+  readonly #members = new Set<GroupMember>()
+
+  /** kafkajs keeps offsets by group in the client: two members of one group need two clients. */
+  constructor(makeClient: () => KafkaClient) {
+    this.#makeClient = makeClient
+  }
+
+  /** See `Kafka.consume`: it waits for a broker that is away, and fails with what only an operator can mend. */
+  consume(options: ConsumeOptions): Stream.Stream<RecordBatch, KafkaError> {
+    return Stream.unwrap(
+      Effect.gen({ self: this }, function* () {
+        const buffer = new KafkaRecordBuffer({
+          topic: options.topic,
+          maxRecords: 2 * options.maxRecords,
+          maxBytes: bufferedBytes
+        })
+        yield* this.#stayMember(options, buffer).pipe(
+          Effect.catch((error) => Effect.sync(() => buffer.fail(error))),
+          Effect.forkScoped
+        )
+        return Stream.fromEffectRepeat(buffer.take(options.maxRecords))
+      })
+    )
+  }
+
+  /** Commits where a member of this process holds the partition; says which partitions none holds. */
+  async commit(group: string, topic: string, offsets: ReadonlyMap<number, number>): Promise<ReadonlyArray<number>> {
+    const left = new Map(offsets)
+    for (const member of this.#members) {
+      if (member.group !== group || member.topic !== topic) continue
+      const held = new Map([...left].filter(([partition]) => member.assigned.has(partition)))
+      if (held.size === 0) continue
+      await member.commit(held)
+      for (const partition of held.keys()) left.delete(partition)
+    }
+    return [...left.keys()]
+  }
+
+  /** One membership after the other, until one ends for a reason that waiting does not mend. */
+  #stayMember(options: ConsumeOptions, buffer: KafkaRecordBuffer): Effect.Effect<never, KafkaError> {
+    return Effect.gen({ self: this }, function* () {
+      let attempt = 0
+      let knownId: string | undefined
+      while (true) {
+        const { error, memberId } = yield* this.#beMember(options, buffer, knownId)
+        if (error.reason._tag !== "KafkaUnavailable") return yield* error
+        attempt = memberId === undefined ? attempt + 1 : 0
+        knownId = memberId ?? knownId
+        const log = attempt <= 1 ? Effect.logWarning : Effect.logDebug
+        yield* log(`not consuming ${options.topic}, joining again: ${error.message}`)
+        yield* Effect.sleep(yield* backoffMillis(attempt))
+      }
+    })
+  }
+
+  #beMember(options: ConsumeOptions, buffer: KafkaRecordBuffer, previousId: string | undefined) {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const member = new GroupMember(this.#makeClient(), options, buffer, previousId)
+        this.#members.add(member)
+        return member
+      }),
+      (member) =>
+        Effect.tryPromise({ try: () => member.run(), catch: kafkaError("consume") }).pipe(
+          Effect.flip,
+          Effect.map((error) => ({ error, memberId: member.memberId }))
+        ),
+      (member) =>
+        Effect.promise(() => member.leave()).pipe(Effect.andThen(Effect.sync(() => this.#members.delete(member))))
+    )
+  }
+}
+
+/** Doubles from 100 ms to 2 s, and takes a random half to the whole of it, so that not all come back at once. */
+const backoffMillis = (attempt: number): Effect.Effect<number> =>
+  Effect.map(Random.next, (random) => Math.min(2_000, 100 * 2 ** Math.min(attempt, 10)) * (0.5 + random / 2))

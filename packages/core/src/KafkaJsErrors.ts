@@ -1,0 +1,59 @@
+/** What kafkajs throws, as the port's reasons. */
+import { KafkaError, KafkaRefused, KafkaUnavailable, RecordTooLarge } from "./Kafka.ts"
+
+/** Kafka's names of the errors that blame the record's size. Source: Kafka protocol guide, error codes 10 and 18. */
+const tooLarge = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"])
+
+/** Those that stay until somebody changes the configuration: Kafka's names, kafkajs's error names, Node's TLS codes. */
+const refused = new Set([
+  "TOPIC_AUTHORIZATION_FAILED",
+  "GROUP_AUTHORIZATION_FAILED",
+  "CLUSTER_AUTHORIZATION_FAILED",
+  "SASL_AUTHENTICATION_FAILED",
+  "UNSUPPORTED_SASL_MECHANISM",
+  "INVALID_TOPIC_EXCEPTION",
+  "INVALID_PARTITIONS",
+  "INVALID_REPLICATION_FACTOR",
+  "INVALID_GROUP_ID",
+  "POLICY_VIOLATION",
+  "KafkaJSSASLAuthenticationError",
+  "CERT_HAS_EXPIRED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "ERR_TLS_CERT_ALTNAME_INVALID"
+])
+
+/** kafkajs wraps an error up to three times; the depth is bounded because a cause may point back at its error. */
+const maxDepth = 8
+
+/** The names by which an error, its causes and its parts say what they are. */
+function* namesOf(error: unknown, depth = 0): Generator<string> {
+  if (typeof error !== "object" || error === null || depth > maxDepth) return
+  for (const field of ["type", "name", "code"]) {
+    const name: unknown = Reflect.get(error, field)
+    if (typeof name === "string") yield name
+  }
+  const parts: unknown = Reflect.get(error, "errors")
+  if (Array.isArray(parts)) for (const part of parts) yield* namesOf(part, depth + 1)
+  yield* namesOf(Reflect.get(error, "cause"), depth + 1)
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Everything that is neither the record's nor the configuration's fault is an outage, which passes. */
+export const kafkaError =
+  (operation: string) =>
+  (cause: unknown): KafkaError => {
+    if (cause instanceof KafkaError) return cause
+    const names = [...namesOf(cause)]
+    const fields = { message: messageOf(cause), cause }
+    const reason = names.some((name) => tooLarge.has(name))
+      ? new RecordTooLarge(fields)
+      : names.some((name) => refused.has(name))
+        ? new KafkaRefused(fields)
+        : new KafkaUnavailable(fields)
+    return new KafkaError({ operation, reason })
+  }

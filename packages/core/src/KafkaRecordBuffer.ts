@@ -1,0 +1,109 @@
+/**
+ * The records fetched and not yet delivered, between kafkajs's callbacks and the stream. Records leave in the order
+ * they came, and none is dropped: a partition's offset may be committed because everything before it was delivered.
+ */
+import { Effect, Latch } from "effect"
+import type { KafkaError, KafkaRecord, RecordBatch } from "./Kafka.ts"
+
+/** What one fetch brought of one partition. */
+export interface FetchedRecords {
+  readonly partition: number
+  readonly records: ReadonlyArray<KafkaRecord>
+  readonly highWatermark: number
+}
+
+/** Bytes a waiting record takes beyond its key and value: an estimate, it only has to bound the memory. */
+const recordOverheadBytes = 200
+
+const bytesOf = (record: KafkaRecord): number =>
+  recordOverheadBytes + (record.key?.byteLength ?? 0) + (record.value?.byteLength ?? 0)
+
+export class KafkaRecordBuffer {
+  readonly topic: string
+  readonly maxRecords: number
+  readonly maxBytes: number
+  #records = 0
+  #bytes = 0
+  #fetched: Array<FetchedRecords> = []
+  /** How many records of the first of `#fetched` were delivered. */
+  #delivered = 0
+  #failure: KafkaError | undefined
+  /** Open while there is something to take, or a failure. */
+  readonly #ready = Latch.makeUnsafe(false)
+  readonly #waitingForSpace = new Set<() => void>()
+
+  constructor(options: { readonly topic: string; readonly maxRecords: number; readonly maxBytes: number }) {
+    this.topic = options.topic
+    this.maxRecords = options.maxRecords
+    this.maxBytes = options.maxBytes
+  }
+
+  /** A fetch of one partition is taken in as a whole, so the bounds may be overstepped by one. */
+  get hasSpace(): boolean {
+    return this.#records < this.maxRecords && this.#bytes < this.maxBytes
+  }
+
+  push(fetched: FetchedRecords): void {
+    if (fetched.records.length === 0) return
+    this.#fetched.push(fetched)
+    this.#records += fetched.records.length
+    for (const record of fetched.records) this.#bytes += bytesOf(record)
+    this.#ready.openUnsafe()
+  }
+
+  /** Resolves when there may be space, when `releaseWriters` is called, and in any case after `millis`. */
+  waitForSpace(millis: number): Promise<void> {
+    return new Promise((resolve) => {
+      const release = () => {
+        clearTimeout(timer)
+        this.#waitingForSpace.delete(release)
+        resolve()
+      }
+      const timer = setTimeout(release, millis)
+      this.#waitingForSpace.add(release)
+    })
+  }
+
+  releaseWriters(): void {
+    for (const release of [...this.#waitingForSpace]) release()
+  }
+
+  /** Everyone who takes fails from now on. */
+  fail(error: KafkaError): void {
+    this.#failure = error
+    this.#ready.openUnsafe()
+  }
+
+  /** Waits for records; all that wait, of whatever partition, up to `maxRecords`. */
+  take(maxRecords: number): Effect.Effect<RecordBatch, KafkaError> {
+    return Effect.suspend(() => {
+      if (this.#failure !== undefined) return Effect.fail(this.#failure)
+      const batch = this.#drain(maxRecords)
+      if (batch !== undefined) return Effect.succeed(batch)
+      this.#ready.closeUnsafe()
+      return Effect.andThen(this.#ready.await, this.take(maxRecords))
+    })
+  }
+
+  #drain(maxRecords: number): RecordBatch | undefined {
+    const records: Array<KafkaRecord> = []
+    const highWatermarks = new Map<number, number>()
+    for (let first = this.#fetched[0]; first !== undefined && records.length < maxRecords; first = this.#fetched[0]) {
+      const until = Math.min(first.records.length, this.#delivered + maxRecords - records.length)
+      for (const record of first.records.slice(this.#delivered, until)) {
+        records.push(record)
+        this.#bytes -= bytesOf(record)
+      }
+      highWatermarks.set(first.partition, first.highWatermark)
+      this.#delivered = until
+      if (until === first.records.length) {
+        this.#fetched.shift()
+        this.#delivered = 0
+      }
+    }
+    if (records.length === 0) return undefined
+    this.#records -= records.length
+    if (this.hasSpace) this.releaseWriters()
+    return { topic: this.topic, records, highWatermarks }
+  }
+}

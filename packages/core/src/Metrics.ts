@@ -1,0 +1,162 @@
+/** What Metka measures, named as Prometheus names things. Recorded a batch at a time, so it costs nothing per record. */
+import { Context, Effect, Metric } from "effect"
+import type { DeadLetter } from "./DeadLetters.ts"
+import type { RecordBatch } from "./Kafka.ts"
+
+const storeOutcomes = ["accepted", "stale", "duplicate", "parked"] as const
+type StoreOutcome = (typeof storeOutcomes)[number]
+
+/** How many records of a batch ended how; what is absent is 0. Dead letters are counted by themselves. */
+export type Outcomes = { readonly [O in StoreOutcome]?: number }
+
+const stages = ["decode", "enrich", "store", "publish", "commit"] as const
+type Stage = (typeof stages)[number]
+
+/** How long the stages of a batch took, in seconds; what is absent did not happen. */
+export type Seconds = { readonly [S in Stage]?: number }
+
+/** A batch, or a part of one, that is stored and published. */
+export interface Settled {
+  readonly outcomes: Outcomes
+  readonly letters: ReadonlyArray<DeadLetter>
+  readonly seconds: Seconds
+}
+
+/** One metric for each set of label values; made once, since a metric computes its key when it is made. */
+const perLabels = <M>(make: (...labels: ReadonlyArray<string>) => M) => {
+  const made = new Map<string, M>()
+  return (...labels: ReadonlyArray<string>): M => {
+    const key = labels.join("\u0000")
+    let metric = made.get(key)
+    if (metric === undefined) {
+      metric = make(...labels)
+      made.set(key, metric)
+    }
+    return metric
+  }
+}
+
+const records = perLabels((service = "", outcome = "") =>
+  Metric.counter("metka_records_total", {
+    description: "Records taken from Kafka, by what became of them",
+    attributes: { service, outcome },
+    incremental: true
+  })
+)
+
+const deadLetters = perLabels((service = "", reason = "") =>
+  Metric.counter("metka_dead_letters_total", {
+    description: "Records put into ops.dead_letters, by reason",
+    attributes: { service, reason },
+    incremental: true
+  })
+)
+
+const batchSize = perLabels((service = "") =>
+  Metric.histogram("metka_batch_size", {
+    description: "Records in one batch",
+    attributes: { service },
+    boundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000]
+  })
+)
+
+const stageDuration = perLabels((service = "", stage = "") =>
+  Metric.histogram("metka_stage_duration_seconds", {
+    description: "How long a stage of the pipeline took for one batch, waiting out outages included",
+    attributes: { service, stage },
+    boundaries: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+  })
+)
+
+const consumerLag = perLabels((topic = "", partition = "") =>
+  Metric.gauge("metka_consumer_lag", {
+    description: "Records of a partition behind the last committed batch",
+    attributes: { topic, partition }
+  })
+)
+
+const tags = perLabels((action = "") =>
+  Metric.counter("metka_tags_total", {
+    description: "Tags given to guests and taken from them",
+    attributes: { action },
+    incremental: true
+  })
+)
+
+const parkedOrders = Metric.gauge("metka_parked_orders", {
+  description: "Orders that wait for a guest, restaurant or dish that Redis does not know"
+})
+
+const ready = Metric.gauge("metka_ready", { description: "1 while the service is ready, else 0" })
+
+const withContext = (record: (context: Context.Context<never>) => void): Effect.Effect<void> =>
+  Effect.map(Effect.context<never>(), record)
+
+const recordLag = (batch: RecordBatch, context: Context.Context<never>): void => {
+  const next = new Map<number, number>()
+  for (const { offset, partition } of batch.records) next.set(partition, offset + 1)
+  for (const [partition, offset] of next) {
+    const end = batch.highWatermarks.get(partition)
+    if (end !== undefined) {
+      consumerLag(batch.topic, String(partition)).updateUnsafe(Math.max(0, end - offset), context)
+    }
+  }
+}
+
+/** Records a batch that is done: sizes, outcomes, durations, and how far its partitions are behind. */
+export const recordBatch = (service: string, batch: RecordBatch, settled: Settled): Effect.Effect<void> =>
+  withContext((context) => {
+    batchSize(service).updateUnsafe(batch.records.length, context)
+    // An outcome of 0 is recorded too: an alert on the increase of a series needs the series to be there.
+    for (const outcome of storeOutcomes) {
+      records(service, outcome).updateUnsafe(settled.outcomes[outcome] ?? 0, context)
+    }
+    records(service, "dead_letter").updateUnsafe(settled.letters.length, context)
+    for (const { bad } of settled.letters) deadLetters(service, bad.reason).updateUnsafe(1, context)
+    for (const stage of stages) {
+      const seconds = settled.seconds[stage]
+      if (seconds !== undefined) stageDuration(service, stage).updateUnsafe(seconds, context)
+    }
+    recordLag(batch, context)
+  })
+
+/** Two halves of a batch taken together. */
+export const combineSettled = (one: Settled, other: Settled): Settled => ({
+  outcomes: sum(storeOutcomes, one.outcomes, other.outcomes),
+  letters: [...one.letters, ...other.letters],
+  seconds: sum(stages, one.seconds, other.seconds)
+})
+
+const sum = <K extends string>(
+  keys: ReadonlyArray<K>,
+  one: { readonly [Key in K]?: number },
+  other: { readonly [Key in K]?: number }
+): { readonly [Key in K]?: number } => {
+  const total: { [Key in K]?: number } = {}
+  for (const key of keys) {
+    if (one[key] !== undefined || other[key] !== undefined) total[key] = (one[key] ?? 0) + (other[key] ?? 0)
+  }
+  return total
+}
+
+/** Sets how far the group is behind on a topic, as `Kafka.lag` tells it: on partitions no batch came from too. */
+export const setConsumerLag = (
+  topic: string,
+  lags: ReadonlyArray<{ readonly partition: number; readonly committed: number; readonly end: number }>
+): Effect.Effect<void> =>
+  withContext((context) => {
+    for (const { committed, end, partition } of lags) {
+      consumerLag(topic, String(partition)).updateUnsafe(Math.max(0, end - committed), context)
+    }
+  })
+
+/** Counts the tags that one batch gave and took. */
+export const recordTags = (count: { readonly given: number; readonly taken: number }): Effect.Effect<void> =>
+  withContext((context) => {
+    tags("given").updateUnsafe(count.given, context)
+    tags("taken").updateUnsafe(count.taken, context)
+  })
+
+export const setParkedOrders = (count: number): Effect.Effect<void> => Metric.update(parkedOrders, count)
+
+export const setReady = (isReady: boolean): Effect.Effect<void> => Metric.update(ready, isReady ? 1 : 0)

@@ -1,0 +1,58 @@
+/**
+ * Brings every schema to the newest form. Each service has its own schema and its own table of migrations, since
+ * Effect's Migrator skips ids at or below the newest one in its table. All of it happens in one transaction under one
+ * advisory lock: concurrent `create … if not exists` would raise 23505.
+ */
+import { Effect } from "effect"
+import { Migrator, SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql/SqlError"
+
+/** The migrations of one schema: id and name → statements. */
+export interface SchemaMigrations {
+  readonly schema: string
+  readonly migrations: Readonly<Record<string, string>>
+}
+
+const lockKey = 7_370_117
+
+const migrator = Migrator.make({})
+
+/** Splits a script at the semicolons that end a line: PostgreSQL prepares one statement at a time. */
+const statements = (script: string): ReadonlyArray<string> =>
+  script
+    .split(/;\s*$/m)
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== "")
+
+/**
+ * Runs what is missing, in the order given; safe to call from several processes at once.
+ * @returns the names of the migrations that ran
+ */
+export const migrate = (
+  all: ReadonlyArray<SchemaMigrations>
+): Effect.Effect<ReadonlyArray<string>, SqlError | Migrator.MigrationError, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    return yield* sql.withTransaction(
+      Effect.gen(function* () {
+        yield* sql`select pg_advisory_xact_lock(${lockKey}::bigint)`
+        const done: Array<string> = []
+        for (const { migrations, schema } of all) {
+          yield* sql`create schema if not exists ${sql(schema)}`
+          const ran = yield* migrator({
+            table: `${schema}.migrations`,
+            loader: Migrator.fromRecord(
+              Object.fromEntries(
+                Object.entries(migrations).map(([name, script]) => [
+                  name,
+                  Effect.forEach(statements(script), (statement) => sql.unsafe(statement), { discard: true })
+                ])
+              )
+            )
+          })
+          done.push(...ran.map(([id, name]) => `${schema}/${String(id).padStart(4, "0")}_${name}`))
+        }
+        return done
+      })
+    )
+  })

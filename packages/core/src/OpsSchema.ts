@@ -1,0 +1,40 @@
+/** The `ops` schema: what every service shares. */
+import type { SchemaMigrations } from "./Migrations.ts"
+
+export const opsMigrations: SchemaMigrations = {
+  schema: "ops",
+  migrations: {
+    "0001_dead_letters": `
+create table ops.dead_letters (
+  id bigint generated always as identity primary key,
+  service text not null,
+  topic text not null,
+  partition integer not null,
+  "offset" bigint not null,
+  kafka_timestamp timestamptz not null,
+  key bytea,
+  value bytea,
+  headers json not null,
+  reason text not null,
+  detail text not null,
+  received_at timestamptz not null,
+  replayed_at timestamptz,
+  unique (topic, partition, "offset", kafka_timestamp)
+);
+comment on table ops.dead_letters is 'Records that no retry can mend, with their raw bytes and why';
+`,
+    "0002_service_instances": `
+create table ops.service_instances (
+  instance_id uuid primary key,
+  service text not null,
+  host text not null,
+  pid integer not null,
+  version text not null,
+  started_at timestamptz not null,
+  heartbeat_at timestamptz not null,
+  ready boolean not null
+);
+comment on table ops.service_instances is 'Every running instance of a service and when it was last alive';
+`
+  }
+}

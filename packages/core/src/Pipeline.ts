@@ -1,0 +1,251 @@
+/**
+ * The one shape of a service: record batches flow decode → enrich → one transaction → publish → commit.
+ *
+ * A service supplies pure functions and SQL; everything about time is here. Bad records are values and go to the dead
+ * letters inside the batch's transaction. Outages are retried for as long as they last. What a server refuses for the
+ * data's sake is halved until the bad record stands alone. The offset is committed last, so a crash anywhere repeats
+ * work and changes nothing.
+ */
+import { Clock, Duration, Effect, Fiber, Result, Schedule, Stream } from "effect"
+import type { Exit, Tracer } from "effect"
+import { SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql/SqlError"
+import { type DeadLetter, keepDeadLetters } from "./DeadLetters.ts"
+import { Health } from "./Health.ts"
+import { Kafka, type KafkaError, type KafkaRecord, type OutgoingRecord, type RecordBatch } from "./Kafka.ts"
+import type { BadRecord } from "./messages/BadRecord.ts"
+import { header, readHeader } from "./messages/headers.ts"
+import * as Metrics from "./Metrics.ts"
+import { componentOf, type Outage, refusalOf, retryWhile } from "./Outage.ts"
+import * as TraceContext from "./TraceContext.ts"
+
+/** A decoded record. `traceparent` is what its outgoing messages carry on. */
+export interface Received<A> {
+  readonly record: KafkaRecord
+  readonly message: A
+  readonly traceparent: string
+}
+
+/** What a transaction did with a batch, and what it gives the next stage. */
+export interface Stored {
+  readonly outgoing: ReadonlyArray<OutgoingRecord>
+  readonly outcomes: Metrics.Outcomes
+}
+
+export interface Stage<A, P, R> {
+  readonly service: string
+  readonly topic: string
+  readonly group: string
+  readonly output: string
+  /** Upper bound of records in one batch, and so in one transaction. */
+  readonly maxRecords: number
+  /** Pure; what it refuses becomes a dead letter. */
+  readonly decode: (record: KafkaRecord) => Result.Result<A, BadRecord>
+  /** Everything a batch needs before its transaction opens: pure transforms and reads of reference data. */
+  readonly enrich: (received: ReadonlyArray<Received<A>>) => Effect.Effect<P, Outage, R>
+  /** Runs inside the transaction. */
+  readonly store: (prepared: P) => Effect.Effect<Stored, SqlError, SqlClient.SqlClient>
+  /** Runs after the batch is published, for what is announced because something changed. */
+  readonly announce?: Effect.Effect<void, Outage, SqlClient.SqlClient | R>
+}
+
+/** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
+const grace = Duration.millis(900)
+
+interface Prepared<A, P> {
+  readonly batch: RecordBatch
+  readonly span: Tracer.Span
+  readonly received: ReadonlyArray<Received<A>>
+  readonly letters: ReadonlyArray<DeadLetter>
+  readonly enriched: P
+  readonly seconds: Metrics.Seconds
+}
+
+/** Runs the stage until it is interrupted; a batch under way is finished first if it can be within a second. */
+export const run = <A, P, R>(stage: Stage<A, P, R>) =>
+  Effect.gen(function* () {
+    const kafka = yield* Kafka
+    const sql = yield* SqlClient.SqlClient
+    const health = yield* Health
+
+    const waitOut = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>) =>
+      effect.pipe(
+        Effect.tapError((error) =>
+          refusalOf(error) === undefined ? health.report(componentOf(error), { down: error.message }) : Effect.void
+        ),
+        Effect.tapError((error) =>
+          refusalOf(error) === undefined ? Effect.logWarning(`waiting: ${error.message}`) : Effect.void
+        ),
+        Effect.retry(retryWhile((error: E) => refusalOf(error) === undefined))
+      )
+
+    const decodeBatch = (batch: RecordBatch, span: Tracer.Span) => {
+      const received: Array<Received<A>> = []
+      const letters: Array<DeadLetter> = []
+      for (const record of batch.records) {
+        Result.match(stage.decode(record), {
+          onFailure: (bad) => letters.push({ record, bad }),
+          onSuccess: (message) => received.push({ record, message, traceparent: traceOf(record, batch, span) })
+        })
+      }
+      return { received, letters }
+    }
+
+    const prepare = Effect.fnUntraced(function* (batch: RecordBatch) {
+      const span = yield* batchSpan(stage, batch)
+      const [decodeSeconds, { letters, received }] = yield* timed(Effect.sync(() => decodeBatch(batch, span)))
+      const [enrichSeconds, enriched] = yield* timed(waitOut(stage.enrich(received))).pipe(Effect.withParentSpan(span))
+      const prepared: Prepared<A, P> = {
+        batch,
+        span,
+        received,
+        letters,
+        enriched,
+        seconds: { decode: decodeSeconds, enrich: enrichSeconds }
+      }
+      return prepared
+    })
+
+    const settle = (
+      received: ReadonlyArray<Received<A>>,
+      letters: ReadonlyArray<DeadLetter>,
+      enriched: Effect.Effect<P, Outage, R>
+    ): Effect.Effect<Metrics.Settled, Outage, R | SqlClient.SqlClient> =>
+      Effect.gen(function* () {
+        const prepared = yield* enriched
+        const [store, stored] = yield* timed(
+          waitOut(
+            sql.withTransaction(keepDeadLetters(stage.service, letters).pipe(Effect.andThen(stage.store(prepared))))
+          )
+        )
+        const [publish] = yield* timed(
+          stored.outgoing.length === 0 ? Effect.void : waitOut(kafka.publish(stage.output, stored.outgoing))
+        )
+        return { outcomes: stored.outcomes, letters, seconds: { store, publish } }
+      }).pipe(
+        Effect.catch((error) => {
+          const refusal = refusalOf(error)
+          return refusal === undefined ? Effect.fail(error) : isolate(received, letters, refusal)
+        })
+      )
+
+    /** Halves a refused batch until the record that is refused stands alone. */
+    const isolate = (
+      received: ReadonlyArray<Received<A>>,
+      letters: ReadonlyArray<DeadLetter>,
+      refusal: BadRecord
+    ): Effect.Effect<Metrics.Settled, Outage, R | SqlClient.SqlClient> => {
+      const [first] = received
+      if (first === undefined || received.length === 1) {
+        const all = first === undefined ? letters : [...letters, { record: first.record, bad: refusal }]
+        return waitOut(sql.withTransaction(keepDeadLetters(stage.service, all))).pipe(
+          Effect.as({ outcomes: {}, letters: all, seconds: {} })
+        )
+      }
+      const middle = received.length >> 1
+      const half = (part: ReadonlyArray<Received<A>>, kept: ReadonlyArray<DeadLetter>) =>
+        settle(part, kept, waitOut(stage.enrich(part)))
+      return Effect.zipWith(
+        half(received.slice(0, middle), letters),
+        half(received.slice(middle), []),
+        Metrics.combineSettled
+      )
+    }
+
+    const finish = Effect.fnUntraced(function* (prepared: Prepared<A, P>) {
+      const settled = yield* settle(prepared.received, prepared.letters, Effect.succeed(prepared.enriched))
+      if (stage.announce !== undefined) yield* waitOut(stage.announce)
+      const [commit] = yield* timed(commitOffsets(kafka, stage.group, prepared.batch))
+      yield* Effect.forEach(["kafka", "postgres", "redis"] as const, (component) => health.report(component, "up"), {
+        discard: true
+      })
+      yield* Metrics.recordBatch(stage.service, prepared.batch, {
+        ...settled,
+        seconds: { ...prepared.seconds, ...settled.seconds, commit }
+      })
+    })
+
+    const consume = kafka.consume({ topic: stage.topic, group: stage.group, maxRecords: stage.maxRecords }).pipe(
+      Stream.mapEffect(prepare),
+      // One batch is decoded and enriched while the one before it is written.
+      Stream.buffer({ capacity: 1 }),
+      Stream.runForEach((prepared) =>
+        finishBeforeStopping(finish(prepared)).pipe(
+          Effect.withParentSpan(prepared.span),
+          Effect.onExit((exit) => endSpan(prepared.span, exit))
+        )
+      )
+    )
+
+    yield* waitOut(kafka.ensureTopics([stage.topic, stage.output]))
+    yield* waitOut(consume)
+  })
+
+/** A commit that fails costs a redelivery, which changes nothing: it is not worth standing still for. */
+const commitOffsets = (kafka: Kafka["Service"], group: string, batch: RecordBatch): Effect.Effect<void> =>
+  kafka.commit(group, batch).pipe(
+    Effect.retry(Schedule.max([Schedule.exponential("100 millis"), Schedule.recurs(2)])),
+    Effect.catchTag("KafkaError", (error: KafkaError) =>
+      Effect.logWarning(`the offsets were not committed, the batch may be delivered again: ${error.message}`)
+    )
+  )
+
+/** On interruption the effect under way gets `grace` to end by itself, so that no batch is left half done. */
+const finishBeforeStopping = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(restore(effect))
+      return yield* restore(Fiber.join(fiber)).pipe(
+        Effect.onInterrupt(() =>
+          Fiber.await(fiber).pipe(Effect.timeoutOption(grace), Effect.andThen(Fiber.interrupt(fiber)))
+        )
+      )
+    })
+  )
+
+const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [seconds: number, value: A], E, R> =>
+  Effect.map(Effect.timed(effect), ([duration, value]) => [Duration.toMillis(duration) / 1_000, value] as const)
+
+/**
+ * One span a batch. A record alone continues its own trace; a batch has a trace of its own and links to its records'.
+ * Names and attributes: OpenTelemetry semantic conventions for messaging and Kafka.
+ */
+const batchSpan = <A, P, R>(stage: Stage<A, P, R>, batch: RecordBatch) => {
+  const [only] = batch.records
+  const parent = batch.records.length === 1 && only !== undefined ? parentOf(only) : undefined
+  return Effect.makeSpan(`process ${stage.topic}`, {
+    kind: "consumer",
+    root: parent === undefined,
+    ...(parent === undefined ? {} : { parent }),
+    attributes: {
+      "messaging.system": "kafka",
+      "messaging.operation.type": "process",
+      "messaging.destination.name": stage.topic,
+      "messaging.consumer.group.name": stage.group,
+      "messaging.batch.message_count": batch.records.length,
+      ...(batch.records.length === 1 && only !== undefined
+        ? {
+            "messaging.destination.partition.id": String(only.partition),
+            "messaging.kafka.offset": only.offset
+          }
+        : {})
+    }
+  })
+}
+
+const traceparentOf = (record: KafkaRecord): string | undefined =>
+  Result.getOrElse(readHeader(record, header.traceparent), () => undefined)
+
+const parentOf = (record: KafkaRecord) => {
+  const traceparent = traceparentOf(record)
+  return traceparent === undefined ? undefined : TraceContext.parse(traceparent)
+}
+
+const traceOf = (record: KafkaRecord, batch: RecordBatch, span: Tracer.Span): string => {
+  if (batch.records.length === 1) return TraceContext.format(span)
+  const parent = parentOf(record)
+  return parent === undefined ? TraceContext.makeRoot() : TraceContext.format(parent)
+}
+
+const endSpan = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>) =>
+  Effect.map(Clock.currentTimeNanos, (now) => span.end(now, exit))

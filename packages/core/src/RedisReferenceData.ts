@@ -1,0 +1,113 @@
+/** The reference port on Redis, with ioredis: `REDIS_URL`, and `REDIS_CA_FILE` for `rediss://`. */
+import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { Redis, type RedisOptions } from "ioredis"
+import { readFileSync } from "node:fs"
+import { makeFind, ReferenceData, ReferenceUnavailable } from "./ReferenceData.ts"
+
+/** A command ends within this time, one way or the other; the caller retries. Milliseconds. */
+const commandTimeout = 2_000
+const longestReconnectDelay = 1_000
+/** Documents written in one MSET. */
+const pageSize = 1_000
+
+const invalid = (message: string) => new Config.ConfigError(new ConfigProvider.SourceError({ message }))
+
+const messageOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  // Node's AggregateError, of a name with several addresses, has an empty message.
+  return error.message !== "" ? error.message : "code" in error ? String(error.code) : error.name
+}
+
+const parseUrl = (text: string): Effect.Effect<URL, Config.ConfigError> => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && (url.protocol === "redis:" || url.protocol === "rediss:") && url.hostname !== ""
+    ? Effect.succeed(url)
+    : // The text is not quoted: it may hold a password.
+      Effect.fail(invalid("REDIS_URL must be redis://host:port or rediss://host:port"))
+}
+
+const tlsOptions = (url: URL, caFile: string): Effect.Effect<Pick<RedisOptions, "tls">, Config.ConfigError> => {
+  if (url.protocol === "redis:") {
+    return caFile === ""
+      ? Effect.succeed({})
+      : Effect.fail(invalid("REDIS_CA_FILE is set, but REDIS_URL does not start with rediss://"))
+  }
+  if (caFile === "") return Effect.succeed({ tls: {} })
+  return Effect.try({
+    try: () => ({ tls: { ca: readFileSync(caFile, "utf8") } }),
+    catch: (error) => invalid(`REDIS_CA_FILE cannot be read: ${messageOf(error)}`)
+  })
+}
+
+const redisConfig = Config.all({
+  url: Config.Redacted("REDIS_URL"),
+  caFile: Config.String("REDIS_CA_FILE").pipe(Config.withDefault(""))
+}).pipe(
+  Config.mapEffect(({ caFile, url }) =>
+    Effect.flatMap(parseUrl(Redacted.value(url)), (parsed) =>
+      Effect.map(tlsOptions(parsed, caFile), (tls) => ({ url: Redacted.value(url), address: parsed.host, tls }))
+    )
+  )
+)
+
+const options = {
+  // A Redis that is down when the service starts is waited for, like one that goes down later.
+  lazyConnect: true,
+  commandTimeout,
+  connectTimeout: commandTimeout,
+  // An answer that never comes: the connection is taken for dead, and made anew.
+  socketTimeout: commandTimeout * 2,
+  // What waits for a connection fails with the attempt, instead of with the next twenty.
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  retryStrategy: (attempts: number) => Math.min(50 * 2 ** attempts, longestReconnectDelay) * (0.5 + Math.random() / 2),
+  // The ready check writes to the console; without it a Redis that still loads answers LOADING, and is asked again.
+  enableReadyCheck: false,
+  // After a failover the old primary refuses to write.
+  reconnectOnError: (error: Error) => error.message.startsWith("READONLY"),
+  disableClientInfo: true,
+  protocol: 2
+} satisfies RedisOptions
+
+const make = Effect.gen(function* () {
+  const { address, tls, url } = yield* redisConfig
+  let connectionError: string | undefined
+  const redis = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const client = new Redis(url, { ...options, ...tls })
+      // Without a listener ioredis writes to the console. A caller is told with its command.
+      client.on("error", (error) => {
+        connectionError = messageOf(error)
+      })
+      client.on("ready", () => {
+        connectionError = undefined
+      })
+      return client
+    }),
+    (client) => Effect.sync(() => client.disconnect())
+  )
+
+  const send = <A>(command: () => Promise<A>): Effect.Effect<A, ReferenceUnavailable> =>
+    Effect.tryPromise({
+      try: command,
+      catch: (cause) =>
+        new ReferenceUnavailable({ message: `Redis at ${address}: ${connectionError ?? messageOf(cause)}`, cause })
+    })
+
+  return ReferenceData.of({
+    find: makeFind((ids) => send(() => redis.mgetBuffer([...ids]))),
+    load: Effect.fnUntraced(function* (documents) {
+      for (let start = 0; start < documents.length; start += pageSize) {
+        const page = documents.slice(start, start + pageSize)
+        yield* send(() => redis.mset(page.flatMap(({ id, json }) => [id, json])))
+      }
+    }),
+    ping: Effect.asVoid(send(() => redis.ping()))
+  })
+})
+
+/**
+ * Connects with the first command, and again by itself whenever the connection is lost. While Redis is away every
+ * operation fails with `ReferenceUnavailable` within 2 seconds. Building the layer fails only on wrong configuration.
+ */
+export const layer: Layer.Layer<ReferenceData, Config.ConfigError> = Layer.effect(ReferenceData, make)

@@ -1,0 +1,73 @@
+/** A service as a process: its work beside health, metrics and a heartbeat, until a signal comes. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Cause, Effect, Exit, Layer, Predicate } from "effect"
+import { SqlClient } from "effect/sql"
+import { Health } from "./Health.ts"
+import * as HttpServer from "./HttpServer.ts"
+import * as Instances from "./Instances.ts"
+import { Kafka } from "./Kafka.ts"
+import { ReferenceData } from "./ReferenceData.ts"
+import { version } from "./version.ts"
+
+export interface ServiceOptions<E = never, R = never> {
+  readonly name: string
+  readonly defaultPort: number
+  /** Pages beside health and metrics. */
+  readonly routes?: Layer.Layer<never, E, R>
+}
+
+/** Asks Kafka and PostgreSQL whether they answer. */
+export const probeServers = Effect.gen(function* () {
+  const kafka = yield* Kafka
+  const sql = yield* SqlClient.SqlClient
+  yield* Health.probe("kafka", kafka.ping)
+  yield* Health.probe("postgres", sql`select 1`)
+})
+
+/** Asks Redis whether it answers. */
+export const probeReferences = Effect.gen(function* () {
+  const references = yield* ReferenceData
+  yield* Health.probe("redis", references.ping)
+})
+
+/** Health, metrics and a heartbeat around `work`, which runs until it is interrupted. */
+export const serve = <E, R, E2 = never, R2 = never>(
+  options: ServiceOptions<E2, R2>,
+  work: Effect.Effect<void, E, R>
+) => {
+  const observed = Layer.mergeAll(HttpServer.layer(options), Instances.layer({ service: options.name, version }))
+  return Effect.scoped(
+    Effect.gen(function* () {
+      yield* Effect.logInfo(`metka ${options.name} ${version} starts`)
+      yield* Effect.ensuring(work, Effect.logInfo(`metka ${options.name} stops`))
+    })
+  ).pipe(Effect.provide(observed))
+}
+
+const missingVariable = /^SchemaError\((.*) at \["(\w+)"\]\)$/s
+
+/** One line a person understands: what is wrong and what to do, without a stack. */
+const problemOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
+  const [, expected, variable] = missingVariable.exec(message) ?? []
+  if (expected !== undefined && variable !== undefined) {
+    return process.env[variable] === undefined
+      ? `${variable} is not set: set it in the environment (.env.example says what it means)`
+      : `${variable} cannot be used: ${expected.replaceAll(/\s+/g, " ")}`
+  }
+  return message.replaceAll(/\s*\n\s*/g, " ")
+}
+
+/** Runs as the process: 0 after a signal or at the end, 1 with one line on standard error when something is wrong. */
+export const runMain =
+  (name: string) =>
+  <A, E>(program: Effect.Effect<A, E>): void =>
+    NodeRuntime.runMain(program, {
+      disableErrorReporting: true,
+      teardown: (exit, onExit) => {
+        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return onExit(0)
+        process.stderr.write(`metka ${name}: ${problemOf(exit.cause)}\n`)
+        onExit(1)
+      }
+    })

@@ -1,0 +1,51 @@
+/** The names of topics and consumer groups, and how much a service takes in one batch. */
+import { Config, Context, Effect, Layer, Schema } from "effect"
+
+const name = (variable: string, fallback: string) =>
+  Config.schema(Schema.NonEmptyString, variable).pipe(Config.withDefault(fallback))
+
+const config = Config.all({
+  orders: name("TOPIC_ORDERS", "order-service_orders"),
+  stgOrders: name("TOPIC_STG_ORDERS", "stg-service-orders"),
+  cdmStats: name("TOPIC_CDM_STATS", "cdm-service-stats"),
+  guestTags: name("TOPIC_GUEST_TAGS", "guest-tags"),
+  groupStg: name("GROUP_STG", "stg-service"),
+  groupDds: name("GROUP_DDS", "dds-service"),
+  groupCdm: name("GROUP_CDM", "cdm-service")
+})
+
+export interface TopologyShape {
+  readonly orders: string
+  readonly stgOrders: string
+  readonly cdmStats: string
+  readonly guestTags: string
+  readonly groupStg: string
+  readonly groupDds: string
+  readonly groupCdm: string
+  /** Upper bound of records in one batch, and so in one transaction. */
+  readonly maxBatchRecords: number
+}
+
+export class Topology extends Context.Service<Topology, TopologyShape>()("metka/core/Topology") {
+  /** From the environment. */
+  static readonly layer = Layer.effect(
+    Topology,
+    Effect.gen(function* () {
+      return Topology.of({ ...(yield* config), maxBatchRecords: 2_000 })
+    })
+  )
+
+  /** The default names, whatever the environment says. */
+  static readonly layerDefault = (options?: Partial<TopologyShape>) =>
+    Layer.succeed(Topology, {
+      orders: "order-service_orders",
+      stgOrders: "stg-service-orders",
+      cdmStats: "cdm-service-stats",
+      guestTags: "guest-tags",
+      groupStg: "stg-service",
+      groupDds: "dds-service",
+      groupCdm: "cdm-service",
+      maxBatchRecords: 2_000,
+      ...options
+    })
+}

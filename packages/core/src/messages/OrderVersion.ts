@@ -1,0 +1,27 @@
+/**
+ * The total order of an order's versions. It is a text compared bytewise: `update_ts|sent_dttm|sha256`, times of fixed
+ * width, the hash of the whole order message, so that any two different messages have an order and every stage finds
+ * the same one.
+ */
+import { hash } from "node:crypto"
+import { fixedWidth } from "./Timestamp.ts"
+
+const time = String.raw`\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{6}`
+const pattern = new RegExp(String.raw`^(?:${time}\|${time}|!\d{16})\|[0-9a-f]{64}$`)
+
+/** The version of an order message from its times and its raw bytes. */
+export const fromMessage = (updateTs: string, sentDttm: string, value: Uint8Array): string =>
+  `${fixedWidth(updateTs)}|${fixedWidth(sentDttm)}|${hash("sha256", value, "hex")}`
+
+/** Whether a header `order-version` is one that STG writes, or that DDS passes on for a message that came without one. */
+export const isOrderVersion = (text: string): boolean => pattern.test(text)
+
+/**
+ * The version of a message that carries no `order-version`: older than any that does (`!` sorts before digits), and
+ * among its like ordered by Kafka timestamp (milliseconds), then by the hash of the value.
+ */
+export const withoutHeader = (kafkaTimestamp: number, value: Uint8Array): string =>
+  `${timeless(kafkaTimestamp)}|${hash("sha256", value, "hex")}`
+
+/** The version of a reference that came without one: older than any reference with one, then by Kafka timestamp. */
+export const timeless = (kafkaTimestamp: number): string => `!${String(Math.max(0, kafkaTimestamp)).padStart(16, "0")}`

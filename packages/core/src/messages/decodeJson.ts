@@ -1,0 +1,44 @@
+/** Bytes of a record → a value of a schema, or what is wrong with them. Decoders are built once, not per record. */
+import { Result, Schema } from "effect"
+import type { SchemaError } from "effect/Schema"
+import "effect/schema/SchemaJITCompiler/enable"
+import { BadRecord, cleanDetail } from "./BadRecord.ts"
+import { unstorableText } from "./unstorableText.ts"
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const bad = (reason: BadRecord["reason"], detail: string) =>
+  Result.fail(new BadRecord({ reason, detail: cleanDetail(detail) }))
+
+/** The text and its parsed value. */
+export interface Decoded<A> {
+  readonly text: string
+  readonly value: A
+}
+
+export const makeDecoder = <A>(schema: Schema.ConstraintDecoder<A>) => {
+  const decode = Schema.decodeUnknownResult(schema)
+  return (bytes: Uint8Array | null): Result.Result<Decoded<A>, BadRecord> => {
+    if (bytes === null || bytes.length === 0) return bad("empty_value", "the record has no value")
+    let text: string
+    try {
+      text = utf8.decode(bytes)
+    } catch {
+      return bad("not_utf8", "the value is not UTF-8 text")
+    }
+    let json: unknown
+    try {
+      json = JSON.parse(text)
+    } catch (error) {
+      return bad("not_json", error instanceof Error ? error.message : String(error))
+    }
+    const unstorable = unstorableText(text)
+    if (unstorable !== undefined) {
+      return bad("unstorable_text", `PostgreSQL cannot hold ${unstorable}, which the value spells`)
+    }
+    return Result.match(decode(json), {
+      onFailure: (error: SchemaError) => bad("schema", error.message),
+      onSuccess: (value) => Result.succeed({ text, value })
+    })
+  }
+}

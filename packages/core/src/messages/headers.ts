@@ -1,0 +1,49 @@
+/** The Kafka headers of the inner topics: names, and how a consumer reads them. */
+import { Result } from "effect"
+import type { KafkaRecord } from "../Kafka.ts"
+import { BadRecord } from "./BadRecord.ts"
+import { isOrderVersion, timeless, withoutHeader } from "./OrderVersion.ts"
+
+export const header = {
+  orderVersion: "order-version",
+  orderId: "order-id",
+  orderDate: "order-date",
+  userLogin: "user-login",
+  userVersion: "user-version",
+  restaurantVersion: "restaurant-version",
+  eventId: "event-id",
+  traceparent: "traceparent"
+} as const
+
+type HeaderName = (typeof header)[keyof typeof header]
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const bad = (name: string, detail: string) =>
+  Result.fail(new BadRecord({ reason: "bad_header", detail: `${name}: ${detail}` }))
+
+/** A header's text, `undefined` when it is absent. */
+export const readHeader = (record: KafkaRecord, name: HeaderName): Result.Result<string | undefined, BadRecord> => {
+  const bytes = record.headers[name]
+  if (bytes === undefined) return Result.succeed(undefined)
+  try {
+    const text = utf8.decode(bytes)
+    return text.includes("\u0000") ? bad(name, "holds the character U+0000") : Result.succeed(text)
+  } catch {
+    return bad(name, "is not UTF-8 text")
+  }
+}
+
+/** `order-version`, or the version of a message without one. */
+export const readOrderVersion = (record: KafkaRecord): Result.Result<string, BadRecord> =>
+  Result.flatMap(readHeader(record, header.orderVersion), (text) => {
+    if (text === undefined) return Result.succeed(withoutHeader(record.timestamp, record.value ?? new Uint8Array()))
+    return isOrderVersion(text) ? Result.succeed(text) : bad(header.orderVersion, "expected update_ts|sent_dttm|sha256")
+  })
+
+/** The version of a reference, or the oldest there is when the header is absent. */
+export const readReferenceVersion = (
+  record: KafkaRecord,
+  name: typeof header.userVersion | typeof header.restaurantVersion
+): Result.Result<string, BadRecord> =>
+  Result.map(readHeader(record, name), (text) => text ?? timeless(record.timestamp))

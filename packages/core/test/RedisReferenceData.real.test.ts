@@ -1,0 +1,177 @@
+import { assert, describe, it } from "@effect/vitest"
+import { isMissing, RealServers } from "@metka/testing/realServers"
+import { freePort, ownRedisServer } from "@metka/testing/servers"
+import { ConfigProvider, Duration, Effect, Layer, Schedule } from "effect"
+import { Redis } from "ioredis"
+import { createServer } from "node:net"
+import { vi } from "vitest"
+import * as RedisReferenceData from "../src/RedisReferenceData.ts"
+import { ReferenceData } from "../src/ReferenceData.ts"
+import { find, freshId, load, referenceDataContract, user, withWarnings } from "./referenceDataContract.ts"
+
+const layerFor = (environment: Record<string, string>) =>
+  RedisReferenceData.layer.pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(environment))))
+
+const layerOn = (url: string) => layerFor({ REDIS_URL: url })
+
+const shared = Layer.unwrap(
+  Effect.flatMap(RealServers, ({ redisUrl }) => Effect.map(redisUrl, layerOn))
+).pipe(Layer.provide(RealServers.layer))
+
+/** A client of the test's own, to do what the port does not offer. */
+const rawClient = (url: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => new Redis(url)),
+    (client) => Effect.sync(() => client.disconnect())
+  )
+
+/** Everything written to the console while the effect runs. */
+const consoleOutput = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const spies = (["log", "info", "warn", "error"] as const).map((method) => vi.spyOn(console, method))
+    return effect.pipe(
+      Effect.map(() => spies.flatMap((spy) => spy.mock.calls)),
+      Effect.ensuring(Effect.sync(() => spies.forEach((spy) => spy.mockRestore())))
+    )
+  })
+
+const untilUp = Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: "20 seconds" }))
+
+/** The failure of an operation that must not keep its caller waiting. */
+const quickFailure = Effect.fnUntraced(function* (operation: "find" | "load" | "ping") {
+  const references = yield* ReferenceData
+  const operations = {
+    find: Effect.asVoid(references.find(["guest"], [])),
+    load: references.load([{ id: "guest", json: JSON.stringify(user("guest")) }]),
+    ping: references.ping
+  }
+  const [took, error] = yield* Effect.timed(Effect.flip(operations[operation]))
+  assert.strictEqual(error._tag, "ReferenceUnavailable")
+  assert.isBelow(Duration.toMillis(took), 2_500)
+  return error.message
+})
+
+describe.skipIf(isMissing("redis"))("On real Redis", () => {
+  referenceDataContract("RedisReferenceData.layer", shared)
+
+  it.live("a batch costs one MGET, however many guests and restaurants it asks for", () =>
+    Effect.gen(function* () {
+      const server = yield* ownRedisServer
+      const client = yield* rawClient(server.url)
+      yield* Effect.gen(function* () {
+        yield* (yield* ReferenceData).ping
+        yield* Effect.promise(() => client.config("RESETSTAT"))
+        yield* find(["a", "b", "c"], ["c", "d"])
+      }).pipe(Effect.provide(layerOn(server.url)))
+      const stats = yield* Effect.promise(() => client.info("commandstats"))
+      assert.deepStrictEqual(
+        [...stats.matchAll(/^cmdstat_(mget|get):calls=(\d+)/gm)].map(([, command, calls]) => [command, calls]),
+        [["mget", "1"]]
+      )
+    })
+  )
+
+  it.live("what another program left there is absent: bytes that are not UTF-8, and values that are not strings", () =>
+    Effect.gen(function* () {
+      const server = yield* ownRedisServer
+      const client = yield* rawClient(server.url)
+      const [broken, list, good] = [freshId("user"), freshId("user"), freshId("user")]
+      const bytes = Buffer.from(JSON.stringify(user(broken, { name: "Котова" })))
+      bytes[bytes.indexOf("К")] = 0xff
+      yield* Effect.promise(() => Promise.all([client.set(broken, bytes), client.rpush(list, "x")]))
+      const { value, warnings } = yield* withWarnings(
+        Effect.andThen(load(user(good)), find([broken, list, good], [])).pipe(Effect.provide(layerOn(server.url)))
+      )
+      assert.deepStrictEqual([...value.guests.keys()], [good])
+      assert.strictEqual(warnings.length, 1)
+    })
+  )
+
+  it.live("a Redis that goes away fails calls quickly, is not written of on the console, and is used when it is back", () =>
+    Effect.gen(function* () {
+      const server = yield* ownRedisServer
+      yield* Effect.gen(function* () {
+        yield* load(user("guest"))
+        const written = yield* consoleOutput(
+          Effect.gen(function* () {
+            yield* server.kill
+            for (const operation of ["find", "load", "ping"] as const) {
+              assert.match(yield* quickFailure(operation), /Redis at 127\.0\.0\.1:\d+: .*ECONNREFUSED/)
+            }
+          })
+        )
+        assert.deepStrictEqual(written, [])
+        yield* server.start
+        const { guests } = yield* find(["guest"], []).pipe(Effect.retry(untilUp))
+        assert.deepStrictEqual([...guests.keys()], ["guest"])
+      }).pipe(Effect.provide(layerOn(server.url)))
+    })
+  )
+
+  it.live("a Redis that is not there yet when the service starts is waited for", () =>
+    Effect.gen(function* () {
+      const server = yield* ownRedisServer
+      yield* server.stop
+      yield* Effect.gen(function* () {
+        yield* quickFailure("ping")
+        yield* server.start
+        yield* (yield* ReferenceData).ping.pipe(Effect.retry(untilUp))
+      }).pipe(Effect.provide(layerOn(server.url)))
+    })
+  )
+
+  it.live("a password that Redis does not take fails the call with what Redis says, not the service", () =>
+    Effect.gen(function* () {
+      const server = yield* ownRedisServer
+      const client = yield* rawClient(server.url)
+      yield* Effect.promise(() => client.config("SET", "requirepass", "right"))
+      const withPassword = (password: string) => server.url.replace("redis://", `redis://:${password}@`)
+      assert.match(
+        yield* quickFailure("ping").pipe(Effect.provide(layerOn(withPassword("wrong")))),
+        /WRONGPASS/
+      )
+      yield* Effect.flatMap(ReferenceData, ({ ping }) => ping).pipe(Effect.provide(layerOn(withPassword("right"))))
+    })
+  )
+})
+
+describe("Without Redis", () => {
+  it.live("a server that takes connections and never answers fails calls within the time limit", () =>
+    Effect.gen(function* () {
+      const port = yield* freePort
+      yield* Effect.acquireRelease(
+        Effect.callback<ReturnType<typeof createServer>>((resume) => {
+          const server = createServer((socket) => socket.on("error", () => socket.destroy()).resume())
+          server.listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) => Effect.sync(() => server.close())
+      )
+      const message = yield* quickFailure("find").pipe(Effect.provide(layerOn(`redis://127.0.0.1:${port}`)))
+      assert.match(message, /timed out/)
+    })
+  )
+
+  const wrong: ReadonlyArray<readonly [what: string, environment: Record<string, string>, message: RegExp]> = [
+    ["no URL", {}, /REDIS_URL/],
+    ["another scheme", { REDIS_URL: "http://localhost:6379" }, /REDIS_URL must be redis:/],
+    ["no scheme", { REDIS_URL: "localhost:6379" }, /REDIS_URL must be redis:/],
+    ["a CA without TLS", { REDIS_URL: "redis://localhost", REDIS_CA_FILE: "ca.pem" }, /REDIS_CA_FILE is set, but/],
+    ["a CA that is not there", { REDIS_URL: "rediss://localhost", REDIS_CA_FILE: "/nowhere.pem" }, /REDIS_CA_FILE cannot be read/]
+  ]
+  for (const [what, environment, message] of wrong) {
+    it.effect(`${what} is an error of configuration that names the variable`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(layerFor(environment))))
+        assert.strictEqual(error._tag, "ConfigError")
+        assert.match(error.message, message)
+      })
+    )
+  }
+
+  it.effect("a URL that cannot be used is not quoted: it holds a password", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(layerOn("redis//:secret@localhost"))))
+      assert.notInclude(String(error) + error.message, "secret")
+    })
+  )
+})

@@ -1,0 +1,111 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result } from "effect"
+import fc from "fast-check"
+import { decodeSourceOrder } from "../../src/messages/SourceOrder.ts"
+import * as OrderVersion from "../../src/messages/OrderVersion.ts"
+import { fixedWidth, isTimestamp } from "../../src/messages/Timestamp.ts"
+import { unstorableText } from "../../src/messages/unstorableText.ts"
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+const message = (change: (order: Record<string, unknown>, payload: Record<string, unknown>) => void = () => {}): string => {
+  const payload: Record<string, unknown> = {
+    restaurant: { id: "r" },
+    date: "2023-04-01 20:45:43",
+    user: { id: "u" },
+    order_items: [{ id: "d", name: "Рис", price: 175, quantity: 5 }],
+    bonus_payment: 0,
+    cost: 875,
+    payment: 875,
+    bonus_grant: 0,
+    statuses: [{ status: "CLOSED", dttm: "2023-04-01 20:45:43" }],
+    final_status: "CLOSED",
+    update_ts: "2023-04-01 20:45:43"
+  }
+  const order: Record<string, unknown> = { object_id: 1, object_type: "order", sent_dttm: "2023-04-08 20:27:36", payload }
+  change(order, payload)
+  return JSON.stringify(order)
+}
+
+const reasonOf = (text: string | Uint8Array): string | undefined => {
+  const result = decodeSourceOrder(typeof text === "string" ? bytes(text) : text)
+  return Result.isFailure(result) ? result.failure.reason : undefined
+}
+
+describe("an order message", () => {
+  it("is accepted with unknown fields, without the fields nobody uses, with no dishes, with 875.00 and with fractions of seconds", () => {
+    assert.isUndefined(reasonOf(message()))
+    assert.isUndefined(reasonOf(message((order) => Object.assign(order, { extra: { deep: [1] } }))))
+    assert.isUndefined(reasonOf(message((_, payload) => {
+      delete payload["statuses"]
+      delete payload["bonus_grant"]
+      payload["order_items"] = []
+    })))
+    assert.isUndefined(reasonOf(message().replace("875", "875.00")))
+    assert.isUndefined(reasonOf(message((_, payload) => Object.assign(payload, { update_ts: "2023-04-01 20:45:43.123" }))))
+  })
+
+  it.each([
+    ["not JSON", "{", "not_json"],
+    ["a BOM", `\uFEFF${message()}`, "not_json"],
+    ["bytes that are not UTF-8", Uint8Array.of(0x22, 0xff, 0x22), "not_utf8"],
+    ["no bytes", "", "empty_value"],
+    ["an array", "[]", "schema"],
+    ["object_id 0", message((order) => Object.assign(order, { object_id: 0 })), "schema"],
+    ["object_id 1.5", message((order) => Object.assign(order, { object_id: 1.5 })), "schema"],
+    ["object_id 2^53", message().replace("\"object_id\":1", "\"object_id\":9007199254740992"), "schema"],
+    ["object_id as text", message((order) => Object.assign(order, { object_id: "1" })), "schema"],
+    ["another object_type", message((order) => Object.assign(order, { object_type: "user" })), "schema"],
+    ["30 February", message((_, payload) => Object.assign(payload, { date: "2023-02-30 10:00:00" })), "schema"],
+    ["a time with a zone", message((_, payload) => Object.assign(payload, { date: "2023-02-03 10:00:00Z" })), "schema"],
+    ["an empty final_status", message((_, payload) => Object.assign(payload, { final_status: "" })), "schema"],
+    ["an empty user id", message((_, payload) => Object.assign(payload, { user: { id: "" } })), "schema"],
+    ["cost 1e999", message().replace("875", "1e999"), "schema"],
+    ["a negative price", message().replace("175", "-175"), "schema"],
+    ["U+0000 in an unknown field", message((order) => Object.assign(order, { note: "a\u0000" })), "unstorable_text"],
+    ["U+0000 in a key", message((order) => Object.assign(order, { "a\u0000": 1 })), "unstorable_text"],
+    ["a lone surrogate", message().replace("Рис", "\\ud800"), "unstorable_text"]
+  ])("with %s is a dead letter", (_, text, reason) => {
+    assert.strictEqual(reasonOf(text), reason)
+  })
+
+  it("refuses a time exactly when no calendar has it", () => {
+    fc.assert(fc.property(fc.nat(9_999), fc.nat(13), fc.nat(32), fc.nat(24), (year, month, day, hour) => {
+      const pad = (value: number, width: number) => String(value).padStart(width, "0")
+      const text = `${pad(year, 4)}-${pad(month, 2)}-${pad(day, 2)} ${pad(hour, 2)}:00:00`
+      const parsed = new Date(`${text.replace(" ", "T")}Z`)
+      const exists = year >= 1 && !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(text.replace(" ", "T"))
+      assert.strictEqual(isTimestamp(text), exists)
+    }))
+  })
+})
+
+describe("text that PostgreSQL cannot hold", () => {
+  it("is found exactly when a string or key of the parsed value has it", () => {
+    const piece = fc.constantFrom("\\u0000", "\\ud83d", "\\ude00", "\\u0041", "\\\\", "\\\\u0000", "a", "\\n", "\\\"")
+    fc.assert(fc.property(fc.array(piece), (pieces) => {
+      const json = `"${pieces.join("")}"`
+      const value: string = JSON.parse(json)
+      assert.strictEqual(unstorableText(json) !== undefined, value.includes("\u0000") || !value.isWellFormed())
+    }))
+  })
+})
+
+describe("order version", () => {
+  it("is compared bytewise in the order of the times, fractions included", () => {
+    assert.strictEqual(fixedWidth("2023-04-01 20:45:43"), "2023-04-01 20:45:43.000000")
+    assert.strictEqual(fixedWidth("2023-04-01 20:45:43.1234567"), "2023-04-01 20:45:43.123456")
+    const at = (updateTs: string) => OrderVersion.fromMessage(updateTs, "2023-04-08 20:27:36", bytes("x"))
+    assert.isTrue(at("2023-04-01 20:45:43") < at("2023-04-01 20:45:43.000001"))
+    assert.isTrue(at("2023-04-01 20:45:43.1") < at("2023-04-01 20:45:43.12"))
+  })
+
+  it("of a message without the header is older than any with one, and ordered by the Kafka timestamp", () => {
+    const withHeader = OrderVersion.fromMessage("0001-01-01 00:00:00", "0001-01-01 00:00:00", bytes("x"))
+    assert.isTrue(OrderVersion.withoutHeader(Date.now(), bytes("x")) < withHeader)
+    assert.isTrue(OrderVersion.withoutHeader(999, bytes("x")) < OrderVersion.withoutHeader(1_000, bytes("x")))
+    assert.isTrue(OrderVersion.isOrderVersion(OrderVersion.withoutHeader(1, bytes("x"))))
+    assert.isTrue(OrderVersion.isOrderVersion(withHeader))
+    assert.isFalse(OrderVersion.isOrderVersion("~"))
+  })
+})

@@ -1,0 +1,173 @@
+/** The SQL of DDS: three statements a batch at most, every insert in key order. */
+import { Clock, Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import type { VaultRows } from "./vault.ts"
+
+/**
+ * Takes in the versions that are newer than the ones held, and locks the orders of the others.
+ * @param orders sorted by key
+ * @returns the number that the version got, by the key of each order that was taken in
+ */
+export const takeOrders = Effect.fnUntraced(function* (orders: VaultRows["orders"], source: string) {
+  const sql = yield* SqlClient.SqlClient
+  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  const rows = yield* sql<{ h_order_pk: string; version_no: number }>`
+    insert into dds.h_order as held (h_order_pk, order_id, order_dt, order_version, version_no, load_dt, load_src)
+    select h_order_pk, order_id, order_dt, order_version, 1, ${now}::timestamptz, ${source}
+    from unnest(${orders.map((order) => order.pk)}::uuid[], ${orders.map((order) => String(order.orderId))}::bigint[],
+      ${orders.map((order) => order.date)}::timestamp[], ${orders.map((order) => order.version)}::text[])
+      as delivered (h_order_pk, order_id, order_dt, order_version)
+    order by h_order_pk
+    on conflict (h_order_pk) do update set order_dt = excluded.order_dt, order_version = excluded.order_version,
+      version_no = held.version_no + 1
+    where held.order_version < excluded.order_version
+    returning held.h_order_pk, held.version_no`
+  return new Map(rows.map((row) => [row.h_order_pk, row.version_no]))
+})
+
+/** The versions held of these orders. A statement of its own after the locks: it sees what they waited for. */
+export const heldVersions = Effect.fnUntraced(function* (orders: VaultRows["orders"]) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ h_order_pk: string; order_version: string }>`
+    select h_order_pk, order_version from dds.h_order where h_order_pk = any(${orders.map((order) => order.pk)}::uuid[])`
+  return new Map(rows.map((row) => [row.h_order_pk, row.order_version]))
+})
+
+const column = <Row>(rows: ReadonlyArray<Row>, value: (row: Row) => string): ReadonlyArray<string> => rows.map(value)
+
+/**
+ * Inserts what is not there yet of guests, restaurants, dishes and categories and their links, and names that are newer
+ * than the newest one held: so a satellite's newest row by version is its newest row by load too.
+ */
+export const insertThings = Effect.fnUntraced(function* (rows: VaultRows, source: string) {
+  const sql = yield* SqlClient.SqlClient
+  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  const { products, restaurants, users } = rows
+  yield* sql`
+    with loaded (load_dt, load_src) as (values (${now}::timestamptz, ${source}::text)),
+    users as (
+      select * from loaded, unnest(${column(users, (row) => row.pk)}::uuid[], ${column(users, (row) => row.userId)}::text[],
+        ${column(users, (row) => row.name)}::text[], ${column(users, (row) => row.login ?? "")}::text[],
+        ${users.map((row) => row.login === null)}::bool[], ${column(users, (row) => row.version)}::text[],
+        ${column(users, (row) => row.hashdiff)}::uuid[])
+        as row (h_user_pk, user_id, username, userlogin, without_login, user_version, hashdiff)
+    ),
+    restaurants as (
+      select * from loaded, unnest(${column(restaurants, (row) => row.pk)}::uuid[],
+        ${column(restaurants, (row) => row.restaurantId)}::text[], ${column(restaurants, (row) => row.name)}::text[],
+        ${column(restaurants, (row) => row.version)}::text[], ${column(restaurants, (row) => row.hashdiff)}::uuid[])
+        as row (h_restaurant_pk, restaurant_id, name, restaurant_version, hashdiff)
+    ),
+    products as (
+      select * from loaded, unnest(${column(products, (row) => row.pk)}::uuid[], ${column(products, (row) => row.productId)}::text[],
+        ${column(products, (row) => row.name)}::text[], ${column(products, (row) => row.version)}::text[],
+        ${column(products, (row) => row.hashdiff)}::uuid[])
+        as row (h_product_pk, product_id, name, restaurant_version, hashdiff)
+    ),
+    h_user as (
+      insert into dds.h_user select h_user_pk, user_id, load_dt, load_src from users
+      order by h_user_pk on conflict do nothing
+    ),
+    h_restaurant as (
+      insert into dds.h_restaurant select h_restaurant_pk, restaurant_id, load_dt, load_src from restaurants
+      order by h_restaurant_pk on conflict do nothing
+    ),
+    h_product as (
+      insert into dds.h_product select h_product_pk, product_id, load_dt, load_src from products
+      order by h_product_pk on conflict do nothing
+    ),
+    h_category as (
+      insert into dds.h_category select h_category_pk, category_name, load_dt, load_src
+      from loaded, unnest(${column(rows.categories, (row) => row.pk)}::uuid[], ${column(rows.categories, (row) => row.name)}::text[])
+        as row (h_category_pk, category_name)
+      order by h_category_pk on conflict do nothing
+    ),
+    l_product_category as (
+      insert into dds.l_product_category select hk_product_category_pk, h_product_pk, h_category_pk, load_dt, load_src
+      from loaded, unnest(${column(rows.productCategories, (row) => row.pk)}::uuid[],
+        ${column(rows.productCategories, (row) => row.productPk)}::uuid[],
+        ${column(rows.productCategories, (row) => row.otherPk)}::uuid[])
+        as row (hk_product_category_pk, h_product_pk, h_category_pk)
+      order by hk_product_category_pk on conflict do nothing
+    ),
+    l_product_restaurant as (
+      insert into dds.l_product_restaurant select hk_product_restaurant_pk, h_product_pk, h_restaurant_pk, load_dt, load_src
+      from loaded, unnest(${column(rows.productRestaurants, (row) => row.pk)}::uuid[],
+        ${column(rows.productRestaurants, (row) => row.productPk)}::uuid[],
+        ${column(rows.productRestaurants, (row) => row.otherPk)}::uuid[])
+        as row (hk_product_restaurant_pk, h_product_pk, h_restaurant_pk)
+      order by hk_product_restaurant_pk on conflict do nothing
+    ),
+    s_user_names as (
+      insert into dds.s_user_names
+      select h_user_pk, username, case when without_login then null else userlogin end, user_version, hashdiff, load_dt, load_src
+      from users where not exists (
+        select 1 from dds.s_user_names held where held.h_user_pk = users.h_user_pk
+          and (held.user_version, held.hk_user_names_hashdiff) >= (users.user_version collate "C", users.hashdiff)
+      ) order by h_user_pk on conflict do nothing
+    ),
+    s_restaurant_names as (
+      insert into dds.s_restaurant_names
+      select h_restaurant_pk, name, restaurant_version, hashdiff, load_dt, load_src
+      from restaurants where not exists (
+        select 1 from dds.s_restaurant_names held where held.h_restaurant_pk = restaurants.h_restaurant_pk
+          and (held.restaurant_version, held.hk_restaurant_names_hashdiff) >= (restaurants.restaurant_version collate "C", restaurants.hashdiff)
+      ) order by h_restaurant_pk on conflict do nothing
+    )
+    insert into dds.s_product_names
+    select h_product_pk, name, restaurant_version, hashdiff, load_dt, load_src
+    from products where not exists (
+      select 1 from dds.s_product_names held where held.h_product_pk = products.h_product_pk
+        and (held.restaurant_version, held.hk_product_names_hashdiff) >= (products.restaurant_version collate "C", products.hashdiff)
+    ) order by h_product_pk on conflict do nothing`
+})
+
+/** Inserts the links and satellites of versions that `takeOrders` took in. */
+export const insertOrderDetails = Effect.fnUntraced(function* (
+  orders: VaultRows["orders"],
+  versionNumbers: ReadonlyMap<string, number>,
+  source: string
+) {
+  if (orders.length === 0) return
+  const versionNumber = (orderPk: string) => versionNumbers.get(orderPk) ?? 1
+  const sql = yield* SqlClient.SqlClient
+  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  const items = orders.flatMap((order) => order.items.map((item) => ({ ...item, orderPk: order.pk })))
+  yield* sql`
+    with loaded (load_dt, load_src) as (values (${now}::timestamptz, ${source}::text)),
+    orders as (
+      select * from loaded, unnest(${orders.map((row) => row.pk)}::uuid[], ${orders.map((row) => versionNumber(row.pk))}::int[],
+        ${orders.map((row) => String(row.cost))}::numeric[], ${orders.map((row) => String(row.payment))}::numeric[],
+        ${orders.map((row) => row.status)}::text[], ${orders.map((row) => row.costHashdiff)}::uuid[],
+        ${orders.map((row) => row.statusHashdiff)}::uuid[], ${orders.map((row) => row.userPk)}::uuid[],
+        ${orders.map((row) => row.orderUserPk)}::uuid[], ${orders.map((row) => row.restaurantPk)}::uuid[])
+        as row (h_order_pk, version_no, cost, payment, status, cost_hashdiff, status_hashdiff, h_user_pk,
+          hk_order_user_pk, h_restaurant_pk)
+    ),
+    items as (
+      select * from loaded, unnest(${items.map((row) => row.orderProductPk)}::uuid[], ${items.map((row) => row.orderPk)}::uuid[],
+        ${items.map((row) => row.productPk)}::uuid[], ${items.map((row) => row.categoryPk)}::uuid[],
+        ${items.map((row) => String(row.price))}::numeric[], ${items.map((row) => String(row.quantity))}::numeric[],
+        ${items.map((row) => versionNumber(row.orderPk))}::int[])
+        as row (hk_order_product_pk, h_order_pk, h_product_pk, h_category_pk, price, quantity, version_no)
+    ),
+    l_order_user as (
+      insert into dds.l_order_user select hk_order_user_pk, h_order_pk, h_user_pk, load_dt, load_src from orders
+      on conflict do nothing
+    ),
+    l_order_product as (
+      insert into dds.l_order_product select hk_order_product_pk, h_order_pk, h_product_pk, load_dt, load_src from items
+      on conflict do nothing
+    ),
+    s_order_cost as (
+      insert into dds.s_order_cost select h_order_pk, cost, payment, version_no, cost_hashdiff, load_dt, load_src from orders
+    ),
+    s_order_status as (
+      insert into dds.s_order_status select h_order_pk, status, version_no, status_hashdiff, load_dt, load_src from orders
+    ),
+    s_order_effectivity as (
+      insert into dds.s_order_effectivity select h_order_pk, h_user_pk, h_restaurant_pk, version_no, load_dt, load_src from orders
+    )
+    insert into dds.s_order_product
+    select hk_order_product_pk, h_order_pk, h_category_pk, price, quantity, version_no, load_dt, load_src from items`
+})

@@ -1,0 +1,94 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { StgOrder } from "@metka/core/messages/StgOrder"
+import { uuidOf } from "@metka/core/Uuid"
+import fc from "fast-check"
+import { contributions, vaultRows, type VersionedOrder } from "../src/vault.ts"
+
+const order = (
+  products: StgOrder["payload"]["products"],
+  options: { readonly status?: string; readonly version?: string; readonly userVersion?: string; readonly userName?: string } = {}
+): VersionedOrder => ({
+  order: {
+    object_id: 1,
+    object_type: "order",
+    payload: {
+      id: 1,
+      date: "2023-04-01 20:45:43",
+      cost: 10,
+      payment: 10,
+      status: options.status ?? "CLOSED",
+      restaurant: { id: "r1", name: "Кофейня" },
+      user: { id: "u1", name: options.userName ?? "Котова Ольга" },
+      products
+    }
+  },
+  orderVersion: options.version ?? "1",
+  userLogin: "kotova",
+  userVersion: options.userVersion ?? "1",
+  restaurantVersion: "1"
+})
+
+const dish = (id: string, category: string, quantity = 1) => ({ id, price: 5, quantity, name: `dish ${id}`, category })
+
+describe("keys", () => {
+  it("(\"a\",\"bc\") and (\"ab\",\"c\") never meet, nor do two types with one business key", () => {
+    assert.notStrictEqual(uuidOf("l", "a", "bc"), uuidOf("l", "ab", "c"))
+    assert.notStrictEqual(uuidOf("h_user", "x"), uuidOf("h_product", "x"))
+    fc.assert(fc.property(fc.array(fc.string({ unit: "binary" })), fc.array(fc.string({ unit: "binary" })), (a, b) => {
+      fc.pre(JSON.stringify(a) !== JSON.stringify(b))
+      assert.notStrictEqual(uuidOf("t", ...a), uuidOf("t", ...b))
+    }))
+  })
+
+  it("are version 5 UUIDs and the same on every run", () => {
+    assert.strictEqual(uuidOf("h_user", "626a81ce9a8cd1920641e29c"), uuidOf("h_user", "626a81ce9a8cd1920641e29c"))
+    assert.match(uuidOf("h_user", "Ж".repeat(5_000)), /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  })
+})
+
+describe("vault rows", () => {
+  it("an order's newest version alone tells what it consists of, whatever the order of arrival", () => {
+    const old = order([dish("d1", "Супы"), dish("d2", "Салаты")], { version: "1" })
+    const now = order([dish("d1", "Супы")], { version: "2" })
+    const rows = [vaultRows([old, now]), vaultRows([now, old])]
+    assert.deepStrictEqual(rows[0]?.orders, rows[1]?.orders)
+    assert.strictEqual(rows[0]?.orders.length, 1)
+    assert.strictEqual(rows[0]?.orders[0]?.items.length, 1)
+  })
+
+  it("a newer name from a superseded version wins: names are as new as their reference, not as the order", () => {
+    const rows = vaultRows([
+      order([], { version: "2", userVersion: "1", userName: "Котова" }),
+      order([], { version: "1", userVersion: "2", userName: "Иванова" })
+    ])
+    assert.deepStrictEqual(rows.users.map((user) => user.name), ["Иванова"])
+  })
+
+  it("a dish that the order names twice is one item with all its pieces", () => {
+    const [row] = vaultRows([order([dish("d1", "Супы", 2), dish("d1", "Супы", 3)])]).orders
+    assert.deepStrictEqual(row?.items.map((item) => item.quantity), [5])
+  })
+})
+
+describe("contributions", () => {
+  it("an order that is not CLOSED contributes nothing, whatever its dishes", () => {
+    fc.assert(fc.property(fc.string(), (status) => {
+      fc.pre(status !== "CLOSED")
+      assert.deepStrictEqual(contributions(order([dish("d1", "Супы")], { status }).order), [])
+    }))
+  })
+
+  it("each dish of a CLOSED order is one row, with the key of the vault's guest", () => {
+    const rows = contributions(order([dish("d1", "Супы"), dish("d2", "Супы"), dish("d1", "Супы")]).order)
+    assert.deepStrictEqual(rows.map((row) => row.product_name), ["dish d1", "dish d2"])
+    assert.isTrue(rows.every((row) => row.order_cnt === 1 && row.user_id === uuidOf("h_user", "u1")))
+    assert.deepStrictEqual(Object.keys(rows[0] ?? {}), [
+      "user_id",
+      "product_id",
+      "product_name",
+      "category_id",
+      "category_name",
+      "order_cnt"
+    ])
+  })
+})

@@ -1,0 +1,191 @@
+/** The SQL of STG: whole batches, few statements; orders are locked in key order before anything of them is read. */
+import type { SourcePayload } from "@metka/core/messages/SourceOrder"
+import { Clock, Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import type { Enrichment, Missing } from "./enrich.ts"
+
+/** A version of an order as it was delivered, with what the references say of it now. */
+export interface DeliveredOrder {
+  readonly objectId: number
+  readonly version: string
+  readonly sentDttm: string
+  readonly text: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly kafkaTimestamp: number
+  readonly enrichment: Enrichment | undefined
+}
+
+/** What STG holds of an order. */
+export interface HeldOrder {
+  readonly version: string
+  readonly enrichment: Enrichment | undefined
+}
+
+export interface ParkedOrder {
+  readonly objectId: number
+  readonly version: string
+  readonly missing: Missing
+  readonly traceparent: string
+}
+
+/** A parked order whose turn has come. */
+export interface DueOrder {
+  readonly objectId: number
+  readonly version: string
+  readonly payload: string
+  readonly traceparent: string
+}
+
+const iso = (millis: number): string => new Date(millis).toISOString()
+
+const parseEnrichment = (json: string | null): Enrichment | undefined =>
+  json === null ? undefined : (JSON.parse(json) as Enrichment)
+
+/**
+ * Stores every order whose version is newer than the one held; the rows of the others are locked and stay as they are.
+ * @param orders at most one version an order, sorted by `objectId`
+ * @returns the ids of the orders that were stored
+ */
+export const upsertOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<DeliveredOrder>) {
+  const sql = yield* SqlClient.SqlClient
+  const now = iso(yield* Clock.currentTimeMillis)
+  const rows = yield* sql<{ object_id: string }>`
+    insert into stg.order_events as held (object_id, object_type, sent_dttm, payload, order_version, enrichment,
+      topic, partition, "offset", kafka_timestamp, received_at)
+    select object_id, 'order', sent_dttm, message::json -> 'payload', order_version, nullif(enrichment, '')::json,
+      topic, partition, "offset", kafka_timestamp, ${now}::timestamptz
+    from unnest(${orders.map((order) => String(order.objectId))}::bigint[], ${orders.map((order) => order.sentDttm)}::timestamp[],
+      ${orders.map((order) => order.text)}::text[], ${orders.map((order) => order.version)}::text[],
+      ${orders.map((order) => (order.enrichment === undefined ? "" : JSON.stringify(order.enrichment)))}::text[],
+      ${orders.map((order) => order.topic)}::text[], ${orders.map((order) => order.partition)}::int[],
+      ${orders.map((order) => String(order.offset))}::bigint[], ${orders.map((order) => iso(order.kafkaTimestamp))}::timestamptz[])
+      as delivered (object_id, sent_dttm, message, order_version, enrichment, topic, partition, "offset", kafka_timestamp)
+    order by object_id
+    on conflict (object_id) do update set
+      object_type = excluded.object_type, sent_dttm = excluded.sent_dttm, payload = excluded.payload,
+      order_version = excluded.order_version, enrichment = excluded.enrichment, topic = excluded.topic,
+      partition = excluded.partition, "offset" = excluded."offset", kafka_timestamp = excluded.kafka_timestamp,
+      received_at = excluded.received_at
+    where held.order_version < excluded.order_version
+    returning held.object_id::text as object_id`
+  return new Set(rows.map((row) => Number(row.object_id)))
+})
+
+/** What STG holds of these orders. A statement of its own after the locks: it sees what they waited for. */
+export const heldOrders = Effect.fnUntraced(function* (objectIds: ReadonlyArray<number>) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ object_id: string; order_version: string; enrichment: string | null }>`
+    select object_id::text as object_id, order_version, enrichment::text as enrichment
+    from stg.order_events where object_id = any(${objectIds.map(String)}::bigint[])`
+  return new Map<number, HeldOrder>(
+    rows.map((row) => [
+      Number(row.object_id),
+      { version: row.order_version, enrichment: parseEnrichment(row.enrichment) }
+    ])
+  )
+})
+
+/** Gives versions that were stored without one their enrichment; the first one given stays. */
+export const storeEnrichments = Effect.fnUntraced(function* (
+  orders: ReadonlyArray<{ readonly objectId: number; readonly version: string; readonly enrichment: Enrichment }>
+) {
+  if (orders.length === 0) return
+  const sql = yield* SqlClient.SqlClient
+  const ids = orders.map((order) => String(order.objectId))
+  yield* sql`select 1 from stg.order_events where object_id = any(${ids}::bigint[]) order by object_id for update`
+  yield* sql`
+    update stg.order_events held set enrichment = resolved.enrichment
+    from unnest(${ids}::bigint[], ${orders.map((order) => order.version)}::text[],
+      ${orders.map((order) => JSON.stringify(order.enrichment))}::json[]) as resolved (object_id, order_version, enrichment)
+    where held.object_id = resolved.object_id and held.order_version = resolved.order_version
+      and held.enrichment is null`
+})
+
+/** Parks orders, or notes what a newer version of a parked order misses. Part of the batch's transaction. */
+export const parkOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<ParkedOrder>) {
+  if (orders.length === 0) return
+  const sql = yield* SqlClient.SqlClient
+  const now = iso(yield* Clock.currentTimeMillis)
+  yield* sql`
+    insert into stg.parked_orders as held (object_id, order_version, missing, attempts, parked_at, next_attempt_at, traceparent)
+    select object_id, order_version, missing, 0, ${now}::timestamptz, ${now}::timestamptz + interval '1 second', traceparent
+    from unnest(${orders.map((order) => String(order.objectId))}::bigint[], ${orders.map((order) => order.version)}::text[],
+      ${orders.map((order) => JSON.stringify(order.missing))}::jsonb[], ${orders.map((order) => order.traceparent)}::text[])
+      as parked (object_id, order_version, missing, traceparent)
+    order by object_id
+    on conflict (object_id) do update set order_version = excluded.order_version, missing = excluded.missing,
+      attempts = 0, next_attempt_at = excluded.next_attempt_at, traceparent = excluded.traceparent
+    where held.order_version < excluded.order_version`
+})
+
+/** Removes orders that need not wait any more, unless a newer version has been parked meanwhile. */
+export const unparkOrders = Effect.fnUntraced(function* (
+  orders: ReadonlyArray<{ readonly objectId: number; readonly version: string }>
+) {
+  if (orders.length === 0) return
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    delete from stg.parked_orders parked
+    using unnest(${orders.map((order) => String(order.objectId))}::bigint[], ${orders.map((order) => order.version)}::text[])
+      as published (object_id, order_version)
+    where parked.object_id = published.object_id and parked.order_version <= published.order_version`
+})
+
+/**
+ * Takes the parked orders that are due, skipping those that another replica has just taken, and sets their next
+ * attempt: 1 s after the first, doubling up to 60 s, spread by the order's id.
+ */
+export const takeDueOrders = Effect.fnUntraced(function* (limit: number) {
+  const sql = yield* SqlClient.SqlClient
+  const now = iso(yield* Clock.currentTimeMillis)
+  const rows = yield* sql<{ object_id: string; order_version: string; payload: string; traceparent: string }>`
+    with due as (
+      select object_id from stg.parked_orders where next_attempt_at <= ${now}::timestamptz
+      order by next_attempt_at limit ${limit}::int for update skip locked
+    ), taken as (
+      update stg.parked_orders parked set attempts = attempts + 1,
+        next_attempt_at = ${now}::timestamptz
+          + interval '1 second' * least(60, power(2, least(attempts, 10))) * (0.6 + 0.4 * (parked.object_id % 11) / 10)
+      from due where parked.object_id = due.object_id
+      returning parked.object_id, parked.order_version, parked.traceparent
+    )
+    select taken.object_id::text as object_id, taken.order_version, events.payload::text as payload, taken.traceparent
+    from taken join stg.order_events events using (object_id, order_version)
+    order by taken.object_id`
+  return rows.map((row): DueOrder => ({
+    objectId: Number(row.object_id),
+    version: row.order_version,
+    payload: row.payload,
+    traceparent: row.traceparent
+  }))
+})
+
+/** Notes what parked orders still miss. */
+export const noteMissing = Effect.fnUntraced(function* (
+  orders: ReadonlyArray<{ readonly objectId: number; readonly version: string; readonly missing: Missing }>
+) {
+  if (orders.length === 0) return
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    update stg.parked_orders parked set missing = noted.missing
+    from unnest(${orders.map((order) => String(order.objectId))}::bigint[], ${orders.map((order) => order.version)}::text[],
+      ${orders.map((order) => JSON.stringify(order.missing))}::jsonb[]) as noted (object_id, order_version, missing)
+    where parked.object_id = noted.object_id and parked.order_version = noted.order_version
+      and parked.missing <> noted.missing`
+})
+
+export const countParked = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ parked: number }>`select count(*)::int as parked from stg.parked_orders`
+  return rows[0]?.parked ?? 0
+})
+
+/** An enriched order as STG holds it. */
+export interface EnrichedOrder {
+  readonly objectId: number
+  readonly version: string
+  readonly payload: SourcePayload
+  readonly enrichment: Enrichment
+}

@@ -1,0 +1,14 @@
+/** What the global setup, in Vitest's main process, hands to tests and reporters: plain data, it crosses processes. */
+import type { ServerName } from "./servers/ServerErrors.ts"
+
+export type ServerAddress =
+  | { readonly _tag: "Present"; readonly address: string }
+  | { readonly _tag: "Missing"; readonly missing: string; readonly install: string }
+
+export type ServerAddresses = { readonly [Name in ServerName]: ServerAddress }
+
+declare module "vitest" {
+  interface ProvidedContext {
+    realServers: ServerAddresses
+  }
+}

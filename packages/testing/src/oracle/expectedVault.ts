@@ -1,0 +1,57 @@
+import type { Order } from "./readOrder.ts"
+import type { Dish, Guest, Restaurant } from "./references.ts"
+import { type BusinessRow, sortedRows, type Vault } from "./State.ts"
+import { normaliseTime } from "./normaliseTime.ts"
+
+/** An order version whose guest, restaurant and dishes are all known. */
+export interface EnrichedOrder {
+  readonly order: Order
+  readonly guest: Guest
+  readonly restaurant: Restaurant
+  readonly dishes: ReadonlyArray<{ readonly id: string; readonly price: number; readonly quantity: number } & Dish>
+}
+
+/** `productNames` when several restaurants cook one product: the name from the restaurant document updated last. */
+const newestProductNames = (orders: ReadonlyArray<EnrichedOrder>): ReadonlyArray<BusinessRow> => {
+  const newest = new Map<string, { readonly updated: string; readonly name: string }>()
+  for (const { restaurant, dishes } of orders) {
+    for (const dish of dishes) {
+      const known = newest.get(dish.id)
+      if (known === undefined || known.updated < restaurant.updated) {
+        newest.set(dish.id, { updated: restaurant.updated, name: dish.name })
+      }
+    }
+  }
+  return [...newest].map(([id, { name }]) => [id, name])
+}
+
+/** What the vault says of these orders and of nothing else, one version an order. */
+export const expectedVault = (orders: ReadonlyArray<EnrichedOrder>): Vault => {
+  const rowsOfOrders = (rows: (enriched: EnrichedOrder) => ReadonlyArray<BusinessRow>) =>
+    sortedRows(orders.flatMap(rows))
+  const rowsOfDishes = (row: (dish: EnrichedOrder["dishes"][number], order: Order) => BusinessRow) =>
+    rowsOfOrders(({ order, dishes }) => dishes.map((dish) => row(dish, order)))
+  return {
+    users: rowsOfOrders(({ order }) => [[order.userId]]),
+    products: rowsOfDishes((dish) => [dish.id]),
+    categories: rowsOfDishes((dish) => [dish.category]),
+    restaurants: rowsOfOrders(({ order }) => [[order.restaurantId]]),
+    orders: rowsOfOrders(({ order }) => [[order.objectId, normaliseTime(order.date) ?? order.date]]),
+    orderProduct: rowsOfDishes((dish, order) => [order.objectId, dish.id]),
+    orderUser: rowsOfOrders(({ order }) => [[order.objectId, order.userId]]),
+    productCategory: rowsOfDishes((dish) => [dish.id, dish.category]),
+    productRestaurant: rowsOfDishes((dish, order) => [dish.id, order.restaurantId]),
+    userNames: rowsOfOrders(({ order, guest }) => [[order.userId, guest.name, guest.login]]),
+    productNames: sortedRows(newestProductNames(orders)),
+    restaurantNames: rowsOfOrders(({ order, restaurant }) => [[order.restaurantId, restaurant.name]]),
+    orderCost: rowsOfOrders(({ order }) => [[order.objectId, order.cost, order.payment]]),
+    orderStatus: rowsOfOrders(({ order }) => [[order.objectId, order.finalStatus]]),
+    orderParties: rowsOfOrders(({ order }) => [[order.objectId, order.userId, order.restaurantId]]),
+    orderDishes: rowsOfDishes((dish, order) => [order.objectId, dish.id, dish.category]),
+    orderDishLines: rowsOfOrders(({ order, dishes }) =>
+      dishes
+        .filter((dish) => dishes.filter((other) => other.id === dish.id).length === 1)
+        .map((dish) => [order.objectId, dish.id, dish.price, dish.quantity])
+    )
+  }
+}

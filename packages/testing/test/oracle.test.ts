@@ -1,0 +1,452 @@
+import { assert, describe, it } from "@effect/vitest"
+import { createHash } from "node:crypto"
+import { actualStgMessages } from "../src/oracle/actualStgMessages.ts"
+import type { DatabaseState } from "../src/oracle/actual.ts"
+import { diffState } from "../src/oracle/diffState.ts"
+import { holdsUnstorableText, memberText } from "../src/oracle/exactJson.ts"
+import { type Delivery, type ExpectedState, expectedState } from "../src/oracle/expectedState.ts"
+import { normaliseTime } from "../src/oracle/normaliseTime.ts"
+
+const references = new Map([
+  ["ann", `{"_id": "ann", "name": "Ann", "login": "ann1", "update_ts_utc": "2023-01-01 00:00:00"}`],
+  ["bob", `{"_id": "bob", "name": "Bob", "login": "", "update_ts_utc": "2023-01-01 00:00:00"}`],
+  [
+    "cafe",
+    JSON.stringify({
+      _id: "cafe",
+      name: "Café",
+      update_ts_utc: "2023-01-01 00:00:00",
+      menu: [
+        { _id: "borsch", name: "Борщ", price: 1, category: "Супы" },
+        { _id: "ukha", name: "Уха", price: 1, category: "Супы" },
+        { _id: "tea", name: "Чай", price: 1, category: "Напитки" },
+        { _id: "nameless", name: "", price: 1, category: "Напитки" }
+      ]
+    })
+  ]
+])
+
+interface Choices {
+  readonly id?: number
+  readonly user?: string
+  readonly restaurant?: string
+  readonly dishes?: ReadonlyArray<string>
+  readonly status?: string
+  readonly updated?: string
+  readonly sent?: string
+}
+
+const payload = ({ user = "ann", restaurant = "cafe", dishes = ["borsch"], ...choices }: Choices) => ({
+  restaurant: { id: restaurant },
+  date: "2023-04-01 20:45:43",
+  user: { id: user },
+  order_items: dishes.map((id) => ({ id, price: 10, quantity: 2 })),
+  cost: 20,
+  payment: 15.5,
+  final_status: choices.status ?? "CLOSED",
+  update_ts: choices.updated ?? "2023-04-01 20:45:43"
+})
+
+const message = (choices: Choices = {}) => ({
+  object_id: choices.id ?? 7,
+  object_type: "order",
+  sent_dttm: choices.sent ?? "2023-04-08 20:27:36",
+  payload: payload(choices)
+})
+
+const order = (choices: Choices = {}) => JSON.stringify(message(choices))
+
+const deliver = (...values: ReadonlyArray<string | Uint8Array | null>): ReadonlyArray<Delivery> =>
+  values.map((value, offset) => ({
+    topic: "orders",
+    partition: 0,
+    offset,
+    timestamp: 0,
+    key: null,
+    value: typeof value === "string" ? Buffer.from(value) : value
+  }))
+
+const after = (...values: ReadonlyArray<string | Uint8Array | null>): ExpectedState =>
+  expectedState({
+    deliveries: deliver(...values),
+    references,
+    rules: [{ tag: "soup", category: "Супы", threshold: 1 }]
+  })
+
+const statusOf = (state: ExpectedState) => state.vault.orderStatus.map(([, status]) => status)
+
+const kindOf = (value: string | Uint8Array | null) => after(value).deadLetters[0]?.kind
+
+/** The message with the text replaced; fails where the text is not there, or the test would test nothing. */
+const replaced = (from: string, to: string) => {
+  const text = order()
+  assert.include(text, from)
+  return text.replace(from, () => to)
+}
+
+const databaseOf = (state: ExpectedState): DatabaseState => ({
+  stgOrderEvents: state.stgOrderEvents,
+  parked: state.parked,
+  vault: state.vault,
+  userProductCounters: state.userProductCounters,
+  userCategoryCounters: state.userCategoryCounters,
+  userTags: state.userTags,
+  deadLetters: state.deadLetters
+})
+
+describe("The exact text of a member", () => {
+  it("keeps its inner space, escapes and forms of numbers, and drops the space around it", () => {
+    const inner = `{ "a" : [1.00, "}\\"]\\\\"] ,\n"b":{}}`
+    assert.strictEqual(memberText(` { "x":1, "payload" : \t${inner} \n, "y":[{"payload":2}]} `, "payload"), inner)
+  })
+
+  it("is found when it is a number, a literal or a string, first or last", () => {
+    const text = `{"a":-1.50e3 ,"b":null,"c":"\\\\\\"","d":true}`
+    assert.deepStrictEqual(
+      ["a", "b", "c", "d", "e"].map((name) => memberText(text, name)),
+      ["-1.50e3", "null", `"\\\\\\""`, "true", undefined]
+    )
+  })
+
+  it("is that of the last member of the name, also when the name is written with escapes", () => {
+    assert.strictEqual(memberText(`{"p":1,"\\u0070":2,"q":{"p":3}}`, "p"), "2")
+  })
+
+  it("is found below any depth of brackets", () => {
+    const deep = "[".repeat(200_000) + "]".repeat(200_000)
+    assert.strictEqual(memberText(`{"a":${deep},"p":1}`, "p"), "1")
+  })
+})
+
+describe("Text that PostgreSQL cannot hold", () => {
+  it("is found in names, values and hidden duplicates", () => {
+    for (const text of [
+      `{"\\u0000":1}`,
+      `["\\u0000"]`,
+      `{"a":"\\ud800","a":1}`,
+      `["\\udc00\\ud800"]`,
+      `["\\ud800","\\udc00"]`,
+      `["\\\\\\u0000"]`
+    ])
+      assert.isTrue(holdsUnstorableText(text), text)
+  })
+
+  it("is not seen in an escaped backslash or a whole pair", () => {
+    for (const text of [`["\\\\u0000"]`, `["\\ud83d\\ude00"]`, `["\\\\ud83d"]`, `["😀\\u0001"]`]) {
+      assert.isFalse(holdsUnstorableText(text), text)
+    }
+  })
+})
+
+describe("A time", () => {
+  it("gets six digits of fraction, cut and not rounded", () => {
+    assert.deepStrictEqual(
+      ["2023-04-08 20:27:36", "2023-04-08 20:27:36.5", "2023-12-31 23:59:59.9999999"].map(normaliseTime),
+      ["2023-04-08 20:27:36.000000", "2023-04-08 20:27:36.500000", "2023-12-31 23:59:59.999999"]
+    )
+  })
+
+  it("exists in the calendar, in UTC and in one form only", () => {
+    for (const text of [
+      "2023-02-29 00:00:00",
+      "1900-02-29 00:00:00",
+      "2023-04-31 00:00:00",
+      "2023-00-01 00:00:00",
+      "2023-01-00 00:00:00",
+      "0000-01-01 00:00:00",
+      "2023-01-01 24:00:00",
+      "2023-01-01 23:59:60",
+      "2023-01-01T00:00:00",
+      "2023-01-01 00:00:00Z",
+      "2023-01-01 00:00:00.",
+      "2023-01-01  00:00:00",
+      "2023-01-01 00:00:00\n",
+      "2023-1-1 00:00:00",
+      ""
+    ])
+      assert.isUndefined(normaliseTime(text), text)
+    for (const text of ["2024-02-29 00:00:00", "2000-02-29 00:00:00", "0001-01-01 00:00:00", "9999-12-31 23:59:59"]) {
+      assert.isDefined(normaliseTime(text), text)
+    }
+  })
+})
+
+describe("The newest version", () => {
+  const older = order({ status: "OPEN", updated: "2023-04-01 20:45:43.9" })
+  const newer = order({ status: "CLOSED", updated: "2023-04-01 20:45:44", sent: "2023-04-02 00:00:00" })
+
+  it("is by update_ts, in any order of arrival and however often", () => {
+    assert.deepStrictEqual(statusOf(after(older, newer)), ["CLOSED"])
+    assert.deepStrictEqual(after(newer, older, older, newer), after(older, newer))
+  })
+
+  it("is by sent_dttm where update_ts is equal to the microsecond", () => {
+    const first = order({ status: "OPEN", updated: "2023-04-01 20:45:43.0000009", sent: "2023-04-08 00:00:00" })
+    const second = order({ status: "CLOSED", updated: "2023-04-01 20:45:43", sent: "2023-04-08 00:00:00.1" })
+    assert.deepStrictEqual(statusOf(after(second, first)), ["CLOSED"])
+  })
+
+  it("is by the hash of the bytes where both are equal", () => {
+    const values = ["OPEN", "CLOSED", "CANCELLED", "COOKING"].map((status) => order({ status }))
+    const hash = (text: string) => createHash("sha256").update(text).digest("hex")
+    const largest = [...values].sort((a, b) => (hash(a) < hash(b) ? 1 : -1))[0] ?? ""
+    for (const arrival of [values, values.toReversed()]) {
+      const [event] = after(...arrival).stgOrderEvents
+      assert.strictEqual(event?.version, `2023-04-01 20:45:43.000000|2023-04-08 20:27:36.000000|${hash(largest)}`)
+      assert.strictEqual(event?.payloadText, memberText(largest, "payload"))
+    }
+  })
+})
+
+describe("Counters", () => {
+  it("count distinct CLOSED orders, not dishes, lines or quantities", () => {
+    const state = after(
+      order({ id: 1, dishes: ["borsch", "ukha", "borsch"] }),
+      order({ id: 2, dishes: ["borsch", "tea"] }),
+      order({ id: 3, dishes: ["borsch"], status: "closed" }),
+      order({ id: 4, user: "bob", dishes: ["ukha"] })
+    )
+    assert.deepStrictEqual(state.userProductCounters, [
+      { user_id: "ann", product_id: "borsch", product_name: "Борщ", order_cnt: 2 },
+      { user_id: "ann", product_id: "tea", product_name: "Чай", order_cnt: 1 },
+      { user_id: "ann", product_id: "ukha", product_name: "Уха", order_cnt: 1 },
+      { user_id: "bob", product_id: "ukha", product_name: "Уха", order_cnt: 1 }
+    ])
+    assert.deepStrictEqual(state.userCategoryCounters, [
+      { user_id: "ann", category_name: "Напитки", order_cnt: 1 },
+      { user_id: "ann", category_name: "Супы", order_cnt: 2 },
+      { user_id: "bob", category_name: "Супы", order_cnt: 1 }
+    ])
+  })
+
+  it("follow an order that is cancelled after closing, changes its guest or loses a dish", () => {
+    const state = after(
+      order({ id: 1 }),
+      order({ id: 1, status: "CANCELLED", updated: "2023-05-01 00:00:00" }),
+      order({ id: 2 }),
+      order({ id: 2, user: "bob", updated: "2023-05-01 00:00:00" }),
+      order({ id: 3, dishes: ["tea", "ukha"] }),
+      order({ id: 3, dishes: ["tea"], updated: "2023-05-01 00:00:00" })
+    )
+    assert.deepStrictEqual(state.userCategoryCounters, [
+      { user_id: "ann", category_name: "Напитки", order_cnt: 1 },
+      { user_id: "bob", category_name: "Супы", order_cnt: 1 }
+    ])
+  })
+
+  it("give a tag above the threshold, not at it", () => {
+    assert.deepStrictEqual(after(order({ id: 1 })).userTags, [])
+    assert.deepStrictEqual(after(order({ id: 1 }), order({ id: 2 })).userTags, [
+      { user_id: "ann", tag: "soup", category_name: "Супы", order_cnt: 2 }
+    ])
+  })
+})
+
+describe("An order that waits", () => {
+  it("is stored, names what is missing once and sorted, and counts nowhere", () => {
+    const state = after(order({ user: "zoe", dishes: ["ukha", "zander", "nameless", "zander"] }))
+    assert.deepStrictEqual(state.parked, [
+      { object_id: 7, missing: { guests: ["zoe"], restaurants: [], dishes: ["nameless", "zander"] } }
+    ])
+    assert.lengthOf(state.stgOrderEvents, 1)
+    assert.deepStrictEqual([state.stgMessages, state.userProductCounters, state.vault.orders], [[], [], []])
+  })
+
+  it("of an unknown restaurant names no dishes; a guest's id is no restaurant", () => {
+    assert.deepStrictEqual(after(order({ restaurant: "ann" })).parked[0]?.missing, {
+      guests: [],
+      restaurants: ["ann"],
+      dishes: []
+    })
+  })
+
+  it("is undecidable where an older version could be enriched", () => {
+    const older = order()
+    const newer = order({ user: "zoe", updated: "2023-05-01 00:00:00" })
+    assert.deepStrictEqual(after(older, newer).undecidable, [7])
+    assert.deepStrictEqual(after(newer).undecidable, [])
+  })
+})
+
+describe("What STG sends", () => {
+  it("has exactly the members of the contract, names from Redis, price from the order", () => {
+    const text = replaced(`"price":10`, `"name":"an old name","price":1.0e1,"extra":{}`)
+    assert.strictEqual(
+      JSON.stringify(after(text).stgMessages),
+      `[{"key":"ann","message":{"object_id":7,"object_type":"order","payload":{"id":7,"date":"2023-04-01 20:45:43",` +
+        `"cost":20,"payment":15.5,"status":"CLOSED","restaurant":{"id":"cafe","name":"Café"},` +
+        `"user":{"id":"ann","name":"Ann"},"products":[{"id":"borsch","price":10,"quantity":2,"name":"Борщ",` +
+        `"category":"Супы"}]}}}]`
+    )
+  })
+
+  it("is read from the topic by the largest order-version, whatever came last", () => {
+    const [sent] = after(order()).stgMessages
+    const record = (version: string, date: string) => ({
+      key: Buffer.from("ann"),
+      value: Buffer.from(JSON.stringify({ ...sent?.message, payload: { ...sent?.message.payload, date } })),
+      headers: { "order-version": Buffer.from(version) }
+    })
+    const [now] = actualStgMessages([record("2", "new"), record("1", "old")])
+    assert.strictEqual(now?.message.payload.date, "new")
+  })
+})
+
+describe("The vault", () => {
+  it("has what the newest version says, and what an older one may have left", () => {
+    const state = after(
+      order({ dishes: ["borsch", "borsch", "tea"] }),
+      order({ user: "bob", dishes: ["ukha", "ukha", "tea"], updated: "2023-05-01 00:00:00" })
+    )
+    assert.deepStrictEqual(state.vault.orders, [[7, "2023-04-01 20:45:43.000000"]])
+    assert.deepStrictEqual(state.vault.orderParties, [[7, "bob", "cafe"]])
+    assert.deepStrictEqual(state.vault.orderDishes, [
+      [7, "tea", "Напитки"],
+      [7, "ukha", "Супы"]
+    ])
+    assert.deepStrictEqual(state.vault.orderDishLines, [[7, "tea", 10, 2]])
+    assert.deepStrictEqual(state.vault.userNames, [["bob", "Bob", ""]])
+    assert.deepStrictEqual(state.vaultWithSuperseded.orderUser, [
+      [7, "ann"],
+      [7, "bob"]
+    ])
+    assert.deepStrictEqual(state.vaultWithSuperseded.products, [["borsch"], ["tea"], ["ukha"]])
+  })
+})
+
+describe("A broken message", () => {
+  it("is a dead letter with its position and touches nothing else", () => {
+    const state = after(order({ id: 1 }), "not json", order({ id: 2 }))
+    assert.deepStrictEqual(state.deadLetters, [{ topic: "orders", partition: 0, offset: 1, kind: "not-json" }])
+    assert.deepStrictEqual(
+      state.stgOrderEvents.map((event) => event.object_id),
+      [1, 2]
+    )
+  })
+
+  it("is called by what is wrong with it", () => {
+    assert.deepStrictEqual(
+      [
+        null,
+        "",
+        `\uFEFF${order()}`,
+        Uint8Array.of(0x22, 0xff, 0x22),
+        replaced(`"cafe"`, `"\\u0000"`),
+        replaced(`"object_id":7`, `"object_id":0`),
+        replaced(`"object_id":7`, `"object_id":9007199254740992`),
+        replaced(`"cost":20`, `"cost":"20"`),
+        replaced(`"cost":20`, `"cost":-0.01`),
+        replaced(`"cost":20`, `"cost":1e400`),
+        replaced(`"cost":20`, `"cost":20,"statuses":[{"status":"OPEN","dttm":"soon"}]`),
+        replaced(`"cost":20`, `"cost":20,"bonus_grant":null`),
+        replaced(`"CLOSED"`, `""`),
+        replaced(`"order"`, `"Order"`),
+        replaced(`"quantity":2`, `"quantity":null`),
+        "null"
+      ].map(kindOf),
+      [
+        "tombstone",
+        "not-json",
+        "byte-order-mark",
+        "not-utf8",
+        "unstorable-text",
+        "field object_id",
+        "field object_id",
+        "field payload.cost",
+        "field payload.cost",
+        "field payload.cost",
+        "field payload.statuses[].dttm",
+        "field payload.bonus_grant",
+        "field payload.final_status",
+        "field object_type",
+        "field payload.order_items[].quantity",
+        "field (the message)"
+      ]
+    )
+  })
+
+  it("is not what is merely unusual", () => {
+    for (const text of [
+      order(),
+      order({ dishes: [] }),
+      order({ status: "Что-то" }),
+      order({ id: Number.MAX_SAFE_INTEGER }),
+      replaced(`"cost":20`, `"cost":20.00`),
+      replaced(`"cost":20`, `"cost":"a","cost":20`),
+      replaced(`"cost":20`, `"cost":0,"__proto__":{"cost":-1},"more":1e400`),
+      replaced(`"cost":20`, `"cost":20,"note":"\\\\u0000 \\ud83d\\ude00"`),
+      replaced(`"object_id":7`, `"object_id":7.00`),
+      ` \n${order()}\t`
+    ])
+      assert.isUndefined(kindOf(text), text)
+  })
+})
+
+describe("The difference", () => {
+  const expected = after(
+    order({ id: 1 }),
+    order({ id: 2, dishes: ["tea", "ukha"] }),
+    order({ id: 3, user: "zoe" }),
+    "not json",
+    order({ id: 4, user: "bob", dishes: ["tea"] }),
+    order({ id: 4, updated: "2023-05-01 00:00:00" })
+  )
+  const database = databaseOf(expected)
+
+  it("is none between a state and itself, messages included", () => {
+    assert.deepStrictEqual(diffState(expected, database), [])
+    assert.deepStrictEqual(diffState(expected, expected), [])
+  })
+
+  it("is seen when any table lacks a row or has one too many", () => {
+    const { vault, ...marts } = expected
+    const tables: ReadonlyArray<(keyof typeof marts & keyof DatabaseState) | "stgMessages"> = [
+      "stgOrderEvents",
+      "parked",
+      "stgMessages",
+      "userProductCounters",
+      "userCategoryCounters",
+      "userTags",
+      "deadLetters"
+    ]
+    for (const table of tables) {
+      assert.isNotEmpty(expected[table], table)
+      assert.isNotEmpty(diffState(expected, { ...expected, [table]: expected[table].slice(1) }), table)
+      assert.isNotEmpty(diffState({ ...expected, [table]: expected[table].slice(1) }, expected), table)
+      assert.isNotEmpty(
+        diffState(expected, { ...expected, [table]: [...expected[table], ...expected[table]] }),
+        `${table} twice`
+      )
+    }
+    for (const [table, rows] of Object.entries(vault)) {
+      assert.isNotEmpty(rows, table)
+      assert.isNotEmpty(diffState(expected, { ...database, vault: { ...vault, [table]: rows.slice(1) } }), table)
+      if (table === "orderDishLines") continue
+      const extra = rows.map((row) => row.map((value) => (typeof value === "string" ? `${value}?` : value + 100)))
+      assert.isNotEmpty(diffState(expected, { ...database, vault: { ...vault, [table]: [...rows, ...extra] } }), table)
+    }
+  })
+
+  it("tolerates links of a superseded version, and not its status", () => {
+    const vault = { ...expected.vault, orderUser: expected.vaultWithSuperseded.orderUser }
+    assert.notDeepEqual(vault.orderUser, expected.vault.orderUser)
+    assert.deepStrictEqual(diffState(expected, { ...database, vault }), [])
+    const stale = { ...expected.vault, orderParties: expected.vaultWithSuperseded.orderParties }
+    assert.deepStrictEqual(diffState(expected, { ...database, vault: stale }), [
+      `dds orderParties: unexpected order_id=4 user_id="bob" restaurant_id="cafe"`
+    ])
+  })
+
+  it("names the guest and both values, and counts what it leaves out", () => {
+    const userCategoryCounters = expected.userCategoryCounters.map((row) => ({ ...row, order_cnt: row.order_cnt + 1 }))
+    assert.deepStrictEqual(diffState(expected, { ...database, userCategoryCounters }, 1), [
+      `cdm.user_category_counters: user_id="ann" category_name="Напитки": order_cnt is 2, expected 1`,
+      `… and ${expected.userCategoryCounters.length - 1} more differences`
+    ])
+  })
+
+  it("says when a state cannot be decided", () => {
+    const state = after(order(), order({ user: "zoe", updated: "2023-05-01 00:00:00" }))
+    assert.match(diffState(state, databaseOf(state)).join(), /order 7: its newest version waits/)
+  })
+})

@@ -20,5 +20,5 @@ Service.serve({ name: "cdm", defaultPort: 8083 }, work).pipe(
       Topology.layer
     ).pipe(Layer.provideMerge(Telemetry.layer("metka-cdm")))
   ),
-  Service.runMain("cdm")
+  Service.runMain("metka cdm")
 )

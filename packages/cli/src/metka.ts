@@ -16,4 +16,4 @@ const metka = Command.make("metka").pipe(
   Command.withSubcommands([start, migrate, all, console, references, load, rules, republish, demoData])
 )
 
-Command.run(metka, { version }).pipe(Effect.provide(NodeServices.layer), runMain("cli"))
+Command.run(metka, { version }).pipe(Effect.provide(NodeServices.layer), runMain("metka"))

@@ -2,6 +2,8 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { PGlite } from "@electric-sql/pglite"
 import { Effect, Layer, Schema } from "effect"
+import { mkdir } from "node:fs/promises"
+import { dirname } from "node:path"
 import { Duplex } from "node:stream"
 
 export class EmbeddedDatabaseError extends Schema.TaggedError<EmbeddedDatabaseError>()("EmbeddedDatabaseError", {
@@ -58,7 +60,11 @@ export const layer = (options?: { readonly directory?: string }) =>
     Effect.gen(function* () {
       const database = yield* Effect.acquireRelease(
         Effect.tryPromise({
-          try: () => PGlite.create(options?.directory === undefined ? {} : { dataDir: options.directory }),
+          try: async () => {
+            if (options?.directory === undefined) return PGlite.create()
+            await mkdir(dirname(options.directory), { recursive: true })
+            return PGlite.create({ dataDir: options.directory })
+          },
           catch: (cause) =>
             new EmbeddedDatabaseError({
               message: `The embedded PostgreSQL did not open${

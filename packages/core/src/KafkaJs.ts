@@ -5,7 +5,7 @@ import { Kafka, KafkaError, KafkaRefused, KafkaUnavailable, offsetsOf } from "./
 import { kafkaJsConfig } from "./KafkaJsConfig.ts"
 import { makeConnection } from "./KafkaJsConnection.ts"
 import { GroupMembers } from "./KafkaJsConsumer.ts"
-import { kafkaError } from "./KafkaJsErrors.ts"
+import { isCoordinatorNotReady, kafkaError } from "./KafkaJsErrors.ts"
 import { sendAll } from "./KafkaJsProducer.ts"
 
 const connectionTimeoutMillis = 3_000
@@ -19,8 +19,9 @@ const commitTimeoutMillis = 10_000
 /** Several requests, each tried several times. */
 const publishTimeoutMillis = 120_000
 
-const leaderAttempts = 50
-const leaderRetryMillis = 50
+/** What a broker that has just come up, or created a topic, is given to be ready: 2.5 s in all. */
+const readyAttempts = 50
+const readyRetryMillis = 50
 
 /** These say in the log what no operation reports: an offset that retention deleted, a member the broker forgot. */
 const namespacesThatMatter = new Set(["ConsumerGroup", "Runner"])
@@ -45,10 +46,21 @@ const committedOr = (offset: string | undefined, fallback: number): number => {
   return committed < 0 ? fallback : committed
 }
 
+const untilReady = async <A>(run: () => Promise<A>, isNotReady: (error: unknown) => boolean): Promise<A> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run()
+    } catch (error) {
+      if (attempt === readyAttempts || !isNotReady(error)) throw error
+      await new Promise((resolve) => setTimeout(resolve, readyRetryMillis))
+    }
+  }
+}
+
 const readLag = async (admin: Admin, topic: string, group: string) => {
   const [logs, committed] = await Promise.all([
     admin.fetchTopicOffsets(topic),
-    admin.fetchOffsets({ groupId: group, topics: [topic] })
+    untilReady(() => admin.fetchOffsets({ groupId: group, topics: [topic] }), isCoordinatorNotReady)
   ])
   const byPartition = new Map(
     committed.flatMap(({ partitions }) => partitions).map(({ offset, partition }) => [partition, offset])
@@ -66,17 +78,11 @@ const readLag = async (admin: Admin, topic: string, group: string) => {
  * The controller names a leader before that broker serves the partition, and what is sent in between is refused in
  * part, sent again as a whole, and so written twice.
  */
-const untilLed = async (admin: Admin, topic: string): Promise<void> => {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await admin.fetchTopicOffsets(topic)
-      return
-    } catch (error) {
-      if (attempt === leaderAttempts) throw error
-      await new Promise((resolve) => setTimeout(resolve, leaderRetryMillis))
-    }
-  }
-}
+const untilLed = (admin: Admin, topic: string) =>
+  untilReady(
+    () => admin.fetchTopicOffsets(topic),
+    () => true
+  )
 
 /** Rejects with the broker's refusal when a topic is missing and cannot be created. */
 const createMissing = async (

@@ -41,7 +41,24 @@ function* namesOf(error: unknown, depth = 0): Generator<string> {
   yield* namesOf(Reflect.get(error, "cause"), depth + 1)
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+/** The coordinator of a group is being found or reads the group's state, on a broker that has just come up. */
+const coordinatorNotReady = new Set([
+  "GROUP_LOAD_IN_PROGRESS",
+  "GROUP_COORDINATOR_NOT_AVAILABLE",
+  "NOT_COORDINATOR_FOR_GROUP"
+])
+
+/** True of what passes within a second or so on a broker that works. */
+export const isCoordinatorNotReady = (error: unknown): boolean =>
+  [...namesOf(error)].some((name) => coordinatorNotReady.has(name))
+
+/** Of several errors in one, "Topic creation errors" says nothing: its parts do. */
+const messageOf = (error: unknown): string =>
+  error instanceof Error && "errors" in error && Array.isArray(error.errors)
+    ? [error.message, ...error.errors.map(ownMessageOf)].join(": ")
+    : ownMessageOf(error)
+
+const ownMessageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Everything that is neither the record's nor the configuration's fault is an outage, which passes. */
 export const kafkaError =

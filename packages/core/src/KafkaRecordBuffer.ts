@@ -65,7 +65,7 @@ export class KafkaRecordBuffer {
   }
 
   releaseWriters(): void {
-    for (const release of [...this.#waitingForSpace]) release()
+    for (const release of this.#waitingForSpace) release()
   }
 
   /** Everyone who takes fails from now on. */

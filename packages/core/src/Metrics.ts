@@ -1,5 +1,6 @@
 /** What Metka measures, named as Prometheus names things. Recorded a batch at a time, so it costs nothing per record. */
-import { Context, Effect, Metric } from "effect"
+import { Effect, Metric } from "effect"
+import type { Context } from "effect"
 import type { DeadLetter } from "./DeadLetters.ts"
 import type { RecordBatch } from "./Kafka.ts"
 
@@ -90,7 +91,7 @@ const parkedOrders = Metric.gauge("metka_parked_orders", {
 const ready = Metric.gauge("metka_ready", { description: "1 while the service is ready, else 0" })
 
 const withContext = (record: (context: Context.Context<never>) => void): Effect.Effect<void> =>
-  Effect.map(Effect.context<never>(), record)
+  Effect.map(Effect.context(), record)
 
 const recordLag = (batch: RecordBatch, context: Context.Context<never>): void => {
   const next = new Map<number, number>()

@@ -1,5 +1,5 @@
 /** Two kinds of errors: outages, which are waited out, and refusals, which are the data's fault and name a bad record. */
-import { Schedule } from "effect"
+import { Predicate, Schedule } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { KafkaError } from "./Kafka.ts"
 import { BadRecord, cleanDetail } from "./messages/BadRecord.ts"
@@ -37,10 +37,17 @@ export const refusalOf = (error: Outage): BadRecord | undefined => {
     return new BadRecord({ reason: "refused_by_kafka", detail: cleanDetail(error.message) })
   }
   if (error._tag !== "SqlError") return undefined
+  if (isUnencodable(error.reason.cause)) {
+    return new BadRecord({ reason: "refused_by_database", detail: cleanDetail(detailOf(error)) })
+  }
   const state = sqlStateOf(error)
   if (state === undefined || !dataClasses.has(state.slice(0, 2))) return undefined
   return new BadRecord({ reason: "refused_by_database", detail: cleanDetail(`SQLSTATE ${state}: ${detailOf(error)}`) })
 }
+
+/** The client could not put a value into PostgreSQL's format: no server is to blame. */
+const isUnencodable = (cause: unknown): boolean =>
+  Predicate.isTagged(cause, "PgTypesCodecError") || Predicate.isTagged(cause, "PgProtocolEncodeError")
 
 const detailOf = (error: SqlError): string =>
   error.reason.cause instanceof Error ? error.reason.cause.message : error.message

@@ -6,18 +6,17 @@
  * data's sake is halved until the bad record stands alone. The offset is committed last, so a crash anywhere repeats
  * work and changes nothing.
  */
-import { Clock, Duration, Effect, Fiber, Result, Schedule, Stream } from "effect"
-import type { Exit, Tracer } from "effect"
+import { Duration, Effect, Fiber, Result, Schedule, Stream } from "effect"
+import type { Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
+import { batchSpan, endSpan, traceOf } from "./BatchTrace.ts"
 import { type DeadLetter, keepDeadLetters } from "./DeadLetters.ts"
 import { Health } from "./Health.ts"
 import { Kafka, type KafkaError, type KafkaRecord, type OutgoingRecord, type RecordBatch } from "./Kafka.ts"
-import type { BadRecord } from "./messages/BadRecord.ts"
-import { header, readHeader } from "./messages/headers.ts"
+import { BadRecord, cleanDetail } from "./messages/BadRecord.ts"
 import * as Metrics from "./Metrics.ts"
 import { componentOf, type Outage, refusalOf, retryWhile } from "./Outage.ts"
-import * as TraceContext from "./TraceContext.ts"
 
 /** A decoded record. `traceparent` is what its outgoing messages carry on. */
 export interface Received<A> {
@@ -71,19 +70,30 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const waitOut = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>) =>
       effect.pipe(
         Effect.tapError((error) =>
-          refusalOf(error) === undefined ? health.report(componentOf(error), { down: error.message }) : Effect.void
-        ),
-        Effect.tapError((error) =>
-          refusalOf(error) === undefined ? Effect.logWarning(`waiting: ${error.message}`) : Effect.void
+          refusalOf(error) === undefined
+            ? Effect.andThen(
+                health.report(componentOf(error), { down: error.message }),
+                Effect.logWarning(`waiting: ${error.message}`)
+              )
+            : Effect.void
         ),
         Effect.retry(retryWhile((error: E) => refusalOf(error) === undefined))
       )
+
+    const decode = (record: KafkaRecord): Result.Result<A, BadRecord> => {
+      try {
+        return stage.decode(record)
+      } catch (error) {
+        // What decoding did not foresee must not stop the records behind it.
+        return Result.fail(new BadRecord({ reason: "schema", detail: cleanDetail(String(error)) }))
+      }
+    }
 
     const decodeBatch = (batch: RecordBatch, span: Tracer.Span) => {
       const received: Array<Received<A>> = []
       const letters: Array<DeadLetter> = []
       for (const record of batch.records) {
-        Result.match(stage.decode(record), {
+        Result.match(decode(record), {
           onFailure: (bad) => letters.push({ record, bad }),
           onSuccess: (message) => received.push({ record, message, traceparent: traceOf(record, batch, span) })
         })
@@ -92,7 +102,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     }
 
     const prepare = Effect.fnUntraced(function* (batch: RecordBatch) {
-      const span = yield* batchSpan(stage, batch)
+      const span = yield* batchSpan(stage.group, batch)
       const [decodeSeconds, { letters, received }] = yield* timed(Effect.sync(() => decodeBatch(batch, span)))
       const [enrichSeconds, enriched] = yield* timed(waitOut(stage.enrich(received))).pipe(Effect.withParentSpan(span))
       const prepared: Prepared<A, P> = {
@@ -177,8 +187,14 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       )
     )
 
+    const watchLag = kafka.lag(stage.topic, stage.group).pipe(
+      Effect.flatMap((lags) => Metrics.setConsumerLag(stage.topic, lags)),
+      Effect.catch((error) => Effect.logDebug(`the lag is not known now: ${error.message}`)),
+      Effect.repeat(Schedule.spaced("10 seconds"))
+    )
+
     yield* waitOut(kafka.ensureTopics([stage.topic, stage.output]))
-    yield* waitOut(consume)
+    yield* Effect.all([waitOut(consume), watchLag], { concurrency: "unbounded", discard: true })
   })
 
 /** A commit that fails costs a redelivery, which changes nothing: it is not worth standing still for. */
@@ -205,47 +221,3 @@ const finishBeforeStopping = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.E
 
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [seconds: number, value: A], E, R> =>
   Effect.map(Effect.timed(effect), ([duration, value]) => [Duration.toMillis(duration) / 1_000, value] as const)
-
-/**
- * One span a batch. A record alone continues its own trace; a batch has a trace of its own and links to its records'.
- * Names and attributes: OpenTelemetry semantic conventions for messaging and Kafka.
- */
-const batchSpan = <A, P, R>(stage: Stage<A, P, R>, batch: RecordBatch) => {
-  const [only] = batch.records
-  const parent = batch.records.length === 1 && only !== undefined ? parentOf(only) : undefined
-  return Effect.makeSpan(`process ${stage.topic}`, {
-    kind: "consumer",
-    root: parent === undefined,
-    ...(parent === undefined ? {} : { parent }),
-    attributes: {
-      "messaging.system": "kafka",
-      "messaging.operation.type": "process",
-      "messaging.destination.name": stage.topic,
-      "messaging.consumer.group.name": stage.group,
-      "messaging.batch.message_count": batch.records.length,
-      ...(batch.records.length === 1 && only !== undefined
-        ? {
-            "messaging.destination.partition.id": String(only.partition),
-            "messaging.kafka.offset": only.offset
-          }
-        : {})
-    }
-  })
-}
-
-const traceparentOf = (record: KafkaRecord): string | undefined =>
-  Result.getOrElse(readHeader(record, header.traceparent), () => undefined)
-
-const parentOf = (record: KafkaRecord) => {
-  const traceparent = traceparentOf(record)
-  return traceparent === undefined ? undefined : TraceContext.parse(traceparent)
-}
-
-const traceOf = (record: KafkaRecord, batch: RecordBatch, span: Tracer.Span): string => {
-  if (batch.records.length === 1) return TraceContext.format(span)
-  const parent = parentOf(record)
-  return parent === undefined ? TraceContext.makeRoot() : TraceContext.format(parent)
-}
-
-const endSpan = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>) =>
-  Effect.map(Clock.currentTimeNanos, (now) => span.end(now, exit))

@@ -1,6 +1,6 @@
 /** A service as a process: its work beside health, metrics and a heartbeat, until a signal comes. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Effect, Exit, Layer, Predicate } from "effect"
+import { Cause, Effect, Exit, Layer, Predicate, Runtime } from "effect"
 import { SqlClient } from "effect/sql"
 import { Health } from "./Health.ts"
 import * as HttpServer from "./HttpServer.ts"
@@ -47,8 +47,10 @@ export const serve = <E, R, E2 = never, R2 = never>(
 const missingVariable = /^SchemaError\((.*) at \["(\w+)"\]\)$/s
 
 /** One line a person understands: what is wrong and what to do, without a stack. */
-const problemOf = (cause: Cause.Cause<unknown>): string => {
+const problemOf = (cause: Cause.Cause<unknown>): string | undefined => {
   const error = Cause.squash(cause)
+  // The command line has already said what was wrong with it.
+  if (Predicate.hasProperty(error, Runtime.errorReported) && error[Runtime.errorReported] === false) return undefined
   const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
   const [, expected, variable] = missingVariable.exec(message) ?? []
   if (expected !== undefined && variable !== undefined) {
@@ -67,7 +69,8 @@ export const runMain =
       disableErrorReporting: true,
       teardown: (exit, onExit) => {
         if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return onExit(0)
-        process.stderr.write(`metka ${name}: ${problemOf(exit.cause)}\n`)
+        const problem = problemOf(exit.cause)
+        if (problem !== undefined) process.stderr.write(`${name}: ${problem}\n`)
         onExit(1)
       }
     })

@@ -19,5 +19,5 @@ Service.serve({ name: "dds", defaultPort: 8082 }, work).pipe(
       Topology.layer
     ).pipe(Layer.provideMerge(Telemetry.layer("metka-dds")))
   ),
-  Service.runMain("dds")
+  Service.runMain("metka dds")
 )

@@ -25,5 +25,5 @@ Service.serve({ name: "stg", defaultPort: 8081 }, work).pipe(
       Topology.layer
     ).pipe(Layer.provideMerge(Telemetry.layer("metka-stg")))
   ),
-  Service.runMain("stg")
+  Service.runMain("metka stg")
 )

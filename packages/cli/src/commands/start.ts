@@ -123,7 +123,8 @@ const demo = Effect.fnUntraced(function* (options: StartOptions, setNote: (note:
   // The broker's log ends with the process: what a stage had not handed on is sent again from STG.
   yield* republish(yield* lackingOrders, () => Effect.void)
   if (!kept.isLoaded) yield* publishWeek(week)
-  yield* followWeek(kept.isLoaded ? (yield* position).left : week.messageCount)
+  const toFollow = kept.isLoaded ? (yield* position).left : week.messageCount
+  if (toFollow > 0) yield* followWeek(toFollow)
   yield* kept.markLoaded
   yield* Console.log(summary(yield* readCounts))
   if (options.once) return

@@ -3,7 +3,7 @@ import type * as Kafka from "@metka/core/Kafka"
 import { BadRecord } from "@metka/core/messages/BadRecord"
 import { type CdmStat, decodeCdmStats } from "@metka/core/messages/CdmStats"
 import { header, readHeader, readOrderVersion, readReferenceVersion } from "@metka/core/messages/headers"
-import { isTimestamp } from "@metka/core/messages/Timestamp"
+import { fixedWidth, isTimestamp } from "@metka/core/messages/Timestamp"
 import * as Metrics from "@metka/core/Metrics"
 import * as Pipeline from "@metka/core/Pipeline"
 import { Topology } from "@metka/core/Topology"
@@ -36,7 +36,7 @@ const orderIdOf = (record: Kafka.KafkaRecord): Result.Result<string, BadRecord> 
 const orderDateOf = (record: Kafka.KafkaRecord): Result.Result<string | null, BadRecord> =>
   Result.flatMap(readHeader(record, header.orderDate), (text) => {
     if (text === undefined) return Result.succeed(null)
-    return isTimestamp(text) ? Result.succeed(text) : bad("order-date: expected YYYY-MM-DD HH:MM:SS")
+    return isTimestamp(text) ? Result.succeed(fixedWidth(text)) : bad("order-date: expected YYYY-MM-DD HH:MM:SS")
   })
 
 const decode = (record: Kafka.KafkaRecord) =>

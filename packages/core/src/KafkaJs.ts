@@ -121,7 +121,7 @@ export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
   Kafka,
   Effect.gen(function* () {
     const config = yield* kafkaJsConfig
-    const log = Effect.runSyncWith(yield* Effect.context<never>())
+    const log = Effect.runSyncWith(yield* Effect.context())
     const toEffectLogger: logCreator = () => (entry) => log(logEffect(entry))
 
     const makeClient = () =>

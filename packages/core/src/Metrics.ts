@@ -1,4 +1,4 @@
-/** What Metka measures, named as Prometheus names things. Recorded a batch at a time, so it costs nothing per record. */
+/** What Metka measures, named as Prometheus names things. Recorded a batch at a time: it costs nothing per record. */
 import { Effect, Metric } from "effect"
 import type { Context } from "effect"
 import type { DeadLetter } from "./DeadLetters.ts"

@@ -20,7 +20,7 @@ export class ReferenceData extends Context.Service<
   {
     /** Reads all guests and restaurants of a batch in one round trip. */
     find(guestIds: Iterable<string>, restaurantIds: Iterable<string>): Effect.Effect<References, ReferenceUnavailable>
-    /** Writes reference documents under their raw `_id`, as the app's loader does: the value is the document's JSON text. */
+    /** Writes reference documents under their raw `_id`, as the app's loader does: the value is the JSON text. */
     load(
       documents: ReadonlyArray<{ readonly id: string; readonly json: string }>
     ): Effect.Effect<void, ReferenceUnavailable>

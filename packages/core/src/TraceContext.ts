@@ -32,7 +32,7 @@ const randomId = (bytes: number): string => {
 /** A `traceparent` of a new, sampled trace. */
 export const makeRoot = (): string => format({ traceId: randomId(16), spanId: randomId(8), sampled: true })
 
-/** Goes on with the trace of `traceparent` under a span id of its own; on an absent or invalid one starts a new trace. */
+/** Goes on with the trace of `traceparent` under a span id of its own; without a valid one starts a new trace. */
 export const childTraceparent = (traceparent: string | undefined): string => {
   const parent = traceparent === undefined ? undefined : parse(traceparent)
   return parent === undefined ? makeRoot() : format({ ...parent, spanId: randomId(8) })

@@ -60,7 +60,11 @@ describe("Health", () => {
         yield* health.report("kafka", "up")
         yield* health.report("kafka", "up")
         yield* health.report("kafka", { down: "restarting" })
-        assert.deepStrictEqual(lines, ["Warn kafka is down: no broker", "Info kafka is up", "Warn kafka is down: restarting"])
+        assert.deepStrictEqual(lines, [
+          "Warn kafka is down: no broker",
+          "Info kafka is up",
+          "Warn kafka is down: restarting"
+        ])
       }).pipe(Effect.provide(Layer.merge(Health.layer({ components: ["kafka"] }), Logger.layer([keep]))))
     })
   )
@@ -91,7 +95,10 @@ describe("A probe", () => {
   it.effect("that hears nothing for 2 seconds reports down, and asks again", () =>
     Effect.gen(function* () {
       const answers = [Effect.never, Effect.void]
-      yield* Health.probe("redis", Effect.suspend(() => answers.shift() ?? Effect.void))
+      yield* Health.probe(
+        "redis",
+        Effect.suspend(() => answers.shift() ?? Effect.void)
+      )
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual((yield* readiness).components, { redis: { down: "no answer within 2 seconds" } })
       yield* TestClock.adjust("2 seconds")
@@ -102,7 +109,10 @@ describe("A probe", () => {
   it.effect("goes on after a defect in what it calls", () =>
     Effect.gen(function* () {
       const answers = [Effect.die(new Error("a bug")), Effect.void]
-      yield* Health.probe("redis", Effect.suspend(() => answers.shift() ?? Effect.void))
+      yield* Health.probe(
+        "redis",
+        Effect.suspend(() => answers.shift() ?? Effect.void)
+      )
       yield* TestClock.adjust(0)
       assert.deepStrictEqual((yield* readiness).components, { redis: { down: "a bug" } })
       yield* TestClock.adjust("2 seconds")

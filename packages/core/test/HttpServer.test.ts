@@ -35,7 +35,10 @@ describe("HttpServer", () => {
       assert.strictEqual((yield* get("/health/live")).status, 200)
       const before = yield* get("/health/ready")
       assert.strictEqual(before.status, 503)
-      assert.deepStrictEqual(JSON.parse(before.text), { ready: false, components: { kafka: { down: "not reached yet" } } })
+      assert.deepStrictEqual(JSON.parse(before.text), {
+        ready: false,
+        components: { kafka: { down: "not reached yet" } }
+      })
       yield* (yield* Health).report("kafka", "up")
       const after = yield* get("/health/ready")
       assert.strictEqual(after.status, 200)
@@ -58,7 +61,10 @@ describe("HttpServer", () => {
       const port = new URL(yield* url("/")).port
       const error = yield* Effect.flip(Effect.scoped(Layer.build(serve(Layer.empty, { HTTP_PORT: port }))))
       assert.strictEqual(error._tag, "ListenFailed")
-      assert.strictEqual(error.message, `cannot listen on 127.0.0.1:${port}: the port is in use; set HTTP_PORT to another one`)
+      assert.strictEqual(
+        error.message,
+        `cannot listen on 127.0.0.1:${port}: the port is in use; set HTTP_PORT to another one`
+      )
     }).pipe(Effect.provide(serve()))
   )
 
@@ -79,7 +85,10 @@ describe("HttpServer", () => {
       const services = yield* Layer.buildWithScope(serve(endless), scope)
       const base = yield* Effect.provide(url("/"), services)
       yield* Effect.provide(get("/health/live"), services)
-      const waiting = fetch(`${base}endless`).then(() => "answered", () => "closed")
+      const waiting = fetch(`${base}endless`).then(
+        () => "answered",
+        () => "closed"
+      )
       const half = createConnection({ port: Number(new URL(base).port), host: "127.0.0.1" })
       const closed = new Promise<string>((resolve) => half.once("close", () => resolve("closed")))
       yield* Effect.callback<void>((resume) => {

@@ -65,12 +65,13 @@ describe("The configuration of Kafka", () => {
       says: /KAFKA_TOPIC_REPLICATION/
     }
   ])("$wrong fails the start, and the message names the variable", ({ environment, says }) =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const error = yield* Effect.flip(Layer.build(layerWith(environment)))
       assert.strictEqual(error._tag, "ConfigError")
       assert.match(error.message, says)
       assert.notInclude(error.message, "secret")
-    }))
+    })
+  )
 
   it.effect.each<Environment>([
     broker,
@@ -92,24 +93,28 @@ const closedPort = Effect.callback<number>((resume) => {
 })
 
 describe("KafkaJs.layer without a broker", () => {
-  it.live("fails operations as an outage, keeps consumers waiting, and closes within a second", () =>
-    Effect.gen(function*() {
-      const port = yield* closedPort
-      const closing = { since: 0 }
-      yield* Effect.gen(function*() {
-        const kafka = yield* Kafka
-        const member = yield* startMember({ topic: "orders", group: "stg", maxRecords: 10 })
-        for (const operation of [kafka.ping, kafka.publish("orders", [{ key: "a", value: "b", headers: {} }])]) {
-          const exit = yield* Effect.exit(operation)
-          assert.strictEqual(exit._tag, "Failure")
-          if (exit._tag === "Failure") assert.include(Cause.pretty(exit.cause), "ECONNREFUSED")
-        }
-        assert.strictEqual((yield* Effect.flip(kafka.lag("orders", "stg"))).reason._tag, "KafkaUnavailable")
-        assert.isFalse(member.hasEnded())
-        closing.since = performance.now()
-      }).pipe(Effect.scoped, Effect.provide(layerWith({ KAFKA_BROKERS: `127.0.0.1:${port}` })))
-      assert.isBelow(performance.now() - closing.since, 1_500)
-    }), 30_000)
+  it.live(
+    "fails operations as an outage, keeps consumers waiting, and closes within a second",
+    () =>
+      Effect.gen(function* () {
+        const port = yield* closedPort
+        const closing = { since: 0 }
+        yield* Effect.gen(function* () {
+          const kafka = yield* Kafka
+          const member = yield* startMember({ topic: "orders", group: "stg", maxRecords: 10 })
+          for (const operation of [kafka.ping, kafka.publish("orders", [{ key: "a", value: "b", headers: {} }])]) {
+            const exit = yield* Effect.exit(operation)
+            assert.strictEqual(exit._tag, "Failure")
+            if (exit._tag === "Failure") assert.include(Cause.pretty(exit.cause), "ECONNREFUSED")
+          }
+          assert.strictEqual((yield* Effect.flip(kafka.lag("orders", "stg"))).reason._tag, "KafkaUnavailable")
+          assert.isFalse(member.hasEnded())
+          closing.since = performance.now()
+        }).pipe(Effect.scoped, Effect.provide(layerWith({ KAFKA_BROKERS: `127.0.0.1:${port}` })))
+        assert.isBelow(performance.now() - closing.since, 1_500)
+      }),
+    30_000
+  )
 })
 
 interface RequestQueue {
@@ -123,7 +128,7 @@ const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {
 
 describe("patches/kafkajs", () => {
   it("an idle connection has no timer running (kafkajs #1556, #1704, #1751)", () => {
-    const Queue: new(options: object) => RequestQueue = createRequire(import.meta.url)(
+    const Queue: new (options: object) => RequestQueue = createRequire(import.meta.url)(
       "kafkajs/src/network/requestQueue"
     )
     const queue = new Queue({

@@ -19,7 +19,10 @@ const record = (partition: number, offset: number): KafkaRecord => ({
 const batch: RecordBatch = {
   topic: "orders",
   records: [record(0, 6), record(0, 7), record(1, 3)],
-  highWatermarks: new Map([[0, 10], [1, 4]])
+  highWatermarks: new Map([
+    [0, 10],
+    [1, 4]
+  ])
 }
 
 const letter = (reason: BadRecord["reason"]): DeadLetter => ({
@@ -46,16 +49,16 @@ describe("Metrics", () => {
         Effect.andThen(Metrics.recordBatch("stg", batch, settled), Metrics.recordBatch("stg", batch, settled))
       )
       assert.includeMembers(lines, [
-        "metka_records_total{service=\"stg\",outcome=\"accepted\"} 4",
-        "metka_records_total{service=\"stg\",outcome=\"stale\"} 0",
-        "metka_records_total{service=\"stg\",outcome=\"dead_letter\"} 2",
-        "metka_dead_letters_total{service=\"stg\",reason=\"not_json\"} 2",
-        "metka_batch_size_sum{service=\"stg\"} 6",
-        "metka_stage_duration_seconds_bucket{service=\"stg\",stage=\"decode\",le=\"0.005\"} 2",
-        "metka_stage_duration_seconds_bucket{service=\"stg\",stage=\"decode\",le=\"0.0025\"} 0",
-        "metka_stage_duration_seconds_count{service=\"stg\",stage=\"commit\"} 2"
+        'metka_records_total{service="stg",outcome="accepted"} 4',
+        'metka_records_total{service="stg",outcome="stale"} 0',
+        'metka_records_total{service="stg",outcome="dead_letter"} 2',
+        'metka_dead_letters_total{service="stg",reason="not_json"} 2',
+        'metka_batch_size_sum{service="stg"} 6',
+        'metka_stage_duration_seconds_bucket{service="stg",stage="decode",le="0.005"} 2',
+        'metka_stage_duration_seconds_bucket{service="stg",stage="decode",le="0.0025"} 0',
+        'metka_stage_duration_seconds_count{service="stg",stage="commit"} 2'
       ])
-      assert.isFalse(lines.some((line) => line.includes("stage=\"publish\"")))
+      assert.isFalse(lines.some((line) => line.includes('stage="publish"')))
     })
   )
 
@@ -63,8 +66,8 @@ describe("Metrics", () => {
     Effect.gen(function* () {
       const lines = yield* scrape(Metrics.recordBatch("stg", batch, { outcomes: {}, letters: [], seconds: {} }))
       assert.includeMembers(lines, [
-        "metka_consumer_lag{topic=\"orders\",partition=\"0\"} 2",
-        "metka_consumer_lag{topic=\"orders\",partition=\"1\"} 0"
+        'metka_consumer_lag{topic="orders",partition="0"} 2',
+        'metka_consumer_lag{topic="orders",partition="1"} 0'
       ])
     })
   )
@@ -84,9 +87,9 @@ describe("Metrics", () => {
       assert.includeMembers(lines, [
         "metka_parked_orders 3",
         "metka_ready 1",
-        "metka_tags_total{action=\"given\"} 7",
-        "metka_tags_total{action=\"taken\"} 1",
-        "metka_consumer_lag{topic=\"orders\",partition=\"2\"} 15"
+        'metka_tags_total{action="given"} 7',
+        'metka_tags_total{action="taken"} 1',
+        'metka_consumer_lag{topic="orders",partition="2"} 15'
       ])
     })
   )

@@ -14,9 +14,9 @@ const layerFor = (environment: Record<string, string>) =>
 
 const layerOn = (url: string) => layerFor({ REDIS_URL: url })
 
-const shared = Layer.unwrap(
-  Effect.flatMap(RealServers, ({ redisUrl }) => Effect.map(redisUrl, layerOn))
-).pipe(Layer.provide(RealServers.layer))
+const shared = Layer.unwrap(Effect.flatMap(RealServers, ({ redisUrl }) => Effect.map(redisUrl, layerOn))).pipe(
+  Layer.provide(RealServers.layer)
+)
 
 /** A client of the test's own, to do what the port does not offer. */
 const rawClient = (url: string) =>
@@ -87,25 +87,27 @@ describe.skipIf(isMissing("redis"))("On real Redis", () => {
     })
   )
 
-  it.live("a Redis that goes away fails calls quickly, is not written of on the console, and is used when it is back", () =>
-    Effect.gen(function* () {
-      const server = yield* ownRedisServer
-      yield* Effect.gen(function* () {
-        yield* load(user("guest"))
-        const written = yield* consoleOutput(
-          Effect.gen(function* () {
-            yield* server.kill
-            for (const operation of ["find", "load", "ping"] as const) {
-              assert.match(yield* quickFailure(operation), /Redis at 127\.0\.0\.1:\d+: .*ECONNREFUSED/)
-            }
-          })
-        )
-        assert.deepStrictEqual(written, [])
-        yield* server.start
-        const { guests } = yield* find(["guest"], []).pipe(Effect.retry(untilUp))
-        assert.deepStrictEqual([...guests.keys()], ["guest"])
-      }).pipe(Effect.provide(layerOn(server.url)))
-    })
+  it.live(
+    "a Redis that goes away fails calls quickly, is not written of on the console, and is used when it is back",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* ownRedisServer
+        yield* Effect.gen(function* () {
+          yield* load(user("guest"))
+          const written = yield* consoleOutput(
+            Effect.gen(function* () {
+              yield* server.kill
+              for (const operation of ["find", "load", "ping"] as const) {
+                assert.match(yield* quickFailure(operation), /Redis at 127\.0\.0\.1:\d+: .*ECONNREFUSED/)
+              }
+            })
+          )
+          assert.deepStrictEqual(written, [])
+          yield* server.start
+          const { guests } = yield* find(["guest"], []).pipe(Effect.retry(untilUp))
+          assert.deepStrictEqual([...guests.keys()], ["guest"])
+        }).pipe(Effect.provide(layerOn(server.url)))
+      })
   )
 
   it.live("a Redis that is not there yet when the service starts is waited for", () =>
@@ -126,10 +128,7 @@ describe.skipIf(isMissing("redis"))("On real Redis", () => {
       const client = yield* rawClient(server.url)
       yield* Effect.promise(() => client.config("SET", "requirepass", "right"))
       const withPassword = (password: string) => server.url.replace("redis://", `redis://:${password}@`)
-      assert.match(
-        yield* quickFailure("ping").pipe(Effect.provide(layerOn(withPassword("wrong")))),
-        /WRONGPASS/
-      )
+      assert.match(yield* quickFailure("ping").pipe(Effect.provide(layerOn(withPassword("wrong")))), /WRONGPASS/)
       yield* Effect.flatMap(ReferenceData, ({ ping }) => ping).pipe(Effect.provide(layerOn(withPassword("right"))))
     })
   )
@@ -156,7 +155,11 @@ describe("Without Redis", () => {
     ["another scheme", { REDIS_URL: "http://localhost:6379" }, /REDIS_URL must be redis:/],
     ["no scheme", { REDIS_URL: "localhost:6379" }, /REDIS_URL must be redis:/],
     ["a CA without TLS", { REDIS_URL: "redis://localhost", REDIS_CA_FILE: "ca.pem" }, /REDIS_CA_FILE is set, but/],
-    ["a CA that is not there", { REDIS_URL: "rediss://localhost", REDIS_CA_FILE: "/nowhere.pem" }, /REDIS_CA_FILE cannot be read/]
+    [
+      "a CA that is not there",
+      { REDIS_URL: "rediss://localhost", REDIS_CA_FILE: "/nowhere.pem" },
+      /REDIS_CA_FILE cannot be read/
+    ]
   ]
   for (const [what, environment, message] of wrong) {
     it.effect(`${what} is an error of configuration that names the variable`, () =>

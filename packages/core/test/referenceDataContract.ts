@@ -1,4 +1,4 @@
-/** What every layer of the reference port promises: one suite for memory and real Redis. Ids are unique to each test. */
+/** What every layer of the reference port promises: one suite for memory and Redis. Ids are unique to each test. */
 import { assert, layer as withLayer } from "@effect/vitest"
 import { Effect, type Layer, Logger } from "effect"
 import { randomUUID } from "node:crypto"
@@ -116,7 +116,10 @@ export const referenceDataContract = <E>(name: string, layer: Layer.Layer<Refere
       Effect.gen(function* () {
         const [guest, place] = [freshId("user"), freshId("restaurant")]
         yield* load(user(guest), restaurant(place))
-        const { value: { guests, restaurants }, warnings } = yield* withWarnings(find([guest, place], [guest, place]))
+        const {
+          value: { guests, restaurants },
+          warnings
+        } = yield* withWarnings(find([guest, place], [guest, place]))
         assert.strictEqual(warnings.length, 2)
         assert.deepStrictEqual([[...guests.keys()], [...restaurants.keys()]], [[guest], [place]])
       })
@@ -130,7 +133,12 @@ export const referenceDataContract = <E>(name: string, layer: Layer.Layer<Refere
           { id: guest, json: JSON.stringify({ _id: guest, name: "К", login: "", birthday: null, note: "\u0000" }) },
           {
             id: place,
-            json: JSON.stringify({ _id: place, name: "К", open: true, menu: [{ _id: "a", name: "b", category: "c", hot: 1 }] })
+            json: JSON.stringify({
+              _id: place,
+              name: "К",
+              open: true,
+              menu: [{ _id: "a", name: "b", category: "c", hot: 1 }]
+            })
           }
         ])
         const found = yield* find([guest], [place])

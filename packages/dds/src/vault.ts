@@ -4,6 +4,7 @@
  */
 import type { CdmStat } from "@metka/core/messages/CdmStats"
 import type { StgOrder } from "@metka/core/messages/StgOrder"
+import { fixedWidth } from "@metka/core/messages/Timestamp"
 import { uuidOf } from "@metka/core/Uuid"
 
 /** An enriched order with the versions of the order and of the references it was enriched from. */
@@ -137,7 +138,7 @@ const orderRow = ({ order, orderVersion }: VersionedOrder): OrderRow => {
   return {
     pk,
     orderId: id,
-    date,
+    date: fixedWidth(date),
     version: orderVersion,
     cost,
     payment,

@@ -53,7 +53,7 @@ export interface MessyStream {
   readonly deliveries: ReadonlyArray<OutgoingMessage>
   /** Redis at first: key to value, unusable documents among them. */
   readonly initialReferences: ReadonlyMap<string, string>
-  /** What Redis gets later: new documents, and some of `initialReferences` mended or with a longer menu. No renaming. */
+  /** Later in Redis: new documents, and some of `initialReferences` mended or with a longer menu. No new names. */
   readonly lateReferences: ReadonlyMap<string, string>
   /** Ids that orders name and Redis never knows, though it may have a useless document of that key. */
   readonly neverReferences: {

@@ -1,6 +1,6 @@
 import { type Random, shuffled } from "./Random.ts"
 
-/** JSON as data, and `RawJson` for what data cannot say: a number beyond all range, an escape that is not a character. */
+/** JSON as data, and `RawJson` for what data cannot say: a number beyond range, half a surrogate pair. */
 export type Json = string | number | boolean | null | RawJson | ReadonlyArray<Json> | JsonMembers
 
 export interface JsonMembers {

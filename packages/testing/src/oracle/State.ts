@@ -76,6 +76,20 @@ export const vaultTables = {
 
 export type VaultTable = keyof typeof vaultTables
 
+/** Tables in which a superseded version of an order may have left rows. */
+export type GrowingTable =
+  | "users"
+  | "products"
+  | "categories"
+  | "restaurants"
+  | "orderProduct"
+  | "orderUser"
+  | "productCategory"
+  | "productRestaurant"
+  | "userNames"
+  | "productNames"
+  | "restaurantNames"
+
 export type Vault = Readonly<Record<VaultTable, ReadonlyArray<BusinessRow>>>
 
 export interface ProductCounter {
@@ -117,12 +131,13 @@ export interface State {
   readonly deadLetters: ReadonlyArray<DeadLetterPosition>
 }
 
-/** Sorts by the columns in turn, numbers by size and strings by code unit, and drops equal rows. */
-export const sortedRows = (rows: ReadonlyArray<BusinessRow>): ReadonlyArray<BusinessRow> =>
-  [...rows].sort(compareRows).filter((row, index, sorted) => {
-    const before = sorted[index - 1]
-    return before === undefined || compareRows(before, row) !== 0
-  })
+/** Drops equal rows and sorts by the columns in turn, numbers by size and strings by code unit. */
+export const sortedRows = (rows: Iterable<BusinessRow>): ReadonlyArray<BusinessRow> => {
+  const distinct = new Map<string, BusinessRow>()
+  // No text of the vault holds U+0000.
+  for (const row of rows) distinct.set(row.join("\0"), row)
+  return [...distinct.values()].sort(compareRows)
+}
 
 /** The order of `sortedRows`; 0 for rows with the same values. */
 export const compareRows = (left: BusinessRow, right: BusinessRow): number => {

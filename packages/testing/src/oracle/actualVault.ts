@@ -5,53 +5,54 @@ import { type BusinessRow, sortedRows, type Vault, type VaultTable, vaultTables 
 /** Columns that are numbers; PostgreSQL sends them as text. */
 const numeric: ReadonlySet<string> = new Set(["order_id", "cost", "payment", "price", "quantity"])
 
+/** A hub's business key, or the UUID itself where no hub knows it: a dangling key must not hide the row that has it. */
+const order = "coalesce(o.order_id::text, h_order_pk::text) as order_id"
+const user = "coalesce(u.user_id, h_user_pk::text) as user_id"
+const product = "coalesce(p.product_id, h_product_pk::text) as product_id"
+const restaurant = "coalesce(r.restaurant_id, h_restaurant_pk::text) as restaurant_id"
+const category = "coalesce(c.category_name, h_category_pk::text) as category_name"
+
+const orders = "left join dds.h_order o using (h_order_pk)"
+const users = "left join dds.h_user u using (h_user_pk)"
+const products = "left join dds.h_product p using (h_product_pk)"
+const restaurants = "left join dds.h_restaurant r using (h_restaurant_pk)"
+const categories = "left join dds.h_category c using (h_category_pk)"
+
+const dishesNow = `dds.s_order_product s join dds.h_order o using (h_order_pk)
+    left join (select hk_order_product_pk, h_product_pk from dds.l_order_product) l using (hk_order_product_pk)
+    ${products} ${categories} where o.version_no = s.version_no`
+
 /**
  * A query for each table of the vault. It gives the columns named in `vaultTables`, in that order, every one as text.
- * What counts now: of names and of order attributes the row with the largest version, ties broken by the hashdiff;
- * of an order's dishes the rows of the order's newest version.
+ * What counts now: of names the row with the largest version, ties broken by the hashdiff; of an order's attributes the
+ * row with the largest `version_no`, and of its dishes all rows of the `version_no` in the hub: how many versions the
+ * vault took in, each newer than the one before.
  */
 const queries: Readonly<Record<VaultTable, string>> = {
-  users: `select user_id from dds.h_user`,
-  products: `select product_id from dds.h_product`,
-  categories: `select category_name from dds.h_category`,
-  restaurants: `select restaurant_id from dds.h_restaurant`,
-  orders: `select order_id::text, to_char(order_dt, 'YYYY-MM-DD HH24:MI:SS.US') as order_dt from dds.h_order`,
-  orderProduct: `select o.order_id::text, p.product_id from dds.l_order_product l
-    join dds.h_order o using (h_order_pk) join dds.h_product p using (h_product_pk)`,
-  orderUser: `select o.order_id::text, u.user_id from dds.l_order_user l
-    join dds.h_order o using (h_order_pk) join dds.h_user u using (h_user_pk)`,
-  productCategory: `select p.product_id, c.category_name from dds.l_product_category l
-    join dds.h_product p using (h_product_pk) join dds.h_category c using (h_category_pk)`,
-  productRestaurant: `select p.product_id, r.restaurant_id from dds.l_product_restaurant l
-    join dds.h_product p using (h_product_pk) join dds.h_restaurant r using (h_restaurant_pk)`,
-  userNames: `select distinct on (s.h_user_pk) u.user_id, s.username, s.userlogin
-    from dds.s_user_names s join dds.h_user u on u.h_user_pk = s.h_user_pk
-    order by s.h_user_pk, s.user_version collate "C" desc nulls last, s.hk_user_names_hashdiff desc`,
-  productNames: `select distinct on (s.h_product_pk) p.product_id, s.name
-    from dds.s_product_names s join dds.h_product p on p.h_product_pk = s.h_product_pk
-    order by s.h_product_pk, s.restaurant_version collate "C" desc nulls last, s.hk_product_names_hashdiff desc`,
-  restaurantNames: `select distinct on (s.h_restaurant_pk) r.restaurant_id, s.name
-    from dds.s_restaurant_names s join dds.h_restaurant r on r.h_restaurant_pk = s.h_restaurant_pk
-    order by s.h_restaurant_pk, s.restaurant_version collate "C" desc nulls last, s.hk_restaurant_names_hashdiff desc`,
-  orderCost: `select distinct on (s.h_order_pk) o.order_id::text, s.cost::text, s.payment::text
-    from dds.s_order_cost s join dds.h_order o on o.h_order_pk = s.h_order_pk
-    order by s.h_order_pk, s.order_version collate "C" desc nulls last, s.hk_order_cost_hashdiff desc`,
-  orderStatus: `select distinct on (s.h_order_pk) o.order_id::text, s.status
-    from dds.s_order_status s join dds.h_order o on o.h_order_pk = s.h_order_pk
-    order by s.h_order_pk, s.order_version collate "C" desc nulls last, s.hk_order_status_hashdiff desc`,
-  orderParties: `select distinct on (s.h_order_pk) o.order_id::text, u.user_id, r.restaurant_id
-    from dds.s_order_effectivity s join dds.h_order o on o.h_order_pk = s.h_order_pk
-    join dds.h_user u on u.h_user_pk = s.h_user_pk join dds.h_restaurant r on r.h_restaurant_pk = s.h_restaurant_pk
-    order by s.h_order_pk, s.order_version collate "C" desc nulls last`,
-  orderDishes: `select o.order_id::text, p.product_id, c.category_name
-    from dds.s_order_product s join dds.h_order o on o.h_order_pk = s.h_order_pk and o.order_version = s.order_version
-    join dds.l_order_product l on l.hk_order_product_pk = s.hk_order_product_pk
-    join dds.h_product p on p.h_product_pk = l.h_product_pk
-    join dds.h_category c on c.h_category_pk = s.h_category_pk`,
-  orderDishLines: `select o.order_id::text, p.product_id, s.price::text, s.quantity::text
-    from dds.s_order_product s join dds.h_order o on o.h_order_pk = s.h_order_pk and o.order_version = s.order_version
-    join dds.l_order_product l on l.hk_order_product_pk = s.hk_order_product_pk
-    join dds.h_product p on p.h_product_pk = l.h_product_pk`
+  users: "select user_id from dds.h_user",
+  products: "select product_id from dds.h_product",
+  categories: "select category_name from dds.h_category",
+  restaurants: "select restaurant_id from dds.h_restaurant",
+  orders: "select order_id::text, to_char(order_dt, 'YYYY-MM-DD HH24:MI:SS.US') as order_dt from dds.h_order",
+  orderProduct: `select ${order}, ${product} from dds.l_order_product ${orders} ${products}`,
+  orderUser: `select ${order}, ${user} from dds.l_order_user ${orders} ${users}`,
+  productCategory: `select ${product}, ${category} from dds.l_product_category ${products} ${categories}`,
+  productRestaurant: `select ${product}, ${restaurant} from dds.l_product_restaurant ${products} ${restaurants}`,
+  userNames: `select distinct on (h_user_pk) ${user}, username, userlogin from dds.s_user_names ${users}
+    order by h_user_pk, user_version collate "C" desc nulls last, hk_user_names_hashdiff desc`,
+  productNames: `select distinct on (h_product_pk) ${product}, name from dds.s_product_names ${products}
+    order by h_product_pk, restaurant_version collate "C" desc nulls last, hk_product_names_hashdiff desc`,
+  restaurantNames: `select distinct on (h_restaurant_pk) ${restaurant}, name
+    from dds.s_restaurant_names ${restaurants}
+    order by h_restaurant_pk, restaurant_version collate "C" desc nulls last, hk_restaurant_names_hashdiff desc`,
+  orderCost: `select distinct on (h_order_pk) ${order}, cost::text, payment::text from dds.s_order_cost s ${orders}
+    order by h_order_pk, s.version_no desc`,
+  orderStatus: `select distinct on (h_order_pk) ${order}, status from dds.s_order_status s ${orders}
+    order by h_order_pk, s.version_no desc`,
+  orderParties: `select distinct on (h_order_pk) ${order}, ${user}, ${restaurant}
+    from dds.s_order_effectivity s ${orders} ${users} ${restaurants} order by h_order_pk, s.version_no desc`,
+  orderDishes: `select ${order}, ${product}, ${category} from ${dishesNow}`,
+  orderDishLines: `select ${order}, ${product}, price::text, quantity::text from ${dishesNow}`
 }
 
 const readTable = (table: VaultTable) =>
@@ -62,7 +63,9 @@ const readTable = (table: VaultTable) =>
       rows.map((row): BusinessRow =>
         vaultTables[table].map((column) => {
           const value = row[column] ?? "null"
-          return numeric.has(column) ? Number(value) : value
+          const number = Number(value)
+          // An order that no hub knows comes with its UUID.
+          return numeric.has(column) && !Number.isNaN(number) ? number : value
         })
       )
     )

@@ -4,12 +4,13 @@
  */
 import type { KafkaRecord } from "@metka/core/Kafka"
 import { expectedCategoryCounters, expectedProductCounters, expectedTags, type TagRule } from "./expectedMarts.ts"
-import { type EnrichedOrder, expectedVault } from "./expectedVault.ts"
+import { type EnrichedOrder, expectedVault, vaultOfVersions } from "./expectedVault.ts"
 import { type BrokenKind, type Order, readOrder } from "./readOrder.ts"
 import { knownReferences, type KnownReferences } from "./references.ts"
 import {
   compareRows,
   type DeadLetterPosition,
+  type GrowingTable,
   type MissingReferences,
   type State,
   type StgMessage,
@@ -35,8 +36,8 @@ export interface ExpectedState extends State {
   /** With `version`: `update_ts|sent_dttm|sha256`, times with six digits of fraction. */
   readonly stgOrderEvents: ReadonlyArray<StgOrderEvent & { readonly version: string }>
   readonly deadLetters: ReadonlyArray<DeadLetterPosition & { readonly kind: BrokenKind }>
-  /** `vault` has what the newest versions say. A superseded version may have left more in hubs, links and names: this. */
-  readonly vaultWithSuperseded: Vault
+  /** `vault` has what the newest versions say. A superseded one may have left more in hubs, links, names: this. */
+  readonly vaultWithSuperseded: Pick<Vault, GrowingTable>
   /**
    * Orders whose newest version waits for a reference while an older one could be enriched. DDS and CDM hold the older
    * one or nothing, by order of arrival: compare nothing of these, better have none.
@@ -126,7 +127,7 @@ export const expectedState = (input: OracleInput): ExpectedState => {
     parked: waiting.map((order) => ({ object_id: order.objectId, missing: missingOf(order, known) })),
     stgMessages: now.map(stgMessage),
     vault,
-    vaultWithSuperseded: expectedVault(everEnriched),
+    vaultWithSuperseded: vaultOfVersions(everEnriched),
     userProductCounters: expectedProductCounters(
       now,
       new Map(vault.productNames.map(([id, name]) => [String(id), String(name)]))

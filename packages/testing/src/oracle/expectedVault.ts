@@ -1,6 +1,6 @@
 import type { Order } from "./readOrder.ts"
 import type { Dish, Guest, Restaurant } from "./references.ts"
-import { type BusinessRow, sortedRows, type Vault } from "./State.ts"
+import { type BusinessRow, type GrowingTable, sortedRows, type Vault } from "./State.ts"
 import { normaliseTime } from "./normaliseTime.ts"
 
 /** An order version whose guest, restaurant and dishes are all known. */
@@ -25,33 +25,42 @@ const newestProductNames = (orders: ReadonlyArray<EnrichedOrder>): ReadonlyArray
   return [...newest].map(([id, { name }]) => [id, name])
 }
 
+const rowsOfOrders = (
+  orders: ReadonlyArray<EnrichedOrder>,
+  rows: (enriched: EnrichedOrder) => ReadonlyArray<BusinessRow>
+): ReadonlyArray<BusinessRow> => sortedRows(orders.flatMap(rows))
+
+const rowsOfDishes = (
+  orders: ReadonlyArray<EnrichedOrder>,
+  row: (dish: EnrichedOrder["dishes"][number], order: Order) => BusinessRow
+): ReadonlyArray<BusinessRow> => rowsOfOrders(orders, ({ order, dishes }) => dishes.map((dish) => row(dish, order)))
+
+/** Hubs, links and names of these order versions, of which an order may have several. */
+export const vaultOfVersions = (orders: ReadonlyArray<EnrichedOrder>): Pick<Vault, GrowingTable> => ({
+  users: rowsOfOrders(orders, ({ order }) => [[order.userId]]),
+  products: rowsOfDishes(orders, (dish) => [dish.id]),
+  categories: rowsOfDishes(orders, (dish) => [dish.category]),
+  restaurants: rowsOfOrders(orders, ({ order }) => [[order.restaurantId]]),
+  orderProduct: rowsOfDishes(orders, (dish, order) => [order.objectId, dish.id]),
+  orderUser: rowsOfOrders(orders, ({ order }) => [[order.objectId, order.userId]]),
+  productCategory: rowsOfDishes(orders, (dish) => [dish.id, dish.category]),
+  productRestaurant: rowsOfDishes(orders, (dish, order) => [dish.id, order.restaurantId]),
+  userNames: rowsOfOrders(orders, ({ order, guest }) => [[order.userId, guest.name, guest.login]]),
+  productNames: sortedRows(newestProductNames(orders)),
+  restaurantNames: rowsOfOrders(orders, ({ order, restaurant }) => [[order.restaurantId, restaurant.name]])
+})
+
 /** What the vault says of these orders and of nothing else, one version an order. */
-export const expectedVault = (orders: ReadonlyArray<EnrichedOrder>): Vault => {
-  const rowsOfOrders = (rows: (enriched: EnrichedOrder) => ReadonlyArray<BusinessRow>) =>
-    sortedRows(orders.flatMap(rows))
-  const rowsOfDishes = (row: (dish: EnrichedOrder["dishes"][number], order: Order) => BusinessRow) =>
-    rowsOfOrders(({ order, dishes }) => dishes.map((dish) => row(dish, order)))
-  return {
-    users: rowsOfOrders(({ order }) => [[order.userId]]),
-    products: rowsOfDishes((dish) => [dish.id]),
-    categories: rowsOfDishes((dish) => [dish.category]),
-    restaurants: rowsOfOrders(({ order }) => [[order.restaurantId]]),
-    orders: rowsOfOrders(({ order }) => [[order.objectId, normaliseTime(order.date) ?? order.date]]),
-    orderProduct: rowsOfDishes((dish, order) => [order.objectId, dish.id]),
-    orderUser: rowsOfOrders(({ order }) => [[order.objectId, order.userId]]),
-    productCategory: rowsOfDishes((dish) => [dish.id, dish.category]),
-    productRestaurant: rowsOfDishes((dish, order) => [dish.id, order.restaurantId]),
-    userNames: rowsOfOrders(({ order, guest }) => [[order.userId, guest.name, guest.login]]),
-    productNames: sortedRows(newestProductNames(orders)),
-    restaurantNames: rowsOfOrders(({ order, restaurant }) => [[order.restaurantId, restaurant.name]]),
-    orderCost: rowsOfOrders(({ order }) => [[order.objectId, order.cost, order.payment]]),
-    orderStatus: rowsOfOrders(({ order }) => [[order.objectId, order.finalStatus]]),
-    orderParties: rowsOfOrders(({ order }) => [[order.objectId, order.userId, order.restaurantId]]),
-    orderDishes: rowsOfDishes((dish, order) => [order.objectId, dish.id, dish.category]),
-    orderDishLines: rowsOfOrders(({ order, dishes }) =>
-      dishes
-        .filter((dish) => dishes.filter((other) => other.id === dish.id).length === 1)
-        .map((dish) => [order.objectId, dish.id, dish.price, dish.quantity])
-    )
-  }
-}
+export const expectedVault = (orders: ReadonlyArray<EnrichedOrder>): Vault => ({
+  ...vaultOfVersions(orders),
+  orders: rowsOfOrders(orders, ({ order }) => [[order.objectId, normaliseTime(order.date) ?? order.date]]),
+  orderCost: rowsOfOrders(orders, ({ order }) => [[order.objectId, order.cost, order.payment]]),
+  orderStatus: rowsOfOrders(orders, ({ order }) => [[order.objectId, order.finalStatus]]),
+  orderParties: rowsOfOrders(orders, ({ order }) => [[order.objectId, order.userId, order.restaurantId]]),
+  orderDishes: rowsOfDishes(orders, (dish, order) => [order.objectId, dish.id, dish.category]),
+  orderDishLines: rowsOfOrders(orders, ({ order, dishes }) =>
+    dishes
+      .filter((dish) => dishes.filter((other) => other.id === dish.id).length === 1)
+      .map((dish) => [order.objectId, dish.id, dish.price, dish.quantity])
+  )
+})

@@ -7,7 +7,7 @@ const daysIn = (year: number, month: number) => {
 
 /**
  * A time of the messages (`YYYY-MM-DD HH:MM:SS`, with or without a fraction, UTC) as `YYYY-MM-DD HH:MM:SS.ffffff`:
- * fixed width, a longer fraction cut off and not rounded. `undefined` for everything that is not such a time: dates that
+ * fixed width, a longer fraction cut, not rounded. `undefined` for everything that is not such a time: dates that
  * the calendar does not have, the year 0000, 24:00:00, a leap second, a zone, a `T`.
  */
 export const normaliseTime = (text: string): string | undefined => {

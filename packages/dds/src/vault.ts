@@ -16,7 +16,7 @@ export interface VersionedOrder {
   readonly restaurantVersion: string
 }
 
-/** Menus name the same few things again and again: their keys are hashed once. */
+/** Orders name the same things again and again: their keys are hashed once. */
 function remembered(type: string): (businessKey: string) => string {
   const keys = new Map<string, string>()
   return (businessKey) => {
@@ -32,10 +32,11 @@ function remembered(type: string): (businessKey: string) => string {
 
 const rememberedKeys = 20_000
 
-export const userKey = (userId: string): string => uuidOf("h_user", userId)
+export const userKey = remembered("h_user")
 export const productKey = remembered("h_product")
 export const categoryKey = remembered("h_category")
 export const restaurantKey = remembered("h_restaurant")
+const statusHashdiff = remembered("s_order_status")
 export const orderKey = (orderId: number): string => uuidOf("h_order", String(orderId))
 
 interface UserRow {
@@ -144,7 +145,7 @@ const orderRow = ({ order, orderVersion }: VersionedOrder): OrderRow => {
     payment,
     status,
     costHashdiff: uuidOf("s_order_cost", String(cost), String(payment)),
-    statusHashdiff: uuidOf("s_order_status", status),
+    statusHashdiff: statusHashdiff(status),
     userPk,
     orderUserPk: uuidOf("l_order_user", pk, userPk),
     restaurantPk: restaurantKey(restaurant.id),

@@ -1,5 +1,6 @@
 /** Makes the tag rules what a marketer's file says, and applies them to the guests that are already there. */
 import { uuidOf } from "@metka/core/Uuid"
+import { transaction } from "@metka/core/transaction"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { decideTags, diffRules, type RuleChange, type RuleRequest, tagOf } from "./rules.ts"
@@ -13,19 +14,30 @@ export interface AppliedRules {
   readonly taken: number
 }
 
-const categoryId = (name: string): string => uuidOf("h_category", name)
-
-const unknownCategories = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
+/** The keys of categories by name, as they have come; a category nobody has ordered yet is derived from its name. */
+const categoriesOf = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
   const sql = yield* SqlClient.SqlClient
   const names = [...new Set(requests.map((request) => request.category))]
-  if (names.length === 0) return []
-  const rows = yield* sql<{ name: string }>`
-    select name from unnest(${names}::text[]) as requested (name)
-    where not exists (select 1 from cdm.user_category_counters where category_name = name)`
-  return rows.map((row) => row.name)
+  if (names.length === 0) return { keyOf: derivedKey, unknown: [] }
+  const rows = yield* sql<{ category_name: string; category_id: string }>`
+    select category_name, category_id from cdm.category_names where category_name = any(${names}::text[])
+    order by category_id desc`
+  const keys = new Map(rows.map((row) => [row.category_name, row.category_id]))
+  for (const row of rows) {
+    if (row.category_id === derivedKey(row.category_name)) keys.set(row.category_name, row.category_id)
+  }
+  return {
+    keyOf: (name: string) => keys.get(name) ?? derivedKey(name),
+    unknown: names.filter((name) => !keys.has(name))
+  }
 })
 
-const writeRules = Effect.fnUntraced(function* (changes: ReadonlyArray<RuleChange>) {
+const derivedKey = (name: string): string => uuidOf("h_category", name)
+
+const writeRules = Effect.fnUntraced(function* (
+  changes: ReadonlyArray<RuleChange>,
+  keyOf: (category: string) => string
+) {
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
   const ended = changes.filter((change) => change._tag === "Retired" || change._tag === "Changed").map(tagOf)
@@ -41,7 +53,7 @@ const writeRules = Effect.fnUntraced(function* (changes: ReadonlyArray<RuleChang
       insert into cdm.tag_rules (tag, version, category_id, category_name, threshold, active, applied_at)
       select tag, 1 + coalesce((select max(version) from cdm.tag_rules before where before.tag = requested.tag), 0),
         category_id, category_name, threshold, true, ${now}::timestamptz
-      from unnest(${begun.map((rule) => rule.tag)}::text[], ${begun.map((rule) => categoryId(rule.category))}::uuid[],
+      from unnest(${begun.map((rule) => rule.tag)}::text[], ${begun.map((rule) => keyOf(rule.category))}::uuid[],
         ${begun.map((rule) => rule.category)}::text[], ${begun.map((rule) => rule.threshold)}::int[])
         as requested (tag, category_id, category_name, threshold)`
   }
@@ -51,18 +63,18 @@ const writeRules = Effect.fnUntraced(function* (changes: ReadonlyArray<RuleChang
 export const previewRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
   return {
     changes: diffRules(yield* Tags.activeRules, requests),
-    unknownCategories: yield* unknownCategories(requests)
+    unknownCategories: (yield* categoriesOf(requests)).unknown
   }
 })
 
 /** Applies in one transaction; batches wait meanwhile. Tags that nothing moved keep their `given_at`. */
 export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
-  const sql = yield* SqlClient.SqlClient
-  return yield* sql.withTransaction(
+  return yield* transaction(
     Effect.gen(function* () {
       yield* Tags.lockRules("exclusive")
       const changes = diffRules(yield* Tags.activeRules, requests)
-      yield* writeRules(changes)
+      const categories = yield* categoriesOf(requests)
+      yield* writeRules(changes, categories.keyOf)
       const touched = new Set(changes.filter((change) => change._tag !== "Kept").map(tagOf))
       const rules = yield* Tags.activeRules
       const touchedRules = rules.filter((rule) => touched.has(rule.tag))
@@ -83,7 +95,7 @@ export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<R
       yield* Tags.writeTags(tags, new Map())
       const applied: AppliedRules = {
         changes,
-        unknownCategories: yield* unknownCategories(requests),
+        unknownCategories: categories.unknown,
         given: tags.given.length,
         taken: tags.taken.length
       }

@@ -60,67 +60,60 @@ const storableKey = (key: Uint8Array): string | undefined => {
   return text === "" || text.includes("\u0000") ? undefined : text
 }
 
+type ReceivedStats = Pipeline.Received<OrderStats>
+
 interface Prepared {
+  readonly received: ReadonlyArray<ReceivedStats>
+  /** The newest version of each order in the batch, sorted by order. */
   readonly newest: ReadonlyArray<Contribution>
-  readonly superseded: number
-  readonly products: ReadonlyArray<Name>
-  readonly categories: ReadonlyArray<Name>
-  readonly guests: ReadonlyMap<string, string>
-  readonly traces: ReadonlyMap<string, string>
 }
 
-const prepare = (received: ReadonlyArray<Pipeline.Received<OrderStats>>): Prepared => {
+const prepare = (received: ReadonlyArray<ReceivedStats>): Prepared => {
   const newest = new Map<string, Contribution>()
+  for (const { message } of received) {
+    const { contribution } = message
+    const held = newest.get(contribution.orderId)
+    if (held === undefined || held.version < contribution.version) newest.set(contribution.orderId, contribution)
+  }
+  return { received, newest: [...newest.values()].sort((a, b) => (a.orderId < b.orderId ? -1 : 1)) }
+}
+
+/** What news brings beside contributions: names, the app's ids of guests, and the trace of what moved a guest's counters. */
+const newsOf = (received: ReadonlyArray<ReceivedStats>, replaced: ReadonlyMap<string, Contribution>) => {
   const products: Array<Name> = []
   const categories: Array<Name> = []
   const guests = new Map<string, string>()
   const traces = new Map<string, string>()
-  for (const {
-    message: { contribution, guestId, namesVersion, stats },
-    traceparent
-  } of received) {
-    const held = newest.get(contribution.orderId)
-    if (held === undefined || held.version < contribution.version) newest.set(contribution.orderId, contribution)
+  for (const { message, traceparent } of received) {
+    const { contribution, guestId, namesVersion, stats } = message
     for (const stat of stats) {
       products.push({ id: stat.product_id.toLowerCase(), name: stat.product_name, version: namesVersion })
       categories.push({ id: stat.category_id.toLowerCase(), name: stat.category_name, version: namesVersion })
     }
-    if (contribution.userId !== null) {
-      traces.set(contribution.userId, traceparent)
-      if (guestId !== undefined) guests.set(contribution.userId, guestId)
+    if (contribution.userId !== null && guestId !== undefined) guests.set(contribution.userId, guestId)
+    for (const userId of [contribution.userId, replaced.get(contribution.orderId)?.userId ?? null]) {
+      if (userId !== null) traces.set(userId, traceparent)
     }
   }
-  return {
-    newest: [...newest.values()].sort((a, b) => (a.orderId < b.orderId ? -1 : 1)),
-    superseded: received.length - newest.size,
-    products: newestNames(products),
-    categories: newestNames(categories),
-    guests,
-    traces
-  }
+  return { products: newestNames(products), categories: newestNames(categories), guests, traces }
 }
 
-/** Puts the newest contributions into the ledger; says which they replace. */
+/** Puts the newest contributions into the ledger; says what they replace, and which orders they are news of. */
 const record = Effect.fnUntraced(function* (newest: ReadonlyArray<Contribution>) {
   const fresh = yield* Repository.insertContributions(newest)
   const known = newest.filter((contribution) => !fresh.has(contribution.orderId))
   const held = known.length === 0 ? [] : yield* Repository.lockContributions(known.map(({ orderId }) => orderId))
-  const versions = new Map(held.map((contribution) => [contribution.orderId, contribution]))
-  const replacing = known.filter((contribution) => {
-    const before = versions.get(contribution.orderId)
-    return before !== undefined && before.version < contribution.version
+  const before = new Map(held.map((contribution) => [contribution.orderId, contribution]))
+  const replacing = known.filter(({ orderId, version }) => {
+    const held = before.get(orderId)
+    return held !== undefined && held.version < version
   })
   yield* Repository.replaceContributions(replacing)
-  const replaced = replacing.flatMap(({ orderId }) => versions.get(orderId) ?? [])
-  const duplicates = known.filter(({ orderId, version }) => versions.get(orderId)?.version === version).length
   return {
-    replaced,
+    before,
+    replaced: replacing.flatMap(({ orderId }) => before.get(orderId) ?? []),
     replacing: [...newest.filter(({ orderId }) => fresh.has(orderId)), ...replacing],
-    outcomes: {
-      accepted: fresh.size + replacing.length,
-      duplicate: duplicates,
-      stale: known.length - replacing.length - duplicates
-    }
+    duplicate: known.filter(({ orderId, version }) => before.get(orderId)?.version === version).length
   }
 })
 
@@ -140,23 +133,32 @@ const tag = Effect.fnUntraced(function* (counts: ReadonlyArray<CategoryCount>, t
   yield* Metrics.recordTags({ given: changes.given.length, taken: changes.taken.length })
 })
 
-const store = Effect.fnUntraced(function* (prepared: Prepared) {
-  if (prepared.newest.length === 0) return { outgoing: [], outcomes: {} }
+const store = Effect.fnUntraced(function* ({ newest, received }: Prepared) {
+  if (newest.length === 0) return { outgoing: [], outcomes: {} }
   yield* Tags.lockRules("shared")
-  const { outcomes, replaced, replacing } = yield* record(prepared.newest)
-  const products = yield* takeNames(productNames, prepared.products)
-  const categories = yield* takeNames(categoryNames, prepared.categories)
-  yield* Repository.insertGuests(prepared.guests)
+  const { before, duplicate, replaced, replacing } = yield* record(newest)
+  // An older version than the one held brings nothing, not even a name.
+  const news = newsOf(
+    received.filter(
+      ({ message: { contribution } }) => (before.get(contribution.orderId)?.version ?? "") < contribution.version
+    ),
+    before
+  )
+  const products = yield* takeNames(productNames, news.products)
+  const categories = yield* takeNames(categoryNames, news.categories)
+  if (categories.isNew) yield* Tags.bindRules
+  yield* Repository.insertGuests(news.guests)
   yield* Repository.changeProductCounters(
     counterChanges(replaced, replacing, ({ productIds }) => productIds),
-    products
+    products.names
   )
   const counts = yield* Repository.changeCategoryCounters(
     counterChanges(replaced, replacing, ({ categoryIds }) => categoryIds),
-    categories
+    categories.names
   )
-  yield* tag(counts, prepared.traces)
-  return { outgoing: [], outcomes: { ...outcomes, stale: outcomes.stale + prepared.superseded } }
+  yield* tag(counts, news.traces)
+  const accepted = replacing.length
+  return { outgoing: [], outcomes: { accepted, duplicate, stale: received.length - accepted - duplicate } }
 })
 
 /** Runs CDM's stream of contributions. */
@@ -169,7 +171,7 @@ export const run = Effect.gen(function* () {
     output: topology.guestTags,
     maxRecords: topology.maxBatchRecords,
     decode,
-    enrich: (received: ReadonlyArray<Pipeline.Received<OrderStats>>) => Effect.sync(() => prepare(received)),
+    enrich: (received: ReadonlyArray<ReceivedStats>) => Effect.sync(() => prepare(received)),
     store,
     announce: publishTags
   })

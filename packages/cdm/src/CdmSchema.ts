@@ -77,7 +77,7 @@ create table cdm.user_tag_history (
   order_cnt integer not null,
   rule_version integer not null,
   at timestamptz not null,
-  traceparent text,
+  traceparent text not null,
   published_at timestamptz
 );
 create index user_tag_history_unpublished on cdm.user_tag_history (event_id) where published_at is null;

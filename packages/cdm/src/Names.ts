@@ -3,6 +3,7 @@
  * of theirs; a batch that renames one has all of its rows alone, so that no counter with the old name slips in behind
  * the renaming. Each takes its rows in key order and never trades a shared lock for an exclusive one.
  */
+import { uuidOf } from "@metka/core/Uuid"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
@@ -35,9 +36,12 @@ export const categoryNames: NameTable = {
   name: "category_name"
 }
 
-/** Of two names the newer, of equally new ones the greater: any order of arrival ends in the same name. */
+/** Of two names the newer, of equally new ones the one the vault prefers: any order of arrival ends in the same name. */
 const isNewer = (a: Name, b: Name): boolean =>
-  a.version > b.version || (a.version === b.version && Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)) > 0)
+  a.version > b.version || (a.version === b.version && a.name !== b.name && hashdiff(a.name) > hashdiff(b.name))
+
+/** As DDS has it in `s_product_names`. */
+const hashdiff = (name: string): string => uuidOf("s_product_names", name)
 
 /** The newest name of each thing, sorted by id. */
 export const newestNames = (names: Iterable<Name>): ReadonlyArray<Name> => {
@@ -52,21 +56,23 @@ export const newestNames = (names: Iterable<Name>): ReadonlyArray<Name> => {
 const read = Effect.fnUntraced(function* (
   kind: NameTable,
   ids: ReadonlyArray<string>,
-  lock: "" | "for share" | "for update"
+  lock: "" | "for share of held" | "for update of held"
 ) {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<Name>`
-    select ${sql(kind.id)} as id, ${sql(kind.name)} as name, name_version as version from ${sql(kind.table)}
-    where ${sql(kind.id)} = any(${ids}::uuid[]) order by ${sql(kind.id)} ${sql.literal(lock)}`
+    select held.${sql(kind.id)} as id, held.${sql(kind.name)} as name, held.name_version as version
+    from unnest(${ids}::uuid[]) as asked (id) join ${sql(kind.table)} held on held.${sql(kind.id)} = asked.id
+    order by held.${sql(kind.id)} ${sql.literal(lock)}`
   return new Map(rows.map((row) => [row.id, row]))
 })
 
 /**
- * Takes in the names a batch brings, renames everywhere what has a newer name, and returns the names as they are now.
+ * Takes in the names a batch brings, renames everywhere what has a newer name, and returns the names as they are now,
+ * and whether there was one of a thing nobody had named before.
  * @param names one a thing, sorted by id
  */
 export const takeNames = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {
-  if (names.length === 0) return new Map<string, string>()
+  if (names.length === 0) return { names: new Map<string, string>(), isNew: false }
   const ids = names.map((name) => name.id)
   const seen = yield* read(kind, ids, "")
   const unseen = names.filter((name) => !seen.has(name.id))
@@ -78,7 +84,7 @@ export const takeNames = Effect.fnUntraced(function* (kind: NameTable, names: Re
       const held = seen.get(name.id)
       return held !== undefined && isNewer(name, held)
     })
-  const held = yield* read(kind, ids, mayRename ? "for update" : "for share")
+  const held = yield* read(kind, ids, mayRename ? "for update of held" : "for share of held")
   const renamed = names.filter((name) => {
     const before = held.get(name.id)
     return before !== undefined && isNewer(name, before)
@@ -86,7 +92,7 @@ export const takeNames = Effect.fnUntraced(function* (kind: NameTable, names: Re
   if (renamed.length > 0) yield* rename(kind, renamed)
   const now = new Map([...held.values()].map((row) => [row.id, row.name]))
   for (const { id, name } of renamed) now.set(id, name)
-  return now
+  return { names: now, isNew: unseen.length > 0 }
 })
 
 const insertNames = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {

@@ -2,12 +2,19 @@
  * Announces givings and takings on `guest-tags`. They are announced because something changed, so the history is the
  * outbox: written with the tags, drained in order by one publisher at a time, each row marked when it is sent.
  */
-import { Kafka, type OutgoingRecord } from "@metka/core/Kafka"
+import { Kafka, KafkaError, KafkaUnavailable, type OutgoingRecord } from "@metka/core/Kafka"
 import type { GuestTag } from "@metka/core/messages/GuestTag"
 import { header } from "@metka/core/messages/headers"
+import { describe } from "@metka/core/Outage"
 import { Topology } from "@metka/core/Topology"
+import { transaction } from "@metka/core/transaction"
 import { Clock, Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
+
+const slow = new KafkaError({
+  operation: "publish",
+  reason: new KafkaUnavailable({ message: "no acknowledgement of guest-tags within 10 seconds" })
+})
 
 const pageSize = 1_000
 const publisherLock = 7_370_119
@@ -20,7 +27,7 @@ interface OutboxRow {
   readonly order_cnt: number
   readonly rule_version: number
   readonly at: string
-  readonly traceparent: string | null
+  readonly traceparent: string
 }
 
 const toOutgoing = (row: OutboxRow): OutgoingRecord => {
@@ -37,7 +44,7 @@ const toOutgoing = (row: OutboxRow): OutgoingRecord => {
     value: JSON.stringify(message),
     headers: {
       [header.eventId]: row.event_id,
-      ...(row.traceparent === null ? {} : { [header.traceparent]: row.traceparent })
+      [header.traceparent]: row.traceparent
     }
   }
 }
@@ -54,7 +61,7 @@ const publishPage = Effect.gen(function* () {
   const kafka = yield* Kafka
   const sql = yield* SqlClient.SqlClient
   const { guestTags } = yield* Topology
-  return yield* sql.withTransaction(
+  return yield* transaction(
     Effect.gen(function* () {
       const mine = yield* sql<{ mine: boolean }>`select pg_try_advisory_xact_lock(${publisherLock}::bigint) as mine`
       if (mine[0]?.mine !== true) return 0
@@ -64,10 +71,14 @@ const publishPage = Effect.gen(function* () {
       from cdm.user_tag_history left join cdm.guests using (user_id)
       where published_at is null order by user_tag_history.event_id limit ${pageSize}::int`
       if (rows.length === 0) return 0
-      yield* kafka.publish(guestTags, rows.map(toOutgoing))
+      // The transaction stays open meanwhile.
+      yield* Effect.timeoutOrElse(kafka.publish(guestTags, rows.map(toOutgoing)), {
+        duration: "10 seconds",
+        orElse: () => Effect.fail(slow)
+      })
       const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-      yield* sql`update cdm.user_tag_history set published_at = ${now}::timestamptz
-      where event_id = any(${rows.map((row) => row.event_id)}::bigint[])`
+      yield* sql`update cdm.user_tag_history held set published_at = ${now}::timestamptz
+      from unnest(${rows.map((row) => row.event_id)}::bigint[]) as sent (event_id) where held.event_id = sent.event_id`
       return rows.length
     })
   )
@@ -80,6 +91,6 @@ export const publishTags = Effect.gen(function* () {
 
 /** Sends what a crash or `metka rules apply` left behind, for as long as the service runs. */
 export const run = publishTags.pipe(
-  Effect.catch((error) => Effect.logDebug(`tags wait to be announced: ${error.message}`)),
+  Effect.catch((error) => Effect.logWarning(`tags wait to be announced: ${describe(error)}`)),
   Effect.repeat(Schedule.spaced("2 seconds"))
 )

@@ -1,4 +1,5 @@
 /** The SQL of tag rules, tags and their history. */
+import * as TraceContext from "@metka/core/TraceContext"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { CategoryCount, HeldTag, TagChanges, TagRule } from "./rules.ts"
@@ -35,6 +36,19 @@ export const activeRules = Effect.gen(function* () {
   }))
 })
 
+/**
+ * A rule may be older than its category: then its key was derived from the name, as the vault derives it. Gives such
+ * rules the key under which the category has come.
+ */
+export const bindRules = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    update cdm.tag_rules rule set category_id = named.category_id
+    from (select category_name, min(category_id::text)::uuid as category_id from cdm.category_names group by category_name) named
+    where rule.active and rule.category_name = named.category_name
+      and not exists (select 1 from cdm.category_names bound where bound.category_id = rule.category_id)`
+})
+
 interface HeldTagRow {
   readonly user_id: string
   readonly tag: string
@@ -56,8 +70,9 @@ export const heldTags = Effect.fnUntraced(function* (userIds: ReadonlyArray<stri
   if (userIds.length === 0 || tags.length === 0) return []
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<HeldTagRow>`
-    select user_id, tag, category_id, order_cnt, rule_version from cdm.user_tags
-    where user_id = any(${userIds}::uuid[]) and tag = any(${tags}::text[])`
+    select user_id, held.tag, category_id, order_cnt, rule_version
+    from unnest(${userIds}::uuid[]) as guest (user_id) join cdm.user_tags held using (user_id)
+    where held.tag = any(${tags}::text[])`
   return rows.map(heldTag)
 })
 
@@ -82,7 +97,12 @@ export const countsFor = Effect.fnUntraced(function* (rules: ReadonlyArray<TagRu
     select counter.user_id, counter.category_id, counter.order_cnt
     from unnest(${[...lowest.keys()]}::uuid[], ${[...lowest.values()]}::int[]) as rule (category_id, threshold)
     join cdm.user_category_counters counter using (category_id)
-    where counter.order_cnt > rule.threshold or counter.user_id = any(${userIds}::uuid[])`
+    where counter.order_cnt > rule.threshold
+    union
+    select counter.user_id, counter.category_id, counter.order_cnt
+    from unnest(${userIds}::uuid[]) as guest (user_id)
+    join cdm.user_category_counters counter using (user_id)
+    join unnest(${[...lowest.keys()]}::uuid[]) as rule (category_id) using (category_id)`
   return rows.map((row): CategoryCount => ({
     userId: row.user_id,
     categoryId: row.category_id,
@@ -125,10 +145,10 @@ export const writeTags = Effect.fnUntraced(function* (changes: TagChanges, trace
   if (events.length === 0) return
   yield* sql`
     insert into cdm.user_tag_history (user_id, tag, category_id, action, order_cnt, rule_version, at, traceparent)
-    select user_id, tag, category_id, action, order_cnt, rule_version, ${now}::timestamptz, nullif(traceparent, '')
+    select user_id, tag, category_id, action, order_cnt, rule_version, ${now}::timestamptz, traceparent
     from unnest(${events.map((row) => row.userId)}::uuid[], ${events.map((row) => row.tag)}::text[],
       ${events.map((row) => row.categoryId)}::uuid[], ${events.map((row) => row.action)}::text[],
       ${events.map((row) => row.orderCount)}::int[], ${events.map((row) => row.ruleVersion)}::int[],
-      ${events.map((row) => traces.get(row.userId) ?? "")}::text[])
+      ${events.map((row) => traces.get(row.userId) ?? TraceContext.makeRoot())}::text[])
       as row (user_id, tag, category_id, action, order_cnt, rule_version, traceparent)`
 })

@@ -2,6 +2,7 @@
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { KafkaRecord } from "./Kafka.ts"
+import { storableTimestamp } from "./storableTimestamp.ts"
 import type { BadRecord } from "./messages/BadRecord.ts"
 
 export interface DeadLetter {
@@ -35,7 +36,7 @@ export const keepDeadLetters = Effect.fnUntraced(function* (service: string, let
     topic: record.topic,
     partition: record.partition,
     offset: record.offset,
-    kafka_timestamp: new Date(record.timestamp).toISOString(),
+    kafka_timestamp: storableTimestamp(record.timestamp),
     key: hex(record.key),
     value: hex(record.value),
     headers: storableHeaders(record),

@@ -2,6 +2,7 @@
 import { Cause, Context, Effect, Layer, Schedule } from "effect"
 import type { Duration, Scope } from "effect"
 import * as Metrics from "./Metrics.ts"
+import { describe } from "./Outage.ts"
 
 export type ComponentStatus = "up" | { readonly down: string }
 
@@ -16,14 +17,17 @@ const probeTimeout = "2 seconds"
 
 const reasonOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
-  return error instanceof Error && error.message !== "" ? error.message : String(error)
+  return error instanceof Error && error.message !== "" ? describe(error) : String(error)
 }
 
 export class Health extends Context.Service<
   Health,
   {
-    /** Says how a component is. A component that was not declared is ignored: not every service needs every server. */
-    report(component: string, status: ComponentStatus): Effect.Effect<void>
+    /**
+     * Says how a component is for one of its sources: the probe, or a stage at work. It is up while all of them find it
+     * so: a server that answers a probe may still refuse the work. A component that was not declared is ignored.
+     */
+    report(component: string, status: ComponentStatus, source?: string): Effect.Effect<void>
     readonly readiness: Effect.Effect<Readiness>
   }
 >()("metka/core/Health") {
@@ -32,8 +36,12 @@ export class Health extends Context.Service<
     Layer.effect(
       Health,
       Effect.gen(function* () {
-        const statuses = new Map<string, ComponentStatus>(options.components.map((name) => [name, unreached]))
-        const isReady = () => [...statuses.values()].every((status) => status === "up")
+        const sources = new Map(options.components.map((name) => [name, new Map<string, ComponentStatus>()]))
+        const statusOf = (component: string): ComponentStatus => {
+          const statuses = [...(sources.get(component)?.values() ?? [])]
+          return statuses.find((status) => status !== "up") ?? (statuses.length === 0 ? unreached : "up")
+        }
+        const isReady = () => options.components.every((component) => statusOf(component) === "up")
         yield* Metrics.setReady(isReady())
 
         const announce = (component: string, before: ComponentStatus, status: ComponentStatus) => {
@@ -44,14 +52,18 @@ export class Health extends Context.Service<
         }
 
         return Health.of({
-          report: (component, status) =>
+          report: (component, status, source = "probe") =>
             Effect.suspend(() => {
-              const before = statuses.get(component)
-              if (before === undefined) return Effect.void
-              statuses.set(component, status)
-              return Effect.andThen(Metrics.setReady(isReady()), announce(component, before, status))
+              const statuses = sources.get(component)
+              if (statuses === undefined) return Effect.void
+              const before = statusOf(component)
+              statuses.set(source, status)
+              return Effect.andThen(Metrics.setReady(isReady()), announce(component, before, statusOf(component)))
             }),
-          readiness: Effect.sync(() => ({ ready: isReady(), components: Object.fromEntries(statuses) }))
+          readiness: Effect.sync(() => ({
+            ready: isReady(),
+            components: Object.fromEntries(options.components.map((name) => [name, statusOf(name)]))
+          }))
         })
       })
     )

@@ -1,6 +1,6 @@
 /** Two kinds of errors: outages, which are waited out, and refusals, which are the data's fault and name a bad record. */
 import { Predicate, Schedule } from "effect"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import type { KafkaError } from "./Kafka.ts"
 import { BadRecord, cleanDetail } from "./messages/BadRecord.ts"
 import type { ReferenceUnavailable } from "./ReferenceData.ts"
@@ -51,6 +51,36 @@ const isUnencodable = (cause: unknown): boolean =>
 
 const detailOf = (error: SqlError): string =>
   error.reason.cause instanceof Error ? error.reason.cause.message : error.message
+
+/** What to do about states that a person must mend. */
+const advice: Readonly<Record<string, string>> = {
+  "3F000": ": run `npm run migrate`",
+  "42P01": ": run `npm run migrate`",
+  "42703": ": run `npm run migrate`"
+}
+
+/** One line on what happened and, where it is known, what to do. */
+export const describe = (error: { readonly message: string }): string => {
+  if (!isSqlError(error)) return error.message
+  const state = sqlStateOf(error)
+  return state === undefined
+    ? `PostgreSQL: ${detailOf(error)}`
+    : `PostgreSQL: ${detailOf(error)} (SQLSTATE ${state})${advice[state] ?? ""}`
+}
+
+/** A transaction that lost to another one: no server is down, and trying again is all there is to do. */
+export const isContention = (error: { readonly message: string }): boolean =>
+  isSqlError(error) && (error.reason._tag === "DeadlockError" || error.reason._tag === "SerializationError")
+
+/** SQLSTATE classes of a server that cannot answer now: connection, transaction, resources, operator intervention. */
+const passingClasses = new Set(["08", "40", "53", "57"])
+
+/** Whether the database may well answer when asked again. */
+export const isPassing = (error: { readonly message: string }): boolean => {
+  if (!isSqlError(error)) return false
+  const state = sqlStateOf(error)
+  return error.reason._tag === "ConnectionError" || (state !== undefined && passingClasses.has(state.slice(0, 2)))
+}
 
 /** Capped and jittered, for as long as `predicate` holds. */
 export const retryWhile = <E>(predicate: (error: E) => boolean) =>

@@ -8,15 +8,16 @@
  */
 import { Duration, Effect, Fiber, Result, Schedule, Stream } from "effect"
 import type { Tracer } from "effect"
-import { SqlClient } from "effect/sql"
+import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
+import { transaction } from "./transaction.ts"
 import { batchSpan, endSpan, traceOf } from "./BatchTrace.ts"
 import { type DeadLetter, keepDeadLetters } from "./DeadLetters.ts"
 import { Health } from "./Health.ts"
 import { Kafka, type KafkaError, type KafkaRecord, type OutgoingRecord, type RecordBatch } from "./Kafka.ts"
 import { BadRecord, cleanDetail } from "./messages/BadRecord.ts"
 import * as Metrics from "./Metrics.ts"
-import { componentOf, type Outage, refusalOf, retryWhile } from "./Outage.ts"
+import { componentOf, describe, isContention, type Outage, refusalOf, retryWhile } from "./Outage.ts"
 
 /** A decoded record. `traceparent` is what its outgoing messages carry on. */
 export interface Received<A> {
@@ -64,18 +65,17 @@ interface Prepared<A, P> {
 export const run = <A, P, R>(stage: Stage<A, P, R>) =>
   Effect.gen(function* () {
     const kafka = yield* Kafka
-    const sql = yield* SqlClient.SqlClient
     const health = yield* Health
 
     const waitOut = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>) =>
       effect.pipe(
         Effect.tapError((error) =>
-          refusalOf(error) === undefined
-            ? Effect.andThen(
-                health.report(componentOf(error), { down: error.message }),
-                Effect.logWarning(`waiting: ${error.message}`)
+          refusalOf(error) !== undefined || isContention(error)
+            ? Effect.void
+            : Effect.andThen(
+                health.report(componentOf(error), { down: describe(error) }, stage.service),
+                Effect.logWarning(`waiting: ${describe(error)}`)
               )
-            : Effect.void
         ),
         Effect.retry(retryWhile((error: E) => refusalOf(error) === undefined))
       )
@@ -124,9 +124,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       Effect.gen(function* () {
         const prepared = yield* enriched
         const [store, stored] = yield* timed(
-          waitOut(
-            sql.withTransaction(keepDeadLetters(stage.service, letters).pipe(Effect.andThen(stage.store(prepared))))
-          )
+          waitOut(transaction(keepDeadLetters(stage.service, letters).pipe(Effect.andThen(stage.store(prepared)))))
         )
         const [publish] = yield* timed(
           stored.outgoing.length === 0 ? Effect.void : waitOut(kafka.publish(stage.output, stored.outgoing))
@@ -148,7 +146,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       const [first] = received
       if (first === undefined || received.length === 1) {
         const all = first === undefined ? letters : [...letters, { record: first.record, bad: refusal }]
-        return waitOut(sql.withTransaction(keepDeadLetters(stage.service, all))).pipe(
+        return waitOut(transaction(keepDeadLetters(stage.service, all))).pipe(
           Effect.as({ outcomes: {}, letters: all, seconds: {} })
         )
       }
@@ -166,9 +164,13 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       const settled = yield* settle(prepared.received, prepared.letters, Effect.succeed(prepared.enriched))
       if (stage.announce !== undefined) yield* waitOut(stage.announce)
       const [commit] = yield* timed(commitOffsets(kafka, stage.group, prepared.batch))
-      yield* Effect.forEach(["kafka", "postgres", "redis"] as const, (component) => health.report(component, "up"), {
-        discard: true
-      })
+      yield* Effect.forEach(
+        ["kafka", "postgres", "redis"] as const,
+        (component) => health.report(component, "up", stage.service),
+        {
+          discard: true
+        }
+      )
       yield* Metrics.recordBatch(stage.service, prepared.batch, {
         ...settled,
         seconds: { ...prepared.seconds, ...settled.seconds, commit }

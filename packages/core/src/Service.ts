@@ -1,11 +1,12 @@
 /** A service as a process: its work beside health, metrics and a heartbeat, until a signal comes. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Effect, Exit, Layer, Predicate, Runtime } from "effect"
+import { Cause, Config, Effect, Exit, Layer, Predicate, Runtime } from "effect"
 import { SqlClient } from "effect/sql"
 import { Health } from "./Health.ts"
 import * as HttpServer from "./HttpServer.ts"
 import * as Instances from "./Instances.ts"
 import { Kafka } from "./Kafka.ts"
+import { describe } from "./Outage.ts"
 import { ReferenceData } from "./ReferenceData.ts"
 import { version } from "./version.ts"
 
@@ -51,20 +52,38 @@ const problemOf = (cause: Cause.Cause<unknown>): string | undefined => {
   const error = Cause.squash(cause)
   // The command line has already said what was wrong with it.
   if (Predicate.hasProperty(error, Runtime.errorReported) && error[Runtime.errorReported] === false) return undefined
-  const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
+  const message = error instanceof Error || error instanceof Config.ConfigError ? describe(error) : String(error)
   const [, expected, variable] = missingVariable.exec(message) ?? []
   if (expected !== undefined && variable !== undefined) {
     return process.env[variable] === undefined
       ? `${variable} is not set: set it in the environment (.env.example says what it means)`
       : `${variable} cannot be used: ${expected.replaceAll(/\s+/g, " ")}`
   }
-  return message.replaceAll(/\s*\n\s*/g, " ")
+  return message.replace(/^SourceError: /, "").replaceAll(/\s*\n\s*/g, " ")
+}
+
+/**
+ * A server that holds its connection and says nothing can hold up a transaction's end. What is cut off here rolls back
+ * and is done again after the next start.
+ */
+const deadlineMillis = 1_800
+
+const endWithinDeadline = (name: string): void => {
+  const arm = () => {
+    setTimeout(() => {
+      process.stderr.write(`${name}: a server did not answer in time, the work under way is left to be repeated\n`)
+      process.exit(0)
+    }, deadlineMillis).unref()
+  }
+  process.once("SIGTERM", arm)
+  process.once("SIGINT", arm)
 }
 
 /** Runs as the process: 0 after a signal or at the end, 1 with one line on standard error when something is wrong. */
 export const runMain =
   (name: string) =>
-  <A, E>(program: Effect.Effect<A, E>): void =>
+  <A, E>(program: Effect.Effect<A, E>): void => {
+    endWithinDeadline(name)
     NodeRuntime.runMain(program, {
       disableErrorReporting: true,
       teardown: (exit, onExit) => {
@@ -74,3 +93,4 @@ export const runMain =
         onExit(1)
       }
     })
+  }

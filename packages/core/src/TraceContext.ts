@@ -24,8 +24,17 @@ export const parse = (traceparent: string): Tracer.ExternalSpan | undefined => {
 export const format = (span: Pick<Tracer.AnySpan, "traceId" | "spanId" | "sampled">): string =>
   `00-${span.traceId.padStart(32, "0")}-${span.spanId}-${span.sampled ? "01" : "00"}`
 
+/** Random bytes are drawn by the page: a draw costs the same for 8 bytes as for thousands. */
+let pool = Buffer.alloc(0)
+let drawn = 0
+
 const randomId = (bytes: number): string => {
-  const id = randomBytes(bytes).toString("hex")
+  if (drawn + bytes > pool.length) {
+    pool = randomBytes(8_192)
+    drawn = 0
+  }
+  const id = pool.toString("hex", drawn, drawn + bytes)
+  drawn += bytes
   return /[^0]/.test(id) ? id : randomId(bytes)
 }
 

@@ -1,6 +1,6 @@
 /** The two databases of every repository contract, migrated and, for each test, emptied. */
 import { RealServers } from "@metka/testing/realServers"
-import { ConfigProvider, Effect, Layer, Schedule } from "effect"
+import { Clock, ConfigProvider, Deferred, Effect, Fiber, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Database from "../src/Database.ts"
 import * as EmbeddedDatabase from "../src/EmbeddedDatabase.ts"
@@ -18,13 +18,22 @@ export const clientOf = (url: string) =>
 export const embedded = (...schemas: ReadonlyArray<SchemaMigrations>) =>
   Layer.provideMerge(migrated(schemas), EmbeddedDatabase.layer())
 
+/** A retry hides a deadlock that PostgreSQL resolves; one that it leaves alone stands still, and a test sees it. */
+const neverResolveDeadlocks = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [database] = yield* sql<{ name: string }>`select quote_ident(current_database()) as name`
+  yield* sql.unsafe(`alter database ${database?.name} set deadlock_timeout = '10min'`)
+})
+
 /** A database of its own on the real server, with these schemas. */
 export const real = (...schemas: ReadonlyArray<SchemaMigrations>) =>
   Layer.provideMerge(
     migrated(schemas),
     Layer.unwrap(
       Effect.gen(function* () {
-        return clientOf(yield* (yield* RealServers).database)
+        const url = yield* (yield* RealServers).database
+        yield* Effect.provide(Effect.ignore(neverResolveDeadlocks), clientOf(url))
+        return clientOf(url)
       })
     ).pipe(Layer.provide(RealServers.layer))
   )
@@ -42,7 +51,9 @@ export const emptied = Effect.gen(function* () {
 export const writtenRows = Effect.fnUntraced(function* (...tables: ReadonlyArray<string>) {
   const sql = yield* SqlClient.SqlClient
   return yield* Effect.forEach(tables, (table) =>
-    sql.unsafe<{ place: string }>(`select '${table} ' || ctid::text || ' ' || xmin::text as place from ${table} order by ctid`)
+    sql.unsafe<{ place: string }>(
+      `select '${table} ' || ctid::text || ' ' || xmin::text as place from ${table} order by ctid`
+    )
   ).pipe(Effect.map((rows) => rows.flat().map(({ place }) => place)))
 })
 
@@ -53,6 +64,22 @@ export const eventually = <E, R>(what: string, condition: Effect.Effect<boolean,
     Effect.retry(Schedule.spaced("5 millis").pipe(Schedule.upTo({ duration: "20 seconds" }))),
     Effect.catch((error) => Effect.die(new Error(`never: ${what} (${String(error)})`)))
   )
+
+/** Runs it in a transaction that stays open, with all its locks, until `release`, which commits it. */
+export const openTransaction = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
+  const sql = yield* SqlClient.SqlClient
+  const done = yield* Deferred.make<A>()
+  const latch = yield* Deferred.make<void>()
+  const fiber = yield* effect.pipe(
+    Effect.tap((value) => Deferred.succeed(done, value)),
+    Effect.andThen(Deferred.await(latch)),
+    sql.withTransaction,
+    Effect.forkChild
+  )
+  const failed = Effect.andThen(Fiber.join(fiber), Effect.die(new Error("the transaction ended before its time")))
+  const value = yield* Effect.raceFirst(Deferred.await(done), failed)
+  return { value, release: Effect.andThen(Deferred.succeed(latch, undefined), Fiber.join(fiber)) }
+})
 
 /** Waits until so many sessions of this database wait for a lock. */
 export const sessionsWaitForLocks = (count: number) =>
@@ -66,3 +93,18 @@ export const sessionsWaitForLocks = (count: number) =>
       return (found?.waiting ?? 0) >= count
     })
   )
+
+/**
+ * Runs it at this time of the business, in milliseconds, while time itself goes on: a TestClock would hold up the
+ * connection pool, or run through every one of its timers.
+ */
+export const atTime = (millis: number) =>
+  Effect.updateService(Clock.Clock, (clock) => ({
+    sleep: (duration) => clock.sleep(duration),
+    currentTimeMillisUnsafe: () => millis,
+    currentTimeMillis: Effect.succeed(millis),
+    currentTimeNanosUnsafe: () => BigInt(millis) * 1_000_000n,
+    currentTimeNanos: Effect.succeed(BigInt(millis) * 1_000_000n),
+    monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+    monotonicTimeNanos: clock.monotonicTimeNanos
+  }))

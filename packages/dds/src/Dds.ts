@@ -6,7 +6,7 @@ import * as Pipeline from "@metka/core/Pipeline"
 import { Topology } from "@metka/core/Topology"
 import { Effect, Result } from "effect"
 import * as Repository from "./DdsRepository.ts"
-import { contributions, newestVersions, orderKey, type VaultRows, vaultRows, type VersionedOrder } from "./vault.ts"
+import { contributions, orderKey, rounds, vaultRows, type VersionedOrder } from "./vault.ts"
 
 const decode = (record: Kafka.KafkaRecord) =>
   Result.gen(function* () {
@@ -20,19 +20,19 @@ const decode = (record: Kafka.KafkaRecord) =>
     } satisfies VersionedOrder
   })
 
+type TracedOrder = VersionedOrder & { readonly traceparent: string }
+
 interface Prepared {
-  readonly rows: VaultRows
-  readonly newest: ReadonlyArray<VersionedOrder & { readonly traceparent: string }>
-  readonly superseded: number
+  readonly rounds: ReadonlyArray<ReadonlyArray<TracedOrder>>
+  readonly count: number
 }
 
-const prepare = (received: ReadonlyArray<Pipeline.Received<VersionedOrder>>): Prepared => {
-  const orders = received.map(({ message, traceparent }) => ({ ...message, traceparent }))
-  const newest = newestVersions(orders)
-  return { rows: vaultRows(orders), newest, superseded: orders.length - newest.length }
-}
+const prepare = (received: ReadonlyArray<Pipeline.Received<VersionedOrder>>): Prepared => ({
+  rounds: rounds(received.map(({ message, traceparent }) => ({ ...message, traceparent }))),
+  count: received.length
+})
 
-const toOutgoing = (order: Prepared["newest"][number]): Kafka.OutgoingRecord => ({
+const toOutgoing = (order: TracedOrder): Kafka.OutgoingRecord => ({
   key: order.order.payload.user.id,
   value: JSON.stringify(contributions(order.order)),
   headers: {
@@ -44,31 +44,35 @@ const toOutgoing = (order: Prepared["newest"][number]): Kafka.OutgoingRecord => 
   }
 })
 
+/** Takes in what is newer than the vault holds; says what it took in and what it holds already. */
+const takeRound = Effect.fnUntraced(function* (orders: ReadonlyArray<TracedOrder>, source: string) {
+  const rows = vaultRows(orders)
+  const taken = yield* Repository.takeOrders(rows.orders, source)
+  const again = rows.orders.filter((order) => !taken.has(order.pk))
+  const held = again.length === 0 ? new Map<string, string>() : yield* Repository.heldVersions(again)
+  const fresh = orders.filter((order) => taken.has(orderKey(order.order.object_id)))
+  if (fresh.length > 0) {
+    const freshRows = fresh.length === orders.length ? rows : vaultRows(fresh)
+    yield* Repository.insertThings(freshRows, source)
+    yield* Repository.insertOrderDetails(freshRows.orders, taken, source)
+  }
+  const duplicates = orders.filter((order) => held.get(orderKey(order.order.object_id)) === order.orderVersion)
+  return { fresh, duplicates }
+})
+
 const store = (source: string) =>
-  Effect.fnUntraced(function* ({ newest, rows, superseded }: Prepared) {
-    if (rows.orders.length === 0) return { outgoing: [], outcomes: {} }
-    const taken = yield* Repository.takeOrders(rows.orders, source)
-    const again = rows.orders.filter((order) => !taken.has(order.pk))
-    const held = again.length === 0 ? new Map<string, string>() : yield* Repository.heldVersions(again)
-    yield* Repository.insertThings(rows, source)
-    yield* Repository.insertOrderDetails(
-      rows.orders.filter((order) => taken.has(order.pk)),
-      taken,
-      source
-    )
-    // A version that is held already is published again: its first publishing may have been lost.
-    const current = newest.filter((order) => {
-      const pk = orderKey(order.order.object_id)
-      return taken.has(pk) || held.get(pk) === order.orderVersion
-    })
-    return {
-      outgoing: current.map(toOutgoing),
-      outcomes: {
-        accepted: taken.size,
-        duplicate: current.length - taken.size,
-        stale: superseded + newest.length - current.length
-      }
+  Effect.fnUntraced(function* ({ count, rounds }: Prepared) {
+    const outgoing: Array<Kafka.OutgoingRecord> = []
+    let accepted = 0
+    let duplicate = 0
+    for (const round of rounds) {
+      const { duplicates, fresh } = yield* takeRound(round, source)
+      // A version that is held already is published again: its first publishing may have been lost.
+      for (const order of [...duplicates, ...fresh]) outgoing.push(toOutgoing(order))
+      accepted += fresh.length
+      duplicate += duplicates.length
     }
+    return { outgoing, outcomes: { accepted, duplicate, stale: count - accepted - duplicate } }
   })
 
 /** Runs DDS's stream of enriched orders. */

@@ -29,7 +29,8 @@ export const takeOrders = Effect.fnUntraced(function* (orders: VaultRows["orders
 export const heldVersions = Effect.fnUntraced(function* (orders: VaultRows["orders"]) {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<{ h_order_pk: string; order_version: string }>`
-    select h_order_pk, order_version from dds.h_order where h_order_pk = any(${orders.map((order) => order.pk)}::uuid[])`
+    select h_order_pk, order_version
+    from unnest(${orders.map((order) => order.pk)}::uuid[]) as asked (h_order_pk) join dds.h_order using (h_order_pk)`
   return new Map(rows.map((row) => [row.h_order_pk, row.order_version]))
 })
 

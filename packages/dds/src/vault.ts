@@ -93,10 +93,7 @@ interface OrderItemRow {
   readonly quantity: number
 }
 
-/**
- * Rows for a batch, at most one a key. Things and names come from every message, whatever its version: a name is as new
- * as its reference.
- */
+/** Rows for a round of a batch, at most one a key. */
 export interface VaultRows {
   readonly users: ReadonlyArray<UserRow>
   readonly restaurants: ReadonlyArray<RestaurantRow>
@@ -104,12 +101,15 @@ export interface VaultRows {
   readonly categories: ReadonlyArray<CategoryRow>
   readonly productCategories: ReadonlyArray<ProductLinkRow>
   readonly productRestaurants: ReadonlyArray<ProductLinkRow>
-  /** The newest version of each order in the batch, sorted by key. */
+  /** Sorted by key. */
   readonly orders: ReadonlyArray<OrderRow>
 }
 
 const byPk = (a: { readonly pk: string }, b: { readonly pk: string }): number =>
   a.pk < b.pk ? -1 : a.pk > b.pk ? 1 : 0
+
+/** Without the tail that binary fractions leave: 0.1 + 0.2 is 0.3 pieces. */
+const plus = (a: number, b: number): number => Number((a + b).toPrecision(15))
 
 /** A dish that an order names twice is one item: pieces add up, the first price stands. */
 const itemRows = (orderPk: string, order: StgOrder): ReadonlyArray<OrderItemRow> => {
@@ -126,7 +126,7 @@ const itemRows = (orderPk: string, order: StgOrder): ReadonlyArray<OrderItemRow>
         quantity
       })
     } else {
-      items.set(id, { ...held, quantity: held.quantity + quantity })
+      items.set(id, { ...held, quantity: plus(held.quantity, quantity) })
     }
   }
   return [...items.values()]
@@ -153,15 +153,33 @@ const orderRow = ({ order, orderVersion }: VersionedOrder): OrderRow => {
   }
 }
 
-/** The newest version of each order among the messages. */
-export const newestVersions = <A extends VersionedOrder>(orders: ReadonlyArray<A>): ReadonlyArray<A> => {
-  const newest = new Map<number, A>()
+/** So many versions of one order in one batch are taken in one by one; of more, the oldest are passed over. */
+const mostRounds = 8
+
+/**
+ * Cuts a batch into rounds of at most one version an order, each newer than the one in the round before: what taking
+ * the messages in one by one would take in. Nearly every batch is one round.
+ */
+export const rounds = <A extends VersionedOrder>(orders: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> => {
+  const ascending = new Map<number, Array<A>>()
   for (const candidate of orders) {
-    const held = newest.get(candidate.order.object_id)
-    if (held === undefined || held.orderVersion < candidate.orderVersion)
-      newest.set(candidate.order.object_id, candidate)
+    const taken = ascending.get(candidate.order.object_id)
+    const newest = taken?.at(-1)
+    if (taken === undefined || newest === undefined) ascending.set(candidate.order.object_id, [candidate])
+    else if (newest.orderVersion < candidate.orderVersion) {
+      taken.push(candidate)
+      if (taken.length > mostRounds) taken.shift()
+    }
   }
-  return [...newest.values()]
+  const cut: Array<Array<A>> = []
+  for (const versions of ascending.values()) {
+    for (const [round, version] of versions.entries()) {
+      const others = cut[round]
+      if (others === undefined) cut[round] = [version]
+      else others.push(version)
+    }
+  }
+  return cut
 }
 
 /** Keeps the newest of the rows with one key; the greater hashdiff where two are equally new. */
@@ -186,6 +204,7 @@ const links = (type: string, pairs: ReadonlyMap<string, readonly [productPk: str
     otherPk
   }))
 
+/** @param orders at most one version an order */
 export const vaultRows = (orders: ReadonlyArray<VersionedOrder>): VaultRows => {
   const users = new Map<string, UserRow>()
   const restaurants = new Map<string, RestaurantRow>()
@@ -207,7 +226,7 @@ export const vaultRows = (orders: ReadonlyArray<VersionedOrder>): VaultRows => {
         name: user.name,
         login,
         version: userVersion,
-        hashdiff: uuidOf("s_user_names", user.name, login ?? "")
+        hashdiff: uuidOf("s_user_names", user.name, ...(login === null ? [] : [login]))
       }),
       (row) => `${row.name}\0${row.login}`
     )
@@ -258,7 +277,7 @@ export const vaultRows = (orders: ReadonlyArray<VersionedOrder>): VaultRows => {
     categories: [...categories.values()],
     productCategories: links("l_product_category", inCategory),
     productRestaurants: links("l_product_restaurant", ofRestaurant),
-    orders: newestVersions(orders).map(orderRow).sort(byPk)
+    orders: orders.map(orderRow).sort(byPk)
   }
 }
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { StgOrder } from "@metka/core/messages/StgOrder"
 import { uuidOf } from "@metka/core/Uuid"
 import fc from "fast-check"
-import { contributions, vaultRows, type VersionedOrder } from "../src/vault.ts"
+import { contributions, rounds, vaultRows, type VersionedOrder } from "../src/vault.ts"
 
 const order = (
   products: StgOrder["payload"]["products"],
@@ -47,21 +47,26 @@ describe("keys", () => {
 })
 
 describe("vault rows", () => {
-  it("an order's newest version alone tells what it consists of, whatever the order of arrival", () => {
-    const old = order([dish("d1", "Супы"), dish("d2", "Салаты")], { version: "1" })
-    const now = order([dish("d1", "Супы")], { version: "2" })
-    const rows = [vaultRows([old, now]), vaultRows([now, old])]
-    assert.deepStrictEqual(rows[0]?.orders, rows[1]?.orders)
-    assert.strictEqual(rows[0]?.orders.length, 1)
-    assert.strictEqual(rows[0]?.orders[0]?.items.length, 1)
+  it("a batch is cut into rounds that take in what taking its messages one by one would", () => {
+    const versions = (messages: ReadonlyArray<VersionedOrder>) =>
+      rounds(messages).map((round) => round.map((message) => message.orderVersion))
+    const [one, two, three] = ["1", "2", "3"].map((version) => order([], { version }))
+    if (one === undefined || two === undefined || three === undefined) throw new Error("three versions")
+    assert.deepStrictEqual(versions([one, two, three]), [["1"], ["2"], ["3"]])
+    assert.deepStrictEqual(versions([three, one, two]), [["3"]])
+    assert.deepStrictEqual(versions([one, one, three, two]), [["1"], ["3"]])
   })
 
-  it("a newer name from a superseded version wins: names are as new as their reference, not as the order", () => {
+  it("of names in one round the newest is kept: names are as new as their reference", () => {
+    const other = order([], { userVersion: "1", userName: "Котова" })
     const rows = vaultRows([
-      order([], { version: "2", userVersion: "1", userName: "Котова" }),
-      order([], { version: "1", userVersion: "2", userName: "Иванова" })
+      { ...other, order: { ...other.order, object_id: 2 } },
+      order([], { userVersion: "2", userName: "Иванова" })
     ])
-    assert.deepStrictEqual(rows.users.map((user) => user.name), ["Иванова"])
+    assert.deepStrictEqual(
+      rows.users.map((user) => user.name),
+      ["Иванова"]
+    )
   })
 
   it("a dish that the order names twice is one item with all its pieces", () => {

@@ -3,70 +3,80 @@
  * stores the enrichment, publishes, and only then lets them go. A crash in between repeats the publishing, with the
  * enrichment that was stored.
  */
-import { Kafka } from "@metka/core/Kafka"
+import { keepDeadLetters } from "@metka/core/DeadLetters"
 import { decodeSourcePayload } from "@metka/core/messages/SourceOrder"
 import * as Metrics from "@metka/core/Metrics"
+import { describe } from "@metka/core/Outage"
+import { publishIsolated, type Refused } from "@metka/core/publishIsolated"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import { Topology } from "@metka/core/Topology"
+import { transaction } from "@metka/core/transaction"
 import { Effect, Schedule } from "effect"
-import { SqlClient } from "effect/sql"
 import { resolve } from "./enrich.ts"
 import { toOutgoing } from "./Stg.ts"
 import * as Repository from "./StgRepository.ts"
 
 const batchSize = 500
 
-/** One round over the orders that are due. Returns how many were taken. */
-export const retryDueOrders = Effect.gen(function* () {
-  const kafka = yield* Kafka
-  const references = yield* ReferenceData
-  const sql = yield* SqlClient.SqlClient
-  const { stgOrders } = yield* Topology
-
-  const due = (yield* Repository.takeDueOrders(batchSize)).map((order) => ({
+const takeDue = Effect.gen(function* () {
+  const due = yield* Repository.takeDueOrders(batchSize)
+  return due.map((order) => ({
     ...order,
+    payloadText: order.payload,
     payload: decodeSourcePayload(JSON.parse(order.payload))
   }))
-  if (due.length === 0) return 0
+})
+
+type Due = Effect.Success<typeof takeDue>[number]
+
+/** Looks the references up, stores what was found, and returns the orders that have their enrichment now. */
+const enrichDue = Effect.fnUntraced(function* (due: ReadonlyArray<Due>) {
+  const references = yield* ReferenceData
   const known = yield* references.find(
     new Set(due.map(({ payload }) => payload.user.id)),
     new Set(due.map(({ payload }) => payload.restaurant.id))
   )
   const looked = due.map((order) => ({ order, resolution: resolve(order.payload, known) }))
-  yield* sql.withTransaction(
-    Effect.andThen(
-      Repository.storeEnrichments(
-        looked.flatMap(({ order, resolution }) =>
-          resolution._tag === "Enriched" ? [{ ...order, enrichment: resolution.enrichment }] : []
-        )
-      ),
-      Repository.noteMissing(
-        looked.flatMap(({ order, resolution }) =>
-          resolution._tag === "Unknown" ? [{ ...order, missing: resolution.missing }] : []
-        )
-      )
-    )
+  const found = looked.flatMap(({ order, resolution }) =>
+    resolution._tag === "Enriched" ? [{ ...order, enrichment: resolution.enrichment }] : []
   )
+  const missing = looked.flatMap(({ order, resolution }) =>
+    resolution._tag === "Unknown" ? [{ ...order, missing: resolution.missing }] : []
+  )
+  yield* transaction(Effect.andThen(Repository.storeEnrichments(found), Repository.noteMissing(missing)))
   const held = yield* Repository.heldOrders(due.map(({ objectId }) => objectId))
-  const ready = due.flatMap((order) => {
+  return due.flatMap((order) => {
     const now = held.get(order.objectId)
     return now?.version === order.version && now.enrichment !== undefined
       ? [{ ...order, enrichment: now.enrichment }]
       : []
   })
-  if (ready.length > 0) {
-    yield* kafka.publish(stgOrders, ready.map(toOutgoing))
-    yield* Repository.unparkOrders(ready)
-  }
+})
+
+/** An order whose enriched message no broker takes stops waiting: its payload and the reason go to the dead letters. */
+const deadLetterOf = ({ item, refusal }: Refused<Due>) => ({
+  record: { ...item.delivery, key: null, value: Buffer.from(item.payloadText), headers: {} },
+  bad: refusal
+})
+
+/** One round over the orders that are due. Returns how many were taken. */
+export const retryDueOrders = Effect.gen(function* () {
+  const { stgOrders } = yield* Topology
+  const due = yield* takeDue
+  if (due.length === 0) return 0
+  const ready = yield* enrichDue(due)
+  if (ready.length === 0) return due.length
+  const refused = yield* publishIsolated(stgOrders, ready, toOutgoing)
+  yield* transaction(Effect.andThen(keepDeadLetters("stg", refused.map(deadLetterOf)), Repository.unparkOrders(ready)))
   return due.length
 }).pipe(Effect.withSpan("retry parked orders", { root: true }))
 
-/** Retries for as long as the service runs. An outage here shows in the pipeline's readiness; the next round tries again. */
+/** Retries for as long as the service runs; after an outage the next round tries again. */
 export const run = Effect.gen(function* () {
   const round = Effect.repeat(retryDueOrders, { while: (taken) => taken === batchSize }).pipe(
     Effect.andThen(Repository.countParked),
     Effect.flatMap(Metrics.setParkedOrders),
-    Effect.catch((error) => Effect.logDebug(`parked orders wait for the next round: ${error.message}`))
+    Effect.catch((error) => Effect.logWarning(`parked orders wait for the next round: ${describe(error)}`))
   )
   yield* Effect.repeat(round, Schedule.spaced("1 second"))
 })

@@ -1,5 +1,7 @@
 /** The SQL of STG: whole batches, few statements; orders are locked in key order before anything of them is read. */
+import type { KafkaRecord } from "@metka/core/Kafka"
 import type { SourcePayload } from "@metka/core/messages/SourceOrder"
+import { storableTimestamp } from "@metka/core/storableTimestamp"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Enrichment, Missing } from "./enrich.ts"
@@ -36,6 +38,8 @@ export interface DueOrder {
   readonly version: string
   readonly payload: string
   readonly traceparent: string
+  /** Its first delivery, for a dead letter. */
+  readonly delivery: Pick<KafkaRecord, "topic" | "partition" | "offset" | "timestamp">
 }
 
 const iso = (millis: number): string => new Date(millis).toISOString()
@@ -60,7 +64,7 @@ export const upsertOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<D
       ${orders.map((order) => order.text)}::text[], ${orders.map((order) => order.version)}::text[],
       ${orders.map((order) => (order.enrichment === undefined ? "" : JSON.stringify(order.enrichment)))}::text[],
       ${orders.map((order) => order.topic)}::text[], ${orders.map((order) => order.partition)}::int[],
-      ${orders.map((order) => String(order.offset))}::bigint[], ${orders.map((order) => iso(order.kafkaTimestamp))}::timestamptz[])
+      ${orders.map((order) => String(order.offset))}::bigint[], ${orders.map((order) => storableTimestamp(order.kafkaTimestamp))}::timestamptz[])
       as delivered (object_id, sent_dttm, message, order_version, enrichment, topic, partition, "offset", kafka_timestamp)
     order by object_id
     on conflict (object_id) do update set
@@ -78,7 +82,7 @@ export const heldOrders = Effect.fnUntraced(function* (objectIds: ReadonlyArray<
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<{ object_id: string; order_version: string; enrichment: string | null }>`
     select object_id::text as object_id, order_version, enrichment::text as enrichment
-    from stg.order_events where object_id = any(${objectIds.map(String)}::bigint[])`
+    from unnest(${objectIds.map(String)}::bigint[]) as asked (object_id) join stg.order_events using (object_id)`
   return new Map<number, HeldOrder>(
     rows.map((row) => [
       Number(row.object_id),
@@ -94,7 +98,8 @@ export const storeEnrichments = Effect.fnUntraced(function* (
   if (orders.length === 0) return
   const sql = yield* SqlClient.SqlClient
   const ids = orders.map((order) => String(order.objectId))
-  yield* sql`select 1 from stg.order_events where object_id = any(${ids}::bigint[]) order by object_id for update`
+  yield* sql`select 1 from unnest(${ids}::bigint[]) as asked (object_id) join stg.order_events held using (object_id)
+    order by object_id for update of held`
   yield* sql`
     update stg.order_events held set enrichment = resolved.enrichment
     from unnest(${ids}::bigint[], ${orders.map((order) => order.version)}::text[],
@@ -140,7 +145,16 @@ export const unparkOrders = Effect.fnUntraced(function* (
 export const takeDueOrders = Effect.fnUntraced(function* (limit: number) {
   const sql = yield* SqlClient.SqlClient
   const now = iso(yield* Clock.currentTimeMillis)
-  const rows = yield* sql<{ object_id: string; order_version: string; payload: string; traceparent: string }>`
+  const rows = yield* sql<{
+    object_id: string
+    order_version: string
+    payload: string
+    traceparent: string
+    topic: string
+    partition: number
+    offset: string
+    kafka_timestamp: Date
+  }>`
     with due as (
       select object_id from stg.parked_orders where next_attempt_at <= ${now}::timestamptz
       order by next_attempt_at limit ${limit}::int for update skip locked
@@ -151,14 +165,21 @@ export const takeDueOrders = Effect.fnUntraced(function* (limit: number) {
       from due where parked.object_id = due.object_id
       returning parked.object_id, parked.order_version, parked.traceparent
     )
-    select taken.object_id::text as object_id, taken.order_version, events.payload::text as payload, taken.traceparent
+    select taken.object_id::text as object_id, taken.order_version, events.payload::text as payload, taken.traceparent,
+      events.topic, events.partition, events."offset"::text as "offset", events.kafka_timestamp
     from taken join stg.order_events events using (object_id, order_version)
     order by taken.object_id`
   return rows.map((row): DueOrder => ({
     objectId: Number(row.object_id),
     version: row.order_version,
     payload: row.payload,
-    traceparent: row.traceparent
+    traceparent: row.traceparent,
+    delivery: {
+      topic: row.topic,
+      partition: row.partition,
+      offset: Number(row.offset),
+      timestamp: row.kafka_timestamp.getTime()
+    }
   }))
 })
 

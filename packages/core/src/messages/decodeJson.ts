@@ -3,6 +3,7 @@ import { Result, Schema } from "effect"
 import type { SchemaError } from "effect/Schema"
 import "effect/schema/SchemaJITCompiler/enable"
 import { BadRecord, cleanDetail } from "./BadRecord.ts"
+import { isTooDeep, nestingLimit } from "./nesting.ts"
 import { unstorableText } from "./unstorableText.ts"
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
@@ -32,6 +33,7 @@ export const makeDecoder = <A>(schema: Schema.ConstraintDecoder<A>) => {
     } catch (error) {
       return bad("not_json", error instanceof Error ? error.message : String(error))
     }
+    if (isTooDeep(text)) return bad("schema", `nested deeper than ${nestingLimit} levels`)
     const unstorable = unstorableText(text)
     if (unstorable !== undefined) {
       return bad("unstorable_text", `PostgreSQL cannot hold ${unstorable}, which the value spells`)

@@ -1,0 +1,97 @@
+/** A service of ours as the process that `npm run` would start. */
+import { Data, Effect } from "effect"
+import type { Scope } from "effect"
+import { spawn } from "node:child_process"
+import { closeSync, openSync } from "node:fs"
+import { readFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+
+export const repository = fileURLToPath(new URL("..", import.meta.url))
+
+export class ServiceFailed extends Data.TaggedError("ServiceFailed")<{ readonly message: string }> {}
+
+export interface ServiceProcess {
+  readonly name: string
+  readonly pid: number
+  /** Never succeeds: fails when the process ends before it is told to. */
+  readonly endsEarly: Effect.Effect<never, ServiceFailed>
+  /** SIGTERM; fails unless it exits with 0. */
+  readonly stop: Effect.Effect<void, ServiceFailed>
+}
+
+export interface ServiceOptions {
+  readonly name: string
+  /** Relative to the repository. */
+  readonly script: string
+  readonly args?: ReadonlyArray<string>
+  readonly nodeArgs?: ReadonlyArray<string>
+  readonly env: Readonly<Record<string, string>>
+  readonly logFile: string
+}
+
+/** What a developer's shell says of telemetry or of other servers is no part of the measurement. */
+const ownVariables = /^(OTEL_|KAFKA_|REDIS_|DATABASE_|TOPIC_|GROUP_|HTTP_|LOG_LEVEL|NODE_OPTIONS)/
+
+const cleanEnvironment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !ownVariables.test(name)))
+
+const failed = (options: ServiceOptions, what: string) =>
+  Effect.promise(() => readFile(options.logFile, "utf8").catch(() => "")).pipe(
+    Effect.flatMap((log) =>
+      Effect.fail(new ServiceFailed({ message: `${options.name} ${what}\n${log.split("\n").slice(-12).join("\n")}` }))
+    )
+  )
+
+/** Starts it; it is killed with the scope if it still runs then. */
+export const startService = Effect.fnUntraced(function* (
+  options: ServiceOptions
+): Effect.fn.Return<ServiceProcess, ServiceFailed, Scope.Scope> {
+  const { child, exited } = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const log = openSync(options.logFile, "a")
+      const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.script, ...(options.args ?? [])], {
+        cwd: repository,
+        env: { ...cleanEnvironment(), ...options.env },
+        stdio: ["ignore", log, log]
+      })
+      closeSync(log)
+      const exited = new Promise<number | NodeJS.Signals | null>((resolve) => {
+        child.once("exit", (code, signal) => resolve(code ?? signal))
+        child.once("error", () => resolve(null))
+      })
+      return { child, exited }
+    }),
+    ({ child, exited }) =>
+      Effect.promise(async () => {
+        child.kill("SIGKILL")
+        await exited
+      })
+  )
+  const { pid } = child
+  if (pid === undefined) return yield* failed(options, "could not be started")
+  return {
+    name: options.name,
+    pid,
+    endsEarly: Effect.flatMap(
+      Effect.promise(() => exited),
+      (code) => failed(options, `ended by itself (${code})`)
+    ),
+    stop: Effect.suspend(() => {
+      child.kill("SIGTERM")
+      return Effect.promise(() => exited)
+    }).pipe(
+      Effect.flatMap((code) => (code === 0 ? Effect.void : failed(options, `ended with ${code} when told to stop`)))
+    )
+  }
+})
+
+/** Runs a command of ours to its end. */
+export const runToEnd = (options: ServiceOptions): Effect.Effect<void, ServiceFailed> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const started = yield* startService(options)
+      yield* Effect.catchTag(started.endsEarly, "ServiceFailed", (error) =>
+        error.message.startsWith(`${options.name} ended by itself (0)`) ? Effect.void : Effect.fail(error)
+      )
+    })
+  )

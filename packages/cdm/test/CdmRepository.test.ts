@@ -1,0 +1,6 @@
+import { opsMigrations } from "@metka/core/OpsSchema"
+import { embedded } from "../../core/test/DatabaseLayers.ts"
+import { cdmMigrations } from "../src/CdmSchema.ts"
+import { cdmRepositoryContract } from "./cdmRepositoryContract.ts"
+
+cdmRepositoryContract("CdmRepository on PGlite", embedded(opsMigrations, cdmMigrations))

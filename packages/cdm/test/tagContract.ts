@@ -1,0 +1,268 @@
+/** What rules, tags and the outbox promise, on PGlite and on a real server alike. */
+import { assert, layer as withLayer } from "@effect/vitest"
+import { Kafka, KafkaFaults } from "@metka/core/Kafka"
+import { Effect, type Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { atTime, emptied, writtenRows } from "../../core/test/DatabaseLayers.ts"
+import { applyRules, previewRules } from "../src/ApplyRules.ts"
+import type { RuleRequest } from "../src/rules.ts"
+import { publishTags } from "../src/TagOutbox.ts"
+import { announced, contradictions, heldTags, history, type Stats, surroundings, takeIn, userId } from "./CdmHarness.ts"
+
+const rule = (tag: string, category: string, threshold: number): RuleRequest => ({ tag, category, threshold })
+
+/** So many CLOSED orders of the guest with one dish of the category. */
+const orders = (guest: string, category: string, from: number, count: number): ReadonlyArray<Stats> =>
+  Array.from({ length: count }, (_, index) => ({
+    order: from + index,
+    version: 1,
+    guest,
+    dishes: [`${category} dish:${category}`]
+  }))
+
+const tagged = Effect.map(heldTags, (tags) => tags.map(({ count, guest, rule, tag }) => [guest, tag, count, rule]))
+const told = Effect.map(history, (events) => events.map(({ action, count, guest, tag }) => [guest, tag, action, count]))
+const ruleTables = ["cdm.tag_rules", "cdm.user_tags", "cdm.user_tag_history"]
+
+export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlClient, E>): void =>
+  withLayer(layer, { excludeTestServices: true, timeout: "2 minutes" })(name, (it) => {
+    const test = (
+      what: string,
+      body: Effect.Effect<void, unknown, Layer.Success<ReturnType<typeof surroundings>> | SqlClient.SqlClient>
+    ) => it.effect(what, () => emptied.pipe(Effect.andThen(body), Effect.provide(surroundings())), 60_000)
+
+    test(
+      "a tag is given strictly above the threshold, follows the counter, and is taken at the threshold",
+      Effect.gen(function* () {
+        yield* applyRules([rule("t", "soups", 2)])
+        yield* takeIn(orders("a", "soups", 1, 2))
+        assert.deepStrictEqual(yield* tagged, [])
+        yield* takeIn(orders("a", "soups", 3, 1))
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 3, 1]])
+        yield* takeIn(orders("a", "soups", 4, 1))
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 4, 1]])
+        yield* takeIn([1, 2].map((order) => ({ order, version: 2, guest: "a", dishes: [] })))
+        assert.deepStrictEqual(yield* tagged, [])
+        assert.deepStrictEqual(yield* told, [
+          [userId("a"), "t", "given", 3],
+          [userId("a"), "t", "taken", 2]
+        ])
+      })
+    )
+
+    test(
+      "rules apply to the guests that are already there, and to no others",
+      Effect.gen(function* () {
+        yield* takeIn([...orders("a", "soups", 1, 3), ...orders("b", "soups", 11, 2), ...orders("a", "rolls", 21, 9)])
+        const applied = yield* applyRules([rule("t", "soups", 2)])
+        assert.deepInclude(applied, { given: 1, taken: 0, unknownCategories: [] })
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 3, 1]])
+      })
+    )
+
+    test(
+      "applying the same rules twice changes nothing",
+      Effect.gen(function* () {
+        yield* takeIn(orders("a", "soups", 1, 3))
+        const rules = [rule("t", "soups", 2), rule("u", "soups", 9)]
+        yield* applyRules(rules)
+        const before = yield* writtenRows(...ruleTables)
+        const again = yield* applyRules(rules.toReversed())
+        assert.deepStrictEqual(yield* writtenRows(...ruleTables), before)
+        assert.deepStrictEqual(
+          again.changes.map((change) => change._tag),
+          ["Kept", "Kept"]
+        )
+        assert.deepInclude(again, { given: 0, taken: 0 })
+      })
+    )
+
+    test(
+      "a rule that is not in the file is retired, and takes its tags",
+      Effect.gen(function* () {
+        yield* takeIn(orders("a", "soups", 1, 3))
+        yield* applyRules([rule("t", "soups", 2), rule("u", "soups", 1)])
+        const applied = yield* applyRules([rule("u", "soups", 1)])
+        assert.deepInclude(applied, { given: 0, taken: 1 })
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "u", 3, 1]])
+        // A retired rule gives no more.
+        yield* takeIn(orders("a", "soups", 4, 1))
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "u", 4, 1]])
+        yield* applyRules([])
+        assert.deepStrictEqual(yield* tagged, [])
+        assert.deepStrictEqual(yield* contradictions, [])
+      })
+    )
+
+    test(
+      "a changed rule has a new version; who meets it keeps the tag and its date, who does not loses it",
+      Effect.gen(function* () {
+        yield* takeIn([...orders("a", "soups", 1, 5), ...orders("b", "soups", 11, 2), ...orders("c", "soups", 21, 3)])
+        const sql = yield* SqlClient.SqlClient
+        const given = Effect.map(
+          sql<{ at: string }>`select given_at::text as at from cdm.user_tags where user_id = ${userId("a")}::uuid`,
+          (rows) => rows[0]?.at
+        )
+        yield* atTime(Date.parse("2023-05-01T00:00:00Z"))(applyRules([rule("t", "soups", 2)]))
+        const since = yield* given
+        const raised = yield* atTime(Date.parse("2023-05-02T00:00:00Z"))(applyRules([rule("t", "soups", 3)]))
+        assert.deepInclude(raised, { given: 0, taken: 1 })
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 5, 2]])
+        assert.strictEqual(yield* given, since)
+        const lowered = yield* applyRules([rule("t", "soups", 1)])
+        assert.deepInclude(lowered, { given: 2, taken: 0 })
+        assert.deepStrictEqual(yield* contradictions, [])
+      })
+    )
+
+    test(
+      "a rule that moves to another category takes the tag from who lacks it there and gives it to who has it",
+      Effect.gen(function* () {
+        yield* takeIn([...orders("a", "soups", 1, 3), ...orders("b", "rolls", 11, 3)])
+        yield* applyRules([rule("t", "soups", 2)])
+        const moved = yield* applyRules([rule("t", "rolls", 2)])
+        assert.deepInclude(moved, { given: 1, taken: 1 })
+        assert.deepStrictEqual(yield* tagged, [[userId("b"), "t", 3, 2]])
+        assert.deepStrictEqual(yield* contradictions, [])
+      })
+    )
+
+    test(
+      "a tag has one active rule: a second one is refused, and nothing of its file is applied",
+      Effect.gen(function* () {
+        yield* applyRules([rule("t", "soups", 2)])
+        const before = yield* writtenRows(...ruleTables)
+        yield* Effect.flip(applyRules([rule("u", "soups", 1), rule("v", "soups", 1), rule("v", "rolls", 1)]))
+        assert.deepStrictEqual(yield* writtenRows(...ruleTables), before)
+        const sql = yield* SqlClient.SqlClient
+        yield* Effect.flip(sql`insert into cdm.tag_rules select tag, 2, category_id, category_name, threshold, true, applied_at
+          from cdm.tag_rules`)
+      })
+    )
+
+    test(
+      "an unknown category is accepted, and named; its first counter gives the tag",
+      Effect.gen(function* () {
+        const applied = yield* applyRules([rule("t", "sops", 0)])
+        assert.deepStrictEqual(applied.unknownCategories, ["sops"])
+        yield* takeIn(orders("a", "sops", 1, 1))
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 1, 1]])
+      })
+    )
+
+    test(
+      "a category that comes under another key than the vault's is met by its name, whether the rule is older or newer",
+      Effect.gen(function* () {
+        const foreign = (guest: string, from: number): ReadonlyArray<Stats> =>
+          orders(guest, "soups", from, 2).map((stats) => ({ ...stats, categoryKey: "foreign" }))
+        yield* applyRules([rule("older", "soups", 1)])
+        yield* takeIn(foreign("a", 1))
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "older", 2, 1]])
+        const applied = yield* applyRules([rule("older", "soups", 1), rule("newer", "soups", 1)])
+        assert.deepInclude(applied, { given: 1, unknownCategories: [] })
+        yield* takeIn(foreign("b", 11))
+        assert.strictEqual((yield* tagged).length, 4)
+        assert.deepStrictEqual(yield* contradictions, [])
+      })
+    )
+
+    test(
+      "a preview says what would change and changes nothing",
+      Effect.gen(function* () {
+        yield* takeIn(orders("a", "soups", 1, 3))
+        yield* applyRules([rule("t", "soups", 2)])
+        const before = yield* writtenRows(...ruleTables)
+        const preview = yield* previewRules([rule("t", "soups", 3), rule("u", "sops", 3)])
+        assert.deepStrictEqual(
+          preview.changes.map((change) => change._tag),
+          ["Changed", "Added"]
+        )
+        assert.deepStrictEqual(preview.unknownCategories, ["sops"])
+        assert.deepStrictEqual(yield* writtenRows(...ruleTables), before)
+      })
+    )
+
+    test(
+      "every giving and taking is announced once and in order, under the app's own id of the guest",
+      Effect.gen(function* () {
+        yield* applyRules([rule("t", "soups", 1)])
+        yield* takeIn(
+          [...orders("a", "soups", 1, 2), ...orders("b", "soups", 11, 2)],
+          [{ order: 1, version: 2, guest: "a", dishes: [] }],
+          orders("a", "soups", 3, 1)
+        )
+        yield* publishTags
+        const events = yield* announced
+        const expected = yield* history
+        assert.strictEqual(expected.length, 4)
+        assert.sameDeepMembers(
+          events.map(({ event }) => event),
+          expected.map(({ event }) => event)
+        )
+        const ofA = events.filter(({ key }) => key === "a")
+        assert.deepStrictEqual(
+          ofA.map(({ message }) => [message["action"], message["order_cnt"]]),
+          [
+            ["given", 2],
+            ["taken", 1],
+            ["given", 2]
+          ]
+        )
+        assert.deepStrictEqual(
+          ofA.map(({ event }) => event),
+          ofA.map(({ event }) => event).toSorted((x, y) => x - y)
+        )
+        assert.deepStrictEqual(Object.keys(ofA[0]?.message ?? {}), [
+          "user_id",
+          "tag",
+          "action",
+          "order_cnt",
+          "rule_version",
+          "at"
+        ])
+        assert.match(String(ofA[0]?.message["at"]), /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/)
+      })
+    )
+
+    test(
+      "what a failed publishing left is announced again, none of it lost, still in order",
+      Effect.gen(function* () {
+        yield* takeIn(["a", "b", "c", "d"].flatMap((guest, index) => orders(guest, "soups", 10 * index + 1, 2)))
+        yield* (yield* Kafka).ensureTopics(["guest-tags"])
+        const faults = yield* KafkaFaults
+        yield* applyRules([rule("t", "soups", 1)])
+        yield* faults.breakNextPublishAfter(2)
+        yield* Effect.flip(publishTags)
+        assert.strictEqual((yield* announced).length, 2)
+        yield* publishTags
+        yield* publishTags
+        const events = (yield* announced).map(({ event }) => event)
+        assert.deepStrictEqual(
+          [...new Set(events)].sort((x, y) => x - y),
+          (yield* history).map(({ event }) => event)
+        )
+        assert.strictEqual(events.length, 6, "the two that were written are announced twice, the others once")
+      })
+    )
+
+    test(
+      "an outbox longer than a page is drained whole",
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`insert into cdm.user_tag_history (user_id, tag, category_id, action, order_cnt, rule_version, at, traceparent)
+          select ${userId("a")}::uuid, 't', ${userId("c")}::uuid, 'given', n, 1, '2023-04-08T20:27:36Z', ''
+          from generate_series(1, 2500) as n`
+        yield* publishTags
+        const events = yield* announced
+        assert.deepStrictEqual(
+          events.map(({ message }) => message["order_cnt"]),
+          Array.from({ length: 2_500 }, (_, index) => index + 1)
+        )
+        assert.strictEqual(
+          events[0]?.key,
+          userId("a"),
+          "a guest whose own id is not known goes by the key of the vault"
+        )
+      })
+    )
+  })

@@ -1,0 +1,42 @@
+/** Waits until nothing is on its way any more, wherever the three services run. */
+import { Kafka } from "@metka/core/Kafka"
+import { Topology } from "@metka/core/Topology"
+import { Effect } from "effect"
+import type { Duration } from "effect"
+import { SqlClient } from "effect/sql"
+import { eventually } from "./eventually.ts"
+
+const lagOf = Effect.fnUntraced(function* (topic: string, group: string) {
+  const kafka = yield* Kafka
+  const partitions = yield* kafka.lag(topic, group)
+  return partitions.reduce((sum, { committed, end }) => sum + end - committed, 0)
+})
+
+const countOf = Effect.fnUntraced(function* (query: string) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql.unsafe<{ count: number }>(query)
+  return rows[0]?.count ?? 0
+})
+
+/**
+ * What is still on its way, stage by stage. Read downstream: a stage publishes before it commits, so what it has
+ * committed is in the lag of the next one by then. `parked`: how many orders are meant to wait for references.
+ */
+export const underWay = Effect.fnUntraced(function* (parked: number) {
+  const topology = yield* Topology
+  const stg = yield* lagOf(topology.orders, topology.groupStg)
+  const waiting = yield* countOf("select count(*)::int as count from stg.parked_orders")
+  const dds = yield* lagOf(topology.stgOrders, topology.groupDds)
+  const cdm = yield* lagOf(topology.cdmStats, topology.groupCdm)
+  const tags = yield* countOf("select count(*)::int as count from cdm.user_tag_history where published_at is null")
+  return [
+    ...(stg > 0 ? [`STG has ${stg} to go`] : []),
+    ...(waiting !== parked ? [`${waiting} orders are parked, not ${parked}`] : []),
+    ...(dds > 0 ? [`DDS has ${dds} to go`] : []),
+    ...(cdm > 0 ? [`CDM has ${cdm} to go`] : []),
+    ...(tags > 0 ? [`${tags} givings and takings of tags are not announced`] : [])
+  ]
+})
+
+export const settled = (parked: number, within?: Duration.Input) =>
+  eventually("everything is taken in", underWay(parked), within)

@@ -1,0 +1,8 @@
+/** Kafka takes any 64-bit number for a timestamp; PostgreSQL takes those of years 1 to 9999 as ISO 8601 text. */
+
+const earliest = -62_135_596_800_000
+const latest = 253_402_300_799_999
+
+/** Milliseconds since the epoch as text for `timestamptz`, kept within what it holds. */
+export const storableTimestamp = (millis: number): string =>
+  new Date(Math.min(latest, Math.max(earliest, Number.isNaN(millis) ? 0 : millis))).toISOString()

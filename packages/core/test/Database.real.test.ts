@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import { isMissing, RealServers } from "@metka/testing/realServers"
+import { ownPostgresServer } from "@metka/testing/servers"
+import { Effect, Schedule } from "effect"
+import { SqlClient } from "effect/sql"
+import { refusalOf } from "../src/Outage.ts"
+import { clientOf } from "./DatabaseLayers.ts"
+
+const select = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`select 1 as one`)
+const untilUp = Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "20 seconds" }))
+
+const withQuery = (url: string, query: string) => `${url}?${query}`
+
+describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => {
+  it.live(
+    "a server that is down does not fail the layer, and the client works when it is back",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* ownPostgresServer
+        yield* server.stop
+        yield* Effect.gen(function* () {
+          assert.isUndefined(refusalOf(yield* Effect.flip(select)))
+          yield* server.start
+          assert.deepStrictEqual(yield* Effect.retry(select, untilUp), [{ one: 1 }])
+
+          const sql = yield* SqlClient.SqlClient
+          yield* server.stop
+          const lost = yield* Effect.flip(sql.withTransaction(select))
+          assert.isUndefined(refusalOf(lost), "an outage, not the data's fault")
+          yield* server.start
+          assert.deepStrictEqual(yield* Effect.retry(sql.withTransaction(select), untilUp), [{ one: 1 }])
+        }).pipe(Effect.provide(clientOf(server.url)))
+      }),
+    60_000
+  )
+
+  it.live("a server that is shut down under a transaction is an outage", () =>
+    Effect.gen(function* () {
+      const server = yield* ownPostgresServer
+      yield* Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const lost = yield* select.pipe(
+          Effect.andThen(server.stop),
+          Effect.andThen(select),
+          sql.withTransaction,
+          Effect.flip
+        )
+        assert.isTrue(lost._tag === "SqlError" && refusalOf(lost) === undefined)
+      }).pipe(Effect.provide(clientOf(server.url)))
+    })
+  )
+
+  it.live("sslmode says whether a server without TLS will do", () =>
+    Effect.gen(function* () {
+      const url = yield* (yield* RealServers).database
+      for (const mode of ["disable", "allow", "prefer"]) {
+        assert.deepStrictEqual(yield* Effect.provide(select, clientOf(withQuery(url, `sslmode=${mode}`))), [{ one: 1 }])
+      }
+      for (const mode of ["require", "verify-ca", "verify-full"]) {
+        const error = yield* Effect.flip(Effect.provide(select, clientOf(withQuery(url, `sslmode=${mode}`))))
+        assert.match(error.message, /ssl|tls/i, mode)
+      }
+    }).pipe(Effect.provide(RealServers.layer))
+  )
+
+  it.live("sessions speak UTC and ISO, and say whose they are", () =>
+    Effect.gen(function* () {
+      const url = yield* (yield* RealServers).database
+      const rows = yield* Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        return yield* sql`select current_setting('timezone') as zone, current_setting('datestyle') as style,
+          current_setting('application_name') as name`
+      }).pipe(Effect.provide(clientOf(url)))
+      assert.deepStrictEqual(rows, [{ zone: "UTC", style: "ISO, YMD", name: "metka tests" }])
+    }).pipe(Effect.provide(RealServers.layer))
+  )
+})

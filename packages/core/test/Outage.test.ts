@@ -1,0 +1,68 @@
+import { assert, describe, it } from "@effect/vitest"
+import { SqlError, UnknownError } from "effect/sql/SqlError"
+import { KafkaError, KafkaRefused, KafkaUnavailable, RecordTooLarge } from "../src/Kafka.ts"
+import { componentOf, type Outage, refusalOf } from "../src/Outage.ts"
+import { ReferenceUnavailable } from "../src/ReferenceData.ts"
+
+const sqlError = (code: string | undefined, message = "no") =>
+  new SqlError({ reason: new UnknownError({ cause: Object.assign(new Error(message), { code }) }) })
+
+const kafkaError = (reason: KafkaError["reason"]) => new KafkaError({ operation: "publish", reason })
+
+describe("An error", () => {
+  it.each([
+    "22P02", // invalid text representation
+    "22003", // numeric value out of range
+    "22021", // character not in repertoire
+    "23505", // unique violation
+    "23514", // check violation
+    "54000" // program limit exceeded
+  ])("of PostgreSQL with %s is the data's fault", (code) => {
+    const refusal = refusalOf(sqlError(code, "why"))
+    assert.strictEqual(refusal?.reason, "refused_by_database")
+    assert.strictEqual(refusal?.detail, `SQLSTATE ${code}: why`)
+  })
+
+  it.each([
+    "08006", // connection failure
+    "25006", // read-only transaction: the server has become a standby
+    "28P01", // invalid password
+    "40001", // serialization failure
+    "40P01", // deadlock
+    "42P01", // undefined table: not migrated yet
+    "53100", // disk full
+    "53300", // too many connections
+    "57014", // query cancelled
+    "57P01", // the administrator shuts the server down
+    "58030", // input or output error
+    "XX000", // internal error
+    "ECONNREFUSED",
+    undefined
+  ])("of PostgreSQL with %s is an outage, never a dead letter", (code) => {
+    assert.isUndefined(refusalOf(sqlError(code)))
+  })
+
+  it("of Kafka blames the data for its size only", () => {
+    const message = "no"
+    assert.strictEqual(refusalOf(kafkaError(new RecordTooLarge({ message })))?.reason, "refused_by_kafka")
+    assert.isUndefined(refusalOf(kafkaError(new KafkaUnavailable({ message }))))
+    assert.isUndefined(refusalOf(kafkaError(new KafkaRefused({ message }))))
+  })
+
+  it("names the server it speaks of", () => {
+    const errors: ReadonlyArray<Outage> = [
+      sqlError("08006"),
+      kafkaError(new KafkaUnavailable({ message: "no" })),
+      new ReferenceUnavailable({ message: "no" })
+    ]
+    assert.deepStrictEqual(errors.map(componentOf), ["postgres", "kafka", "redis"])
+    assert.isUndefined(refusalOf(new ReferenceUnavailable({ message: "no" })))
+  })
+
+  it("quotes what was refused in a form that its own dead letter can hold", () => {
+    const detail = refusalOf(sqlError("22021", `\u0000 \uD800 ${"x".repeat(10_000)}`))?.detail ?? ""
+    assert.isTrue(detail.isWellFormed())
+    assert.notInclude(detail, "\u0000")
+    assert.isAtMost(detail.length, 3_000)
+  })
+})

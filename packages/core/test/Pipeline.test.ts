@@ -1,0 +1,328 @@
+import { assert, layer } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, type Layer, Ref, Result } from "effect"
+import { SqlClient } from "effect/sql"
+import { ConnectionError, SqlError } from "effect/sql/SqlError"
+import { TestClock } from "effect/testing"
+import { Health } from "../src/Health.ts"
+import { Kafka, KafkaError, KafkaFaults, type KafkaRecord, KafkaUnavailable } from "../src/Kafka.ts"
+import { opsMigrations } from "../src/OpsSchema.ts"
+import { ReferenceUnavailable } from "../src/ReferenceData.ts"
+import { embedded, emptied } from "./DatabaseLayers.ts"
+import {
+  isDone,
+  isReady,
+  letters,
+  outgoing,
+  passTimeUntil,
+  progress,
+  publishedCount,
+  runStage,
+  settle,
+  stop,
+  surroundings,
+  taken,
+  takenMigrations,
+  topics,
+  valueOf
+} from "./PipelineHarness.ts"
+
+const connectionLost = new SqlError({ reason: new ConnectionError({ cause: new Error("the server went away") }) })
+
+/** Fails the first `times` times. */
+const failing = Effect.fnUntraced(function* <E>(times: number, error: E) {
+  const left = yield* Ref.make(times)
+  return Ref.getAndUpdate(left, (n) => n - 1).pipe(Effect.flatMap((n) => (n > 0 ? Effect.fail(error) : Effect.void)))
+})
+
+/** The statement that PostgreSQL refuses for each of these values. */
+const refusals: Readonly<Record<string, string>> = {
+  "22P02": "select 'poison'::int",
+  "22003": "select 2147483647 + 1",
+  "23514": "insert into ops.taken (value, length) values ('x', 5)",
+  "23505": "insert into ops.taken (value) values ('unique'), ('unique')",
+  "54000": "do $$ begin raise exception 'too much' using errcode = '54000'; end $$"
+}
+
+const refuse = (state: string) => (values: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    if (values.includes(state)) yield* sql.unsafe(refusals[state] ?? "")
+  })
+
+layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout: "1 minute" })("The pipeline", (it) => {
+  /** A test with Kafka and health of its own, on the shared database. */
+  const test = (
+    name: string,
+    body: Effect.Effect<void, unknown, Layer.Success<ReturnType<typeof surroundings>> | SqlClient.SqlClient>
+  ) => it.effect(name, () => emptied.pipe(Effect.andThen(body), Effect.provide(surroundings())), 20_000)
+
+  test(
+    "a bad record never fails its neighbours: it is a dead letter with its bytes, and its offset moves on",
+    Effect.gen(function* () {
+      yield* settle(["1", "bad \u0416", "2", "bad", "3"])
+      assert.deepStrictEqual(yield* taken, ["1", "2", "3"])
+      assert.deepStrictEqual(yield* letters, [
+        { value: "bad Ж", reason: "not_json", detail: "not JSON: bad Ж" },
+        { value: "bad", reason: "not_json", detail: "not JSON: bad" }
+      ])
+      assert.strictEqual(yield* publishedCount, 3)
+    })
+  )
+
+  test(
+    "a batch of nothing but bad records moves on",
+    Effect.gen(function* () {
+      yield* settle(["bad", "bad"])
+      assert.strictEqual((yield* letters).length, 2)
+      assert.strictEqual(yield* publishedCount, 0)
+    })
+  )
+
+  test(
+    "a decoder that throws makes a dead letter of its record alone",
+    Effect.gen(function* () {
+      const decode = (record: KafkaRecord) => {
+        if (valueOf(record) === "throw") throw new RangeError("not foreseen \u0000")
+        return Result.succeed(valueOf(record))
+      }
+      yield* settle(["1", "throw", "2"], { decode })
+      assert.deepStrictEqual(yield* taken, ["1", "2"])
+      const [kept, ...others] = yield* letters
+      assert.deepStrictEqual([kept?.value, others.length], ["throw", 0])
+      assert.include(kept?.detail, "not foreseen")
+    })
+  )
+
+  for (const state of Object.keys(refusals)) {
+    test(
+      `what PostgreSQL refuses with ${state} is split off until the record stands alone; the others are stored`,
+      Effect.gen(function* () {
+        const values = ["1", "bad", "2", "3", state, "4", "5"]
+        yield* settle(values, { store: refuse(state) })
+        assert.deepStrictEqual(yield* taken, ["1", "2", "3", "4", "5"])
+        const kept = yield* letters
+        assert.deepStrictEqual(
+          kept.map(({ reason, value }) => [value, reason]),
+          [
+            ["bad", "not_json"],
+            [state, "refused_by_database"]
+          ]
+        )
+        assert.include(kept[1]?.detail, state)
+      })
+    )
+  }
+
+  test(
+    "a batch of which every record is refused ends as dead letters, each once",
+    Effect.gen(function* () {
+      yield* settle(["22P02", "22P02", "bad", "22P02"], { store: refuse("22P02") })
+      assert.deepStrictEqual(
+        (yield* letters).map(({ value }) => value),
+        ["22P02", "22P02", "bad", "22P02"]
+      )
+    })
+  )
+
+  test(
+    "a record that Kafka refuses for its size stands alone; its neighbours are published",
+    Effect.gen(function* () {
+      const grow = (value: string) => (value === "large" ? "x".repeat(3_000) : value)
+      yield* settle(["1", "2", "large", "3"], { publish: grow })
+      assert.deepStrictEqual(
+        (yield* letters).map(({ reason, value }) => [value, reason]),
+        [["large", "refused_by_kafka"]]
+      )
+      const kafka = yield* Kafka
+      const ends = yield* kafka.lag(topics.output, "nobody")
+      assert.isAtLeast(ends[0]?.end ?? 0, 3)
+    })
+  )
+
+  test(
+    "an outage of PostgreSQL is waited out, and makes no dead letter",
+    Effect.gen(function* () {
+      const outage = yield* failing(12, connectionLost)
+      yield* settle(["1", "2"], { store: () => outage })
+      assert.deepStrictEqual(yield* taken, ["1", "2"])
+      assert.deepStrictEqual(yield* letters, [])
+      assert.strictEqual(yield* publishedCount, 2)
+    })
+  )
+
+  test(
+    "retries come at most 5 seconds apart, however long the outage lasts",
+    Effect.gen(function* () {
+      const attempts: Array<number> = []
+      const outage = yield* failing(40, connectionLost)
+      yield* settle(["1"], {
+        store: () =>
+          Effect.clockWith((clock) => clock.currentTimeMillis).pipe(
+            Effect.tap((now) => Effect.sync(() => attempts.push(now))),
+            Effect.andThen(outage)
+          )
+      })
+      const gaps = attempts.slice(1).map((at, index) => at - (attempts[index] ?? at))
+      assert.strictEqual(gaps.length, 40)
+      // Jitter adds at most a fifth.
+      assert.isAtMost(Math.max(...gaps), 6_100)
+      assert.isAbove(Math.max(...gaps), 3_000)
+      assert.isAtMost(gaps[0] ?? 0, 200)
+    })
+  )
+
+  test(
+    "health turns down with an outage and up with its end",
+    Effect.gen(function* () {
+      const kafka = yield* Kafka
+      const health = yield* Health
+      const isUp = yield* Ref.make(true)
+      const store = () => Effect.flatMap(Ref.get(isUp), (up) => (up ? Effect.void : Effect.fail(connectionLost)))
+      const fiber = yield* Effect.forkChild(runStage({ store }))
+      assert.isFalse(yield* isReady)
+      yield* kafka.publish(topics.topic, [outgoing("1")])
+      yield* passTimeUntil("ready after the first batch", isReady)
+      yield* Ref.set(isUp, false)
+      yield* kafka.publish(topics.topic, [outgoing("2")])
+      yield* passTimeUntil(
+        "not ready",
+        Effect.map(isReady, (ready) => !ready)
+      )
+      const { components } = yield* health.readiness
+      assert.deepStrictEqual([components["kafka"], components["redis"]], ["up", "up"])
+      assert.match(JSON.stringify(components["postgres"]), /down/)
+      yield* Ref.set(isUp, true)
+      yield* passTimeUntil("ready again", isReady)
+      yield* stop(fiber)
+    })
+  )
+
+  test(
+    "an outage of Redis while enriching, and of Kafka while publishing, announcing or starting, is waited out",
+    Effect.gen(function* () {
+      const faults = yield* KafkaFaults
+      const redis = yield* failing(5, new ReferenceUnavailable({ message: "no Redis" }))
+      const announce = yield* failing(
+        5,
+        new KafkaError({ operation: "publish", reason: new KafkaUnavailable({ message: "no Kafka" }) })
+      )
+      const kafka = yield* Kafka
+      yield* kafka.publish(topics.topic, [outgoing("1"), outgoing("2"), outgoing("3")])
+      yield* faults.breakNextPublishAfter(1)
+      yield* faults.makeUnavailable
+      const fiber = yield* Effect.forkChild(runStage({ enrich: () => redis, announce }))
+      yield* TestClock.adjust("20 seconds")
+      yield* faults.makeAvailable
+      yield* passTimeUntil("the input is committed", isDone)
+      yield* stop(fiber)
+      assert.deepStrictEqual(yield* taken, ["1", "2", "3"])
+      assert.deepStrictEqual(yield* letters, [])
+      assert.strictEqual(yield* publishedCount, 4, "the first record was written before the connection broke")
+    })
+  )
+
+  test(
+    "a commit whose reply is lost does not stop the flow",
+    Effect.gen(function* () {
+      yield* (yield* KafkaFaults).loseNextCommitReply
+      yield* settle(["1"])
+      yield* settle(["2"])
+      assert.deepStrictEqual(yield* taken, ["1", "2"])
+    })
+  )
+
+  test(
+    "interrupted in the middle of a batch, it finishes the batch and commits",
+    Effect.gen(function* () {
+      const inside = yield* Deferred.make<void>()
+      const latch = yield* Deferred.make<void>()
+      const kafka = yield* Kafka
+      yield* kafka.publish(topics.topic, [outgoing("1"), outgoing("2")])
+      const store = () => Effect.andThen(Deferred.succeed(inside, undefined), Deferred.await(latch))
+      const fiber = yield* Effect.forkChild(runStage({ store, maxRecords: 1 }))
+      yield* Deferred.await(inside)
+      const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("800 millis")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* Deferred.succeed(latch, undefined)
+      yield* Fiber.join(stopping)
+      assert.deepStrictEqual(yield* taken, ["1"], "the next batch is not begun")
+      assert.deepStrictEqual(yield* progress, { committed: 1, end: 2 })
+      assert.strictEqual(yield* publishedCount, 1)
+    })
+  )
+
+  test(
+    "a batch that cannot end within a second of the interruption is given up whole: nothing stored, nothing committed",
+    Effect.gen(function* () {
+      const inside = yield* Deferred.make<void>()
+      const kafka = yield* Kafka
+      yield* kafka.publish(topics.topic, [outgoing("1"), outgoing("bad")])
+      const store = () => Effect.andThen(Deferred.succeed(inside, undefined), Effect.never)
+      const fiber = yield* Effect.forkChild(runStage({ store }))
+      yield* Deferred.await(inside)
+      const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(stopping)
+      assert.deepStrictEqual(yield* taken, [])
+      assert.deepStrictEqual(yield* letters, [])
+      assert.deepStrictEqual(yield* progress, { committed: 0, end: 2 })
+    })
+  )
+
+  test(
+    "offsets are committed after publishing and announcing: a crash before the commit delivers the batch again",
+    Effect.gen(function* () {
+      const kafka = yield* Kafka
+      const steps: Array<string> = []
+      const note = (step: string) => Effect.sync(() => void steps.push(step))
+      const crashing = Kafka.of({
+        ...kafka,
+        publish: (topic, records) => Effect.andThen(note("publish"), kafka.publish(topic, records)),
+        commit: () => Effect.andThen(note("commit"), Effect.die(new Error("the process is gone")))
+      })
+      yield* kafka.publish(topics.topic, [outgoing("1"), outgoing("2")])
+      const exit = yield* Effect.exit(
+        runStage({ announce: note("announce"), store: () => note("store") }).pipe(
+          Effect.provideService(Kafka, crashing)
+        )
+      )
+      assert.isTrue(Exit.isFailure(exit))
+      assert.deepStrictEqual(steps, ["store", "publish", "announce", "commit"])
+      assert.deepStrictEqual(yield* progress, { committed: 0, end: 2 })
+      yield* settle([])
+      assert.strictEqual(yield* publishedCount, 4)
+    })
+  )
+
+  test(
+    "a crash between the transaction and the publishing publishes after the restart",
+    Effect.gen(function* () {
+      const kafka = yield* Kafka
+      const crashing = Kafka.of({ ...kafka, publish: () => Effect.die(new Error("the process is gone")) })
+      yield* kafka.publish(topics.topic, [outgoing("1")])
+      yield* Effect.exit(runStage().pipe(Effect.provideService(Kafka, crashing)))
+      assert.deepStrictEqual(yield* taken, ["1"])
+      yield* settle([])
+      assert.strictEqual(yield* publishedCount, 1)
+    })
+  )
+
+  test(
+    "a redelivered bad record is one dead letter",
+    Effect.gen(function* () {
+      yield* settle(["bad"])
+      const faults = yield* KafkaFaults
+      const fiber = yield* Effect.forkChild(runStage())
+      yield* passTimeUntil("the member has joined", isDone)
+      yield* faults.redeliver({ topic: topics.topic, group: topics.group, partition: 0, offset: 0 })
+      yield* (yield* Kafka).publish(topics.topic, [outgoing("1")])
+      yield* passTimeUntil(
+        "the record after it",
+        Effect.map(taken, (values) => values.includes("1"))
+      )
+      yield* stop(fiber)
+      assert.strictEqual((yield* letters).length, 1)
+    })
+  )
+})

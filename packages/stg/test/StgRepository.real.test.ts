@@ -1,0 +1,102 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { isMissing } from "@metka/testing/realServers"
+import { Effect, Fiber } from "effect"
+import { SqlClient } from "effect/sql"
+import {
+  atTime,
+  emptied,
+  openTransaction,
+  real,
+  sessionsWaitForLocks,
+  writtenRows
+} from "../../core/test/DatabaseLayers.ts"
+import * as Repository from "../src/StgRepository.ts"
+import { stgMigrations } from "../src/StgSchema.ts"
+import { delivered, enrichment, stgRepositoryContract, version } from "./stgRepositoryContract.ts"
+
+const database = real(stgMigrations)
+
+describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
+  stgRepositoryContract("StgRepository", database)
+
+  layer(database, { excludeTestServices: true })("Two replicas of STG", (it) => {
+    it.effect("a due order is taken by one of them, and the other does not wait for it", () =>
+      Effect.gen(function* () {
+        yield* emptied
+        const orders = [1, 2].map((id) => delivered(id, 1))
+        yield* Repository.upsertOrders(orders)
+        yield* Repository.parkOrders(
+          orders.map((order) => ({
+            ...order,
+            missing: { guests: ["u"], restaurants: [], dishes: [] },
+            traceparent: ""
+          }))
+        )
+        const later = atTime(Date.now() + 60_000)
+        const first = yield* openTransaction(later(Repository.takeDueOrders(1)))
+        const second = yield* later(Repository.takeDueOrders(10))
+        assert.strictEqual(first.value.length, 1)
+        assert.deepStrictEqual([...first.value, ...second].map(({ objectId }) => objectId).sort(), [1, 2])
+        yield* first.release
+        assert.deepStrictEqual(yield* later(Repository.takeDueOrders(10)), [])
+      })
+    )
+
+    it.effect("an older version that waited for a newer one changes nothing, and sees the newer one", () =>
+      Effect.gen(function* () {
+        yield* emptied
+        const sql = yield* SqlClient.SqlClient
+        const newer = yield* openTransaction(
+          Repository.upsertOrders([delivered(1, 2, { enrichment: enrichment("newer") })])
+        )
+        const older = yield* Effect.forkChild(
+          sql.withTransaction(Effect.all([Repository.upsertOrders([delivered(1, 1)]), Repository.heldOrders([1])]))
+        )
+        yield* sessionsWaitForLocks(1)
+        yield* newer.release
+        const [storedIds, seen] = yield* Fiber.join(older)
+        assert.strictEqual(storedIds.size, 0)
+        assert.deepStrictEqual(seen.get(1), { version: version(2), enrichment: enrichment("newer") })
+      })
+    )
+
+    it.effect("a version delivered to both at once is enriched by one of them only", () =>
+      Effect.gen(function* () {
+        yield* emptied
+        yield* Repository.upsertOrders([delivered(1, 1)])
+        const give = (guest: string) =>
+          Repository.storeEnrichments([{ objectId: 1, version: version(1), enrichment: enrichment(guest) }])
+        const first = yield* openTransaction(give("first"))
+        const sql = yield* SqlClient.SqlClient
+        const second = yield* Effect.forkChild(
+          sql.withTransaction(Effect.andThen(give("second"), Repository.heldOrders([1])))
+        )
+        yield* sessionsWaitForLocks(1)
+        yield* first.release
+        const before = yield* writtenRows("stg.order_events")
+        assert.deepStrictEqual((yield* Fiber.join(second)).get(1)?.enrichment, enrichment("first"))
+        assert.deepStrictEqual(yield* writtenRows("stg.order_events"), before)
+      })
+    )
+
+    it.effect("batches that name the same orders in opposite order do not deadlock", () =>
+      Effect.gen(function* () {
+        yield* emptied
+        const ids = Array.from({ length: 400 }, (_, index) => index + 1)
+        for (let round = 1; round <= 5; round++) {
+          yield* Effect.all(
+            [
+              Repository.upsertOrders(ids.map((id) => delivered(id, 2 * round))),
+              Repository.upsertOrders(ids.toReversed().map((id) => delivered(id, 2 * round + 1)))
+            ],
+            { concurrency: "unbounded" }
+          )
+        }
+        assert.deepStrictEqual(
+          new Set([...(yield* Repository.heldOrders(ids)).values()].map((order) => order.version)),
+          new Set([version(11)])
+        )
+      })
+    )
+  })
+})

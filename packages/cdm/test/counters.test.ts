@@ -30,31 +30,36 @@ const anyContribution: fc.Arbitrary<Contribution> = fc.record({
 const sums = (contributions: ReadonlyArray<Contribution>): Map<string, number> => {
   const counts = new Map<string, number>()
   for (const { productIds, userId } of contributions) {
-    for (const id of userId === null ? [] : productIds) counts.set(`${userId}${id}`, (counts.get(`${userId}${id}`) ?? 0) + 1)
+    for (const id of userId === null ? [] : productIds)
+      counts.set(`${userId}${id}`, (counts.get(`${userId}${id}`) ?? 0) + 1)
   }
   return counts
 }
 
 describe("counter changes", () => {
   it("old counters plus the changes are the counters of the new ledger; no change is 0", () => {
-    fc.assert(fc.property(fc.array(anyContribution), fc.array(anyContribution), (replaced, replacing) => {
-      const counts = sums(replaced)
-      const changes = counterChanges(replaced, replacing, ({ productIds }) => productIds)
-      for (const { change, id, userId } of changes) {
-        assert.notStrictEqual(change, 0)
-        counts.set(`${userId}${id}`, (counts.get(`${userId}${id}`) ?? 0) + change)
-      }
-      assert.deepStrictEqual(
-        new Map([...counts].filter(([, count]) => count !== 0).sort()),
-        new Map([...sums(replacing)].sort())
-      )
-    }))
+    fc.assert(
+      fc.property(fc.array(anyContribution), fc.array(anyContribution), (replaced, replacing) => {
+        const counts = sums(replaced)
+        const changes = counterChanges(replaced, replacing, ({ productIds }) => productIds)
+        for (const { change, id, userId } of changes) {
+          assert.notStrictEqual(change, 0)
+          counts.set(`${userId}${id}`, (counts.get(`${userId}${id}`) ?? 0) + change)
+        }
+        assert.deepStrictEqual(
+          new Map([...counts].filter(([, count]) => count !== 0).sort()),
+          new Map([...sums(replacing)].sort())
+        )
+      })
+    )
   })
 
   it("come sorted by guest and id, so that concurrent batches lock counters in one order", () => {
-    fc.assert(fc.property(fc.array(anyContribution), (replacing) => {
-      const keys = counterChanges([], replacing, ({ productIds }) => productIds).map(({ id, userId }) => userId + id)
-      assert.deepStrictEqual(keys, [...keys].sort())
-    }))
+    fc.assert(
+      fc.property(fc.array(anyContribution), (replacing) => {
+        const keys = counterChanges([], replacing, ({ productIds }) => productIds).map(({ id, userId }) => userId + id)
+        assert.deepStrictEqual(keys, [...keys].sort())
+      })
+    )
   })
 })

@@ -29,8 +29,15 @@ describe("tags", () => {
   })
 
   it("follow the counter while they stay, and stay silent when nothing changed", () => {
-    assert.deepStrictEqual(decideTags([rule("t", "c", 5)], count(7), [held("t", 6)]).updated.map((tag) => tag.orderCount), [7])
-    assert.deepStrictEqual(decideTags([rule("t", "c", 5)], count(6), [held("t", 6)]), { given: [], updated: [], taken: [] })
+    assert.deepStrictEqual(
+      decideTags([rule("t", "c", 5)], count(7), [held("t", 6)]).updated.map((tag) => tag.orderCount),
+      [7]
+    )
+    assert.deepStrictEqual(decideTags([rule("t", "c", 5)], count(6), [held("t", 6)]), {
+      given: [],
+      updated: [],
+      taken: []
+    })
   })
 
   it("are taken when their rule is no more", () => {
@@ -38,26 +45,41 @@ describe("tags", () => {
   })
 
   it("end the same whatever way the counter took", () => {
-    fc.assert(fc.property(fc.array(fc.nat(10), { minLength: 1 }), fc.nat(10), (counts, threshold) => {
-      const rules = [rule("t", "c", threshold)]
-      let tags: ReadonlyArray<HeldTag> = []
-      for (const orderCount of counts) {
-        const changes = decideTags(rules, count(orderCount), tags)
-        tags = [...changes.given, ...changes.updated, ...tags.filter(() => changes.taken.length + changes.updated.length === 0)]
-      }
-      const last = counts.at(-1) ?? 0
-      assert.deepStrictEqual(tags.map((tag) => tag.orderCount), last > threshold ? [last] : [])
-    }))
+    fc.assert(
+      fc.property(fc.array(fc.nat(10), { minLength: 1 }), fc.nat(10), (counts, threshold) => {
+        const rules = [rule("t", "c", threshold)]
+        let tags: ReadonlyArray<HeldTag> = []
+        for (const orderCount of counts) {
+          const changes = decideTags(rules, count(orderCount), tags)
+          tags = [
+            ...changes.given,
+            ...changes.updated,
+            ...tags.filter(() => changes.taken.length + changes.updated.length === 0)
+          ]
+        }
+        const last = counts.at(-1) ?? 0
+        assert.deepStrictEqual(
+          tags.map((tag) => tag.orderCount),
+          last > threshold ? [last] : []
+        )
+      })
+    )
   })
 })
 
 describe("rules of a file", () => {
   it("that are new are added, that differ are changed, that are gone are retired, that are the same are kept", () => {
-    const changes = diffRules([rule("kept", "c", 1), rule("changed", "c", 1), rule("retired", "c", 1)], [
-      { tag: "kept", category: "c", threshold: 1 },
-      { tag: "changed", category: "c", threshold: 2 },
-      { tag: "added", category: "c", threshold: 1 }
-    ])
-    assert.deepStrictEqual(changes.map((change) => change._tag), ["Added", "Changed", "Kept", "Retired"])
+    const changes = diffRules(
+      [rule("kept", "c", 1), rule("changed", "c", 1), rule("retired", "c", 1)],
+      [
+        { tag: "kept", category: "c", threshold: 1 },
+        { tag: "changed", category: "c", threshold: 2 },
+        { tag: "added", category: "c", threshold: 1 }
+      ]
+    )
+    assert.deepStrictEqual(
+      changes.map((change) => change._tag),
+      ["Added", "Changed", "Kept", "Retired"]
+    )
   })
 })

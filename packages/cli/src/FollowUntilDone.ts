@@ -1,5 +1,6 @@
 /** Follows the orders through the three stages until the marts have all of them. */
-import { Kafka } from "@metka/core/Kafka"
+import { Kafka, type KafkaError } from "@metka/core/Kafka"
+import { retryWhile } from "@metka/core/Outage"
 import { Topology } from "@metka/core/Topology"
 import { Clock, Effect } from "effect"
 import { withProgress } from "./Progress.ts"
@@ -7,12 +8,18 @@ import { withProgress } from "./Progress.ts"
 /** Records that a group has not committed yet, and the end of the topic. */
 const lagOf = Effect.fnUntraced(function* (topic: string, group: string) {
   const kafka = yield* Kafka
-  const partitions = yield* kafka.lag(topic, group)
+  const partitions = yield* Effect.retry(
+    kafka.lag(topic, group),
+    retryWhile((error: KafkaError) => error.isRetryable)
+  )
   return {
     left: partitions.reduce((sum, { committed, end }) => sum + Math.max(0, end - committed), 0),
     end: partitions.reduce((sum, { end }) => sum + end, 0)
   }
 })
+
+/** After so long without movement a person is told where to look. */
+const stillMillis = 10_000
 
 /** A stage publishes before it commits: once it has no lag, all it will publish is in the next topic. */
 const follow = Effect.fnUntraced(function* (stage: string, topic: string, group: string) {
@@ -21,10 +28,15 @@ const follow = Effect.fnUntraced(function* (stage: string, topic: string, group:
   yield* withProgress({ label: stage.padEnd(4), total: first.left, unit: "messages" }, (progress) =>
     Effect.gen(function* () {
       let { left } = first
+      let movedAt = yield* Clock.currentTimeMillis
       while (left > 0) {
-        yield* progress.update(Math.max(0, first.left - left))
+        const now = yield* Clock.currentTimeMillis
+        const isStill = now - movedAt > stillMillis
+        yield* progress.update(Math.max(0, first.left - left), isStill ? `· nothing moves: does ${stage} run?` : "")
         yield* Effect.sleep("200 millis")
+        const before = left
         left = (yield* lagOf(topic, group)).left
+        if (left !== before) movedAt = now
       }
       yield* progress.update(first.left)
     })

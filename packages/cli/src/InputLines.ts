@@ -42,8 +42,9 @@ async function* pages(path: string, size: number): AsyncGenerator<ReadonlyArray<
   let number = 0
   for await (const text of lines) {
     number += 1
-    if (text.trim() === "") continue
-    page.push({ number, text })
+    const line = number === 1 ? text.replace(/^\uFEFF/, "") : text
+    if (line.trim() === "") continue
+    page.push({ number, text: line })
     if (page.length === size) {
       yield page
       page = []

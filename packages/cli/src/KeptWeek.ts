@@ -1,6 +1,6 @@
 /** Which demo week a data directory holds, so that `metka start --data DIR` goes on with the same one. */
 import { Effect, Option, Schema } from "effect"
-import { mkdir, readFile, writeFile } from "node:fs/promises"
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 
 export interface KeptWeek {
@@ -48,7 +48,9 @@ const write = (directory: string, week: WeekFile): Effect.Effect<void, DataDirec
   Effect.tryPromise({
     try: async () => {
       await mkdir(directory, { recursive: true })
-      await writeFile(fileOf(directory), JSON.stringify(week))
+      // A crash in the middle must not leave half a file.
+      await writeFile(`${fileOf(directory)}.new`, JSON.stringify(week))
+      await rename(`${fileOf(directory)}.new`, fileOf(directory))
     },
     catch: unusable(directory)
   })

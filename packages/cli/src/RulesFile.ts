@@ -2,15 +2,18 @@
 import type { RuleRequest } from "@metka/cdm/rules"
 import { Effect, Schema } from "effect"
 import { readFile } from "node:fs/promises"
-import { isMap, isSeq, LineCounter, parseDocument, type YAMLMap } from "yaml"
+import { isMap, isNode, isSeq, LineCounter, parseDocument, type YAMLMap } from "yaml"
 
 export class RulesFileInvalid extends Schema.TaggedError<RulesFileInvalid>()("RulesFileInvalid", {
   message: Schema.String
 }) {}
 
+/** Long enough for any label, short enough for an index of PostgreSQL. */
+const Label = Schema.NonEmptyString.check(Schema.isMaxLength(200))
+
 const Rule = Schema.Struct({
-  tag: Schema.NonEmptyString,
-  category: Schema.NonEmptyString,
+  tag: Label,
+  category: Label,
   threshold: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2_147_483_646 }))
 })
 
@@ -33,7 +36,9 @@ export const parseRules = (text: string, file: string): ReadonlyArray<RuleReques
   if (!isSeq(rules)) return fail(0, "expected `rules:` with a list of { tag, category, threshold }")
   const seen = new Map<string, number>()
   return rules.items.map((item) => {
-    if (!isMap(item)) return fail(0, "expected every rule to be { tag, category, threshold }")
+    if (!isMap(item)) {
+      return fail(isNode(item) ? (item.range?.[0] ?? 0) : 0, "expected every rule to be { tag, category, threshold }")
+    }
     const offset = startOf(item)
     const value: unknown = item.toJSON()
     const unknownKey = Object.keys(value ?? {}).find((key) => !allowedKeys.has(key))

@@ -40,13 +40,16 @@ const count = (keys: Iterable<string>): ReadonlyMap<string, number> => {
 /** In how many CLOSED orders of the week each guest had the category. */
 const categoryCounters = (demo: DemoWeek, orders: ReadonlyArray<SourceOrder>, category: string) => {
   const dishes = new Set(
-    demo.references.restaurants.flatMap(({ menu }) => menu.filter((dish) => dish.category === category))
+    demo.references.restaurants
+      .flatMap(({ menu }) => menu.filter((dish) => dish.category === category))
       .map((dish) => dish._id)
   )
   return count(
-    orders.filter(({ payload }) =>
-      payload.final_status === "CLOSED" && payload.order_items.some((item) => dishes.has(item.id))
-    ).map(({ payload }) => payload.user.id)
+    orders
+      .filter(
+        ({ payload }) => payload.final_status === "CLOSED" && payload.order_items.some((item) => dishes.has(item.id))
+      )
+      .map(({ payload }) => payload.user.id)
   )
 }
 
@@ -62,7 +65,7 @@ describe("the seed fixes all but the end", () => {
     const [one, other] = [1, 2].map((seed) => demoWeek({ orders: 50, seed, endsAt }))
     const ids = (demo: DemoWeek | undefined) => new Set(demo?.references.users.map((user) => user._id))
     expect(ids(one).intersection(ids(other)).size).toBe(0)
-    const values = (demo: DemoWeek | undefined) => [...demo?.messages ?? []].map(({ value }) => value)
+    const values = (demo: DemoWeek | undefined) => [...(demo?.messages ?? [])].map(({ value }) => value)
     expect(values(one)).not.toEqual(values(other))
   })
 
@@ -105,8 +108,17 @@ describe("the messages are the app's", () => {
     const order: Record<string, unknown> = JSON.parse(message?.value ?? "{}")
     expect(Object.keys(order)).toEqual(["object_id", "object_type", "sent_dttm", "payload"])
     expect(Object.keys(Object(order["payload"]))).toEqual([
-      "restaurant", "date", "user", "order_items", "bonus_payment", "cost", "payment", "bonus_grant", "statuses",
-      "final_status", "update_ts"
+      "restaurant",
+      "date",
+      "user",
+      "order_items",
+      "bonus_payment",
+      "cost",
+      "payment",
+      "bonus_grant",
+      "statuses",
+      "final_status",
+      "update_ts"
     ])
     const { payload } = decode(message?.value ?? "")
     expect(Object.keys(payload.order_items[0] ?? {})).toEqual(["id", "name", "price", "quantity"])
@@ -183,10 +195,12 @@ describe("the messages are the app's", () => {
 describe("the default week is a real one in small", () => {
   it("ends 93 % of its orders CLOSED, 4 % CANCELLED at once, 2 % after closing, and has 1 % on the way", () => {
     const versions = Map.groupBy(standardOrders, ({ object_id }) => object_id)
-    const shares = count([...versions.values()].map((history) => {
-      const statuses = history.map(({ payload }) => payload.final_status).join()
-      return /OPEN|COOKING|DELIVERING/.test(statuses) ? "on the way" : statuses
-    }))
+    const shares = count(
+      [...versions.values()].map((history) => {
+        const statuses = history.map(({ payload }) => payload.final_status).join()
+        return /OPEN|COOKING|DELIVERING/.test(statuses) ? "on the way" : statuses
+      })
+    )
     expect([...shares.keys()].sort()).toEqual(["CANCELLED", "CLOSED", "CLOSED,CANCELLED", "on the way"])
     expect((shares.get("CLOSED") ?? 0) / defaultOrders).toBeCloseTo(0.93, 2)
     expect((shares.get("CANCELLED") ?? 0) / defaultOrders).toBeCloseTo(0.04, 2)
@@ -216,7 +230,8 @@ describe("the default week is a real one in small", () => {
   })
 
   it("has tastes: guests come back to the same restaurant and the same dish", () => {
-    const busy = Map.groupBy(finalOrders, ({ payload }) => payload.user.id).values()
+    const busy = Map.groupBy(finalOrders, ({ payload }) => payload.user.id)
+      .values()
       .filter((orders) => orders.length >= 10)
     const shares = [...busy].map((orders) => {
       const most = (keys: Array<string>) => Math.max(...count(keys).values()) / orders.length
@@ -232,8 +247,8 @@ describe("the default week is a real one in small", () => {
 
   it("peaks at lunch and dinner by Moscow time, sleeps at night, and is busier at the weekend", () => {
     const now = Date.UTC(2026, 10, 24, 1, 2, 3)
-    const opened = ordersOf(demoWeek({ orders: 20_000, seed: 3, endsAt: now, rhythmEndsAt: now })).map(({ payload }) =>
-      new Date(epoch(payload.statuses?.at(-1)?.dttm ?? "") + 3 * 3_600_000)
+    const opened = ordersOf(demoWeek({ orders: 20_000, seed: 3, endsAt: now, rhythmEndsAt: now })).map(
+      ({ payload }) => new Date(epoch(payload.statuses?.at(-1)?.dttm ?? "") + 3 * 3_600_000)
     )
     const hours = count(opened.map((moscow) => String(moscow.getUTCHours())))
     const at = (hour: number) => hours.get(String(hour)) ?? 0

@@ -6,7 +6,7 @@ import { header, readHeader } from "./messages/headers.ts"
 import * as TraceContext from "./TraceContext.ts"
 
 /**
- * One span a batch. A record alone continues its own trace; a batch has a trace of its own and links to its records'.
+ * One span a batch. A record alone continues its own trace; a batch has a trace of its own.
  * Names and attributes: OpenTelemetry semantic conventions for messaging and Kafka.
  */
 export const batchSpan = (group: string, batch: RecordBatch) => {

@@ -30,6 +30,8 @@ const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, DatabaseConfi
       const url = new URL(text)
       if (url.protocol !== "postgres:" && url.protocol !== "postgresql:")
         throw new Error("it must start with postgres://")
+      if (url.hostname === "" && !url.searchParams.has("host")) throw new Error("it names no host")
+      if (url.username === "" && !url.searchParams.has("user")) throw new Error("it names no user")
       const mode = url.searchParams.get("sslmode") ?? (url.searchParams.has("sslrootcert") ? "verify-full" : "disable")
       if (!isSslMode(mode)) throw new Error(`sslmode must be one of ${sslModes.join(", ")}`)
       const rootCertFile = url.searchParams.get("sslrootcert") ?? undefined

@@ -17,12 +17,17 @@ export interface ServiceOptions<E = never, R = never> {
   readonly routes?: Layer.Layer<never, E, R>
 }
 
+/** Asks PostgreSQL whether it answers. */
+export const probeDatabase = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* Health.probe("postgres", sql`select 1`)
+})
+
 /** Asks Kafka and PostgreSQL whether they answer. */
 export const probeServers = Effect.gen(function* () {
   const kafka = yield* Kafka
-  const sql = yield* SqlClient.SqlClient
   yield* Health.probe("kafka", kafka.ping)
-  yield* Health.probe("postgres", sql`select 1`)
+  yield* probeDatabase
 })
 
 /** Asks Redis whether it answers. */

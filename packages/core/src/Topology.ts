@@ -1,8 +1,12 @@
 /** The names of topics and consumer groups, and how much a service takes in one batch. */
 import { Config, Context, Effect, Layer, Schema } from "effect"
 
-const name = (variable: string, fallback: string) =>
-  Config.schema(Schema.NonEmptyString, variable).pipe(Config.withDefault(fallback))
+/** What Kafka takes for the name of a topic. */
+const Name = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z0-9._-]{1,249}$/, { message: "letters, digits, dots, dashes and underscores, at most 249" })
+)
+
+const name = (variable: string, fallback: string) => Config.schema(Name, variable).pipe(Config.withDefault(fallback))
 
 const config = Config.all({
   orders: name("TOPIC_ORDERS", "order-service_orders"),

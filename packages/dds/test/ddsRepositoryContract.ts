@@ -170,6 +170,22 @@ export const ddsRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
     )
 
     test(
+      "an older version in a batch with newer ones of other orders brings nothing either",
+      Effect.gen(function* () {
+        yield* takeIn([{ id: 1, version: 2 }])
+        yield* takeIn([
+          { id: 1, version: 1, guest: "u9", restaurantName: "newer", restaurantVersion: 9, dishes: ["cake:sweets"] },
+          { id: 2, version: 1 }
+        ])
+        const sql = yield* SqlClient.SqlClient
+        assert.deepStrictEqual(yield* sql`select user_id as id from dds.h_user`, [{ id: "u1" }])
+        assert.deepStrictEqual(yield* sql`select category_name as name from dds.h_category`, [{ name: "soups" }])
+        assert.notInclude(yield* currentNames, "newer")
+        assert.strictEqual((yield* currentOrders).length, 2)
+      })
+    )
+
+    test(
       "versions of one order in one batch are taken in as they would be one by one; the newest is in effect",
       Effect.gen(function* () {
         yield* takeIn([2, 3, 1].map((version) => ({ id: 1, version, status: `S${version}`, cost: version })))
@@ -240,20 +256,24 @@ export const ddsRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
       "the newest name by version is the newest by load too, and the same name again makes no row",
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
-        const guest = (version: number, guestName: string, guestVersion: number): Order => ({
-          id: version,
-          version,
-          guestName,
-          guestVersion,
-          dishes: []
+        const named = (id: number, what: string, reference: number): Order => ({
+          id,
+          version: 1,
+          guestName: what,
+          guestVersion: reference,
+          restaurantName: what,
+          restaurantVersion: reference,
+          dishes: [`soup:soups:${what}`]
         })
-        yield* takeIn([guest(1, "b", 2)], [guest(2, "a", 1)], [guest(3, "b", 2)], [guest(4, "c", 3)])
-        const rows = yield* sql<{
-          name: string
-        }>`select username as name from dds.s_user_names order by load_dt, user_version`
+        yield* takeIn([named(1, "b", 2)], [named(2, "a", 1)], [named(3, "b", 2)], [named(4, "c", 3)])
+        const rows = yield* sql<{ name: string }>`
+          select 'guest ' || username as name, 1 as kind, load_dt from dds.s_user_names
+          union all select 'dish ' || name, 2, load_dt from dds.s_product_names
+          union all select 'restaurant ' || name, 3, load_dt from dds.s_restaurant_names
+          order by kind, load_dt, name`
         assert.deepStrictEqual(
           rows.map(({ name }) => name),
-          ["b", "c"]
+          ["guest b", "guest c", "dish b", "dish c", "restaurant b", "restaurant c"]
         )
       })
     )

@@ -6,7 +6,12 @@ import { contributions, rounds, vaultRows, type VersionedOrder } from "../src/va
 
 const order = (
   products: StgOrder["payload"]["products"],
-  options: { readonly status?: string; readonly version?: string; readonly userVersion?: string; readonly userName?: string } = {}
+  options: {
+    readonly status?: string
+    readonly version?: string
+    readonly userVersion?: string
+    readonly userName?: string
+  } = {}
 ): VersionedOrder => ({
   order: {
     object_id: 1,
@@ -31,18 +36,23 @@ const order = (
 const dish = (id: string, category: string, quantity = 1) => ({ id, price: 5, quantity, name: `dish ${id}`, category })
 
 describe("keys", () => {
-  it("(\"a\",\"bc\") and (\"ab\",\"c\") never meet, nor do two types with one business key", () => {
+  it('("a","bc") and ("ab","c") never meet, nor do two types with one business key', () => {
     assert.notStrictEqual(uuidOf("l", "a", "bc"), uuidOf("l", "ab", "c"))
     assert.notStrictEqual(uuidOf("h_user", "x"), uuidOf("h_product", "x"))
-    fc.assert(fc.property(fc.array(fc.string({ unit: "binary" })), fc.array(fc.string({ unit: "binary" })), (a, b) => {
-      fc.pre(JSON.stringify(a) !== JSON.stringify(b))
-      assert.notStrictEqual(uuidOf("t", ...a), uuidOf("t", ...b))
-    }))
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: "binary" })), fc.array(fc.string({ unit: "binary" })), (a, b) => {
+        fc.pre(JSON.stringify(a) !== JSON.stringify(b))
+        assert.notStrictEqual(uuidOf("t", ...a), uuidOf("t", ...b))
+      })
+    )
   })
 
   it("are version 5 UUIDs and the same on every run", () => {
     assert.strictEqual(uuidOf("h_user", "626a81ce9a8cd1920641e29c"), uuidOf("h_user", "626a81ce9a8cd1920641e29c"))
-    assert.match(uuidOf("h_user", "Ж".repeat(5_000)), /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    assert.match(
+      uuidOf("h_user", "Ж".repeat(5_000)),
+      /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+    )
   })
 })
 
@@ -71,21 +81,29 @@ describe("vault rows", () => {
 
   it("a dish that the order names twice is one item with all its pieces", () => {
     const [row] = vaultRows([order([dish("d1", "Супы", 2), dish("d1", "Супы", 3)])]).orders
-    assert.deepStrictEqual(row?.items.map((item) => item.quantity), [5])
+    assert.deepStrictEqual(
+      row?.items.map((item) => item.quantity),
+      [5]
+    )
   })
 })
 
 describe("contributions", () => {
   it("an order that is not CLOSED contributes nothing, whatever its dishes", () => {
-    fc.assert(fc.property(fc.string(), (status) => {
-      fc.pre(status !== "CLOSED")
-      assert.deepStrictEqual(contributions(order([dish("d1", "Супы")], { status }).order), [])
-    }))
+    fc.assert(
+      fc.property(fc.string(), (status) => {
+        fc.pre(status !== "CLOSED")
+        assert.deepStrictEqual(contributions(order([dish("d1", "Супы")], { status }).order), [])
+      })
+    )
   })
 
   it("each dish of a CLOSED order is one row, with the key of the vault's guest", () => {
     const rows = contributions(order([dish("d1", "Супы"), dish("d2", "Супы"), dish("d1", "Супы")]).order)
-    assert.deepStrictEqual(rows.map((row) => row.product_name), ["dish d1", "dish d2"])
+    assert.deepStrictEqual(
+      rows.map((row) => row.product_name),
+      ["dish d1", "dish d2"]
+    )
     assert.isTrue(rows.every((row) => row.order_cnt === 1 && row.user_id === uuidOf("h_user", "u1")))
     assert.deepStrictEqual(Object.keys(rows[0] ?? {}), [
       "user_id",

@@ -6,18 +6,27 @@ import { enrich, resolve } from "../src/enrich.ts"
 
 const references: References = {
   guests: new Map([["u1", { id: "u1", name: "Котова Ольга", login: "kotova", version: "2023-01-01 00:00:00" }]]),
-  restaurants: new Map([["r1", {
-    id: "r1",
-    name: "Кофейня №1",
-    version: "2023-01-02 00:00:00",
-    menu: new Map([
-      ["d1", { name: "Ролл", category: "Выпечка" }],
-      ["d2", { name: "Суп", category: "Супы" }]
-    ])
-  }]])
+  restaurants: new Map([
+    [
+      "r1",
+      {
+        id: "r1",
+        name: "Кофейня №1",
+        version: "2023-01-02 00:00:00",
+        menu: new Map([
+          ["d1", { name: "Ролл", category: "Выпечка" }],
+          ["d2", { name: "Суп", category: "Супы" }]
+        ])
+      }
+    ]
+  ])
 }
 
-const payload = (items: ReadonlyArray<{ id: string; price: number; quantity: number }>, user = "u1", restaurant = "r1"): SourcePayload => ({
+const payload = (
+  items: ReadonlyArray<{ id: string; price: number; quantity: number }>,
+  user = "u1",
+  restaurant = "r1"
+): SourcePayload => ({
   restaurant: { id: restaurant },
   date: "2023-04-01 20:45:43",
   user: { id: user },
@@ -28,7 +37,8 @@ const payload = (items: ReadonlyArray<{ id: string; price: number; quantity: num
   update_ts: "2023-04-01 20:45:43"
 })
 
-const itemsOf = (...ids: ReadonlyArray<string>) => ids.map((id, index) => ({ id, price: 10 * (index + 1), quantity: 1 }))
+const itemsOf = (...ids: ReadonlyArray<string>) =>
+  ids.map((id, index) => ({ id, price: 10 * (index + 1), quantity: 1 }))
 
 describe("enrich", () => {
   it("takes the price from the order, the name and the category from the menu, and keeps a dish that stands twice", () => {
@@ -62,15 +72,20 @@ describe("enrich", () => {
   })
 
   it("an enriched order depends on nothing but its payload and its enrichment: stored as JSON, it gives the same bytes", () => {
-    fc.assert(fc.property(
-      fc.array(fc.record({ id: fc.constantFrom("d1", "d2"), price: fc.nat(), quantity: fc.nat() })),
-      (items) => {
-        const order = payload(items)
-        const resolution = resolve(order, references)
-        if (resolution._tag !== "Enriched") throw new Error("expected to be enriched")
-        const stored = JSON.parse(JSON.stringify(resolution.enrichment))
-        assert.strictEqual(JSON.stringify(enrich(1, order, stored)), JSON.stringify(enrich(1, order, resolution.enrichment)))
-      }
-    ))
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ id: fc.constantFrom("d1", "d2"), price: fc.nat(), quantity: fc.nat() })),
+        (items) => {
+          const order = payload(items)
+          const resolution = resolve(order, references)
+          if (resolution._tag !== "Enriched") throw new Error("expected to be enriched")
+          const stored = JSON.parse(JSON.stringify(resolution.enrichment))
+          assert.strictEqual(
+            JSON.stringify(enrich(1, order, stored)),
+            JSON.stringify(enrich(1, order, resolution.enrichment))
+          )
+        }
+      )
+    )
   })
 })

@@ -6,7 +6,9 @@ import { Console, Effect, Layer, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { followUntilDone } from "../FollowUntilDone.ts"
 import { countLines } from "../InputLines.ts"
-import { type Loaded, loadOrders } from "../LoadOrders.ts"
+import { leftOver } from "../LeftOver.ts"
+import type { Loaded } from "../LoadLines.ts"
+import { loadOrders } from "../LoadOrders.ts"
 import { loadReferences } from "../LoadReferences.ts"
 import { withProgress } from "../Progress.ts"
 
@@ -67,7 +69,9 @@ export const load = Command.make(
       )
       if (wait) {
         const seconds = yield* followUntilDone
-        yield* Console.log(`The marts have everything, ${seconds.toFixed(1)} s after the last order was sent.`)
+        const left = yield* leftOver
+        const what = left === "" ? "The marts have everything" : "The marts have everything they can"
+        yield* Console.log(`${what}, ${seconds.toFixed(1)} s after the last order was sent. ${left}`.trimEnd())
       }
       yield* report(file, "orders sent", loaded)
     }).pipe(Effect.provide(Layer.mergeAll(KafkaJs.layer, Topology.layer)))

@@ -1,25 +1,25 @@
 /** `metka migrate` and `metka all`: against the real services that the environment names. */
 import * as Database from "@metka/core/Database"
 import { Health } from "@metka/core/Health"
-import * as HttpServer from "@metka/core/HttpServer"
 import * as KafkaJs from "@metka/core/KafkaJs"
 import { migrate as migrateSchemas } from "@metka/core/Migrations"
-import { retryWhile } from "@metka/core/Outage"
+import { describe, isPassing, retryWhile } from "@metka/core/Outage"
 import * as RedisReferenceData from "@metka/core/RedisReferenceData"
 import * as Service from "@metka/core/Service"
 import * as Telemetry from "@metka/core/Telemetry"
 import { Topology } from "@metka/core/Topology"
 import { Effect, Layer } from "effect"
 import { Command } from "effect/cli"
-import { SqlError } from "effect/sql/SqlError"
 import { allMigrations } from "../AllMigrations.ts"
 import { runAll } from "../AllServices.ts"
 import { countsPage } from "../CountsPage.ts"
 
 /** Waits for the server, then brings the schemas to the newest form. */
 const migrateWhenUp = migrateSchemas(allMigrations).pipe(
-  Effect.tapError((error) => Effect.logWarning(`migrations wait: ${error.message}`)),
-  Effect.retry(retryWhile((error) => error instanceof SqlError && error.reason._tag === "ConnectionError")),
+  Effect.tapError((error) =>
+    isPassing(error) ? Effect.logWarning(`migrations wait: ${describe(error)}`) : Effect.void
+  ),
+  Effect.retry(retryWhile(isPassing)),
   Effect.tap((done) => Effect.logInfo(done.length === 0 ? "the schemas are the newest" : `migrated ${done.join(", ")}`))
 )
 
@@ -52,8 +52,10 @@ export const all = Command.make("all", {}, () =>
 ).pipe(Command.withDescription("Migrate, then run every service in this process"))
 
 export const console = Command.make("console", {}, () =>
-  Effect.scoped(Effect.andThen(Health.probe("postgres", Effect.void), Effect.never)).pipe(
-    Effect.provide(HttpServer.layer({ defaultPort: 8080, routes: page })),
+  Service.serve(
+    { name: "console", defaultPort: 8080, routes: page },
+    Effect.andThen(Service.probeDatabase, Effect.never)
+  ).pipe(
     Effect.provide(
       Layer.mergeAll(Database.layer("metka console"), Health.layer({ components: ["postgres"] })).pipe(
         Layer.provideMerge(Telemetry.layer("metka-console"))

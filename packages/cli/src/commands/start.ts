@@ -8,9 +8,9 @@ import { migrate } from "@metka/core/Migrations"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import * as Service from "@metka/core/Service"
 import { Topology } from "@metka/core/Topology"
-import { lackingOrders, republish } from "@metka/stg/Republish"
 import { Clock, Console, Effect, Layer, Logger, Option, References, Schedule } from "effect"
 import { Command, Flag } from "effect/cli"
+import { HttpServer } from "effect/http"
 import { SqlClient } from "effect/sql"
 import { allMigrations } from "../AllMigrations.ts"
 import { runAll } from "../AllServices.ts"
@@ -20,6 +20,7 @@ import { type DemoWeek, demoWeek, firstObjectId } from "../demo/demoWeek.ts"
 import { trickle } from "../demo/trickle.ts"
 import { ordersFlag, seedFlag } from "../flags.ts"
 import { withProgress } from "../Progress.ts"
+import { lackingOrders, republish } from "../Republish.ts"
 import { type KeptWeek, rememberWeek } from "../KeptWeek.ts"
 import { readCounts, summary } from "../Summary.ts"
 
@@ -129,7 +130,10 @@ const demo = Effect.fnUntraced(function* (options: StartOptions, setNote: (note:
   yield* Console.log(summary(yield* readCounts))
   if (options.once) return
   setNote("The demo week is loaded; 5 orders a minute arrive.")
-  yield* Console.log("  5 orders a minute arrive now. http://127.0.0.1:8080 shows the counts. Ctrl+C stops.\n")
+  const server = yield* HttpServer.HttpServer
+  yield* Console.log(
+    `  5 orders a minute arrive now. ${HttpServer.formatAddress(server.address)} shows the counts. Ctrl+C stops.\n`
+  )
   yield* trickleOn(kept.week)
 })
 

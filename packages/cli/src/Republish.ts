@@ -4,12 +4,13 @@
  */
 import { Kafka } from "@metka/core/Kafka"
 import { decodeSourcePayload } from "@metka/core/messages/SourceOrder"
+import { publishIsolated } from "@metka/core/publishIsolated"
 import { Topology } from "@metka/core/Topology"
 import * as TraceContext from "@metka/core/TraceContext"
+import type { Enrichment } from "@metka/stg/enrich"
+import { toOutgoing } from "@metka/stg/Stg"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import type { Enrichment } from "./enrich.ts"
-import { toOutgoing } from "./Stg.ts"
 
 const pageSize = 2_000
 
@@ -27,33 +28,38 @@ export const lackingOrders = Effect.gen(function* () {
   return rows.map((row) => row.object_id)
 })
 
-/** Publishes these orders' newest versions with the enrichment they have; `onPage` is told how many are sent. */
+/**
+ * Publishes these orders' newest versions with the enrichment they have; `onPage` is told how many are sent.
+ * @returns the ids of the orders whose message no broker takes; STG put them into the dead letters for it
+ */
 export const republish = Effect.fnUntraced(function* (
   objectIds: ReadonlyArray<string>,
   onPage: (sent: number) => Effect.Effect<void>
 ) {
   const kafka = yield* Kafka
-  const sql = yield* SqlClient.SqlClient
   const { stgOrders } = yield* Topology
   yield* kafka.ensureTopics([stgOrders])
+  const refusedIds: Array<number> = []
   for (let start = 0; start < objectIds.length; start += pageSize) {
-    const rows = yield* sql<{ object_id: string; order_version: string; payload: string; enrichment: string }>`
-      select object_id::text as object_id, order_version, payload::text as payload, enrichment::text as enrichment
-      from stg.order_events
-      where object_id = any(${objectIds.slice(start, start + pageSize)}::bigint[]) and enrichment is not null
-      order by object_id`
-    yield* kafka.publish(
-      stgOrders,
-      rows.map((row) =>
-        toOutgoing({
-          objectId: Number(row.object_id),
-          version: row.order_version,
-          payload: decodeSourcePayload(JSON.parse(row.payload)),
-          enrichment: JSON.parse(row.enrichment) as Enrichment,
-          traceparent: TraceContext.makeRoot()
-        })
-      )
-    )
+    const orders = yield* enrichedOrders(objectIds.slice(start, start + pageSize))
+    const refused = yield* publishIsolated(stgOrders, orders, toOutgoing)
+    refusedIds.push(...refused.map(({ item }) => item.objectId))
     yield* onPage(Math.min(start + pageSize, objectIds.length))
   }
+  return refusedIds
+})
+
+const enrichedOrders = Effect.fnUntraced(function* (objectIds: ReadonlyArray<string>) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ object_id: string; order_version: string; payload: string; enrichment: string }>`
+    select object_id::text as object_id, order_version, payload::text as payload, enrichment::text as enrichment
+    from unnest(${objectIds}::bigint[]) as asked (object_id) join stg.order_events using (object_id)
+    where enrichment is not null order by order_events.object_id`
+  return rows.map((row) => ({
+    objectId: Number(row.object_id),
+    version: row.order_version,
+    payload: decodeSourcePayload(JSON.parse(row.payload)),
+    enrichment: JSON.parse(row.enrichment) as Enrichment,
+    traceparent: TraceContext.makeRoot()
+  }))
 })

@@ -51,7 +51,8 @@ export const startService = Effect.fnUntraced(function* (
       const log = openSync(options.logFile, "a")
       const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.script, ...(options.args ?? [])], {
         cwd: repository,
-        env: { ...cleanEnvironment(), ...options.env },
+        // As the scripts in package.json set it.
+        env: { ...cleanEnvironment(), NODE_COMPILE_CACHE: "node_modules/.cache/node", ...options.env },
         stdio: ["ignore", log, log]
       })
       closeSync(log)

@@ -16,10 +16,10 @@ describe("DATABASE_URL", () => {
     ["127.0.0.1:5432", "DATABASE_URL cannot be used"],
     ["", "DATABASE_URL"],
     [
-      "postgres://127.0.0.1/db?sslmode=on",
+      "postgres://metka@127.0.0.1/db?sslmode=on",
       "sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full"
     ],
-    ["postgres://127.0.0.1/db?sslmode=require&sslrootcert=/no/such/root.pem", "/no/such/root.pem"]
+    ["postgres://metka@127.0.0.1/db?sslmode=require&sslrootcert=/no/such/root.pem", "/no/such/root.pem"]
   ] as const)("%s is refused: %s", ([url, what]) =>
     Effect.gen(function* () {
       const problem = yield* problemOf(url)
@@ -49,7 +49,7 @@ describe("DATABASE_URL", () => {
 
   it.effect.each(["", "?sslmode=disable", "?sslmode=prefer", "?sslmode=verify-full", "?application_name=x"])(
     "postgres://…%s is accepted without a server to connect to",
-    (query) => build(`postgres://127.0.0.1:1/db${query}`)
+    (query) => build(`postgres://metka@127.0.0.1:1/db${query}`)
   )
 
   it.live("a server that is not there is an outage when it is asked, and no error of configuration", () =>

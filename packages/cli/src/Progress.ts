@@ -20,8 +20,8 @@ const lines = (label: string, total: number, unit: string, startedAt: number): P
         if (now <= tenths) return
         tenths = now
         const seconds = (Date.now() - startedAt) / 1_000
-        const rate = Math.round(done / Math.max(seconds, 0.001))
-        process.stderr.write(`${label}: ${done}/${total} ${unit}, ${rate}/s ${note}\n`)
+        const rate = seconds < 0.5 ? "" : `, ${Math.round(done / seconds)}/s`
+        process.stderr.write(`${`${label}: ${done}/${total} ${unit}${rate} ${note}`.trimEnd()}\n`)
       })
   }
 }

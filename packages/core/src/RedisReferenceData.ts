@@ -69,6 +69,10 @@ const options = {
   protocol: 2
 } satisfies RedisOptions
 
+/** ioredis speaks of its retries where a command found its connection gone. */
+const failureOf = (cause: unknown): string =>
+  cause instanceof Error && cause.name === "MaxRetriesPerRequestError" ? "the connection was lost" : messageOf(cause)
+
 const make = Effect.gen(function* () {
   const { address, tls, url } = yield* redisConfig
   let connectionError: string | undefined
@@ -91,7 +95,7 @@ const make = Effect.gen(function* () {
     Effect.tryPromise({
       try: command,
       catch: (cause) =>
-        new ReferenceUnavailable({ message: `Redis at ${address}: ${connectionError ?? messageOf(cause)}`, cause })
+        new ReferenceUnavailable({ message: `Redis at ${address}: ${connectionError ?? failureOf(cause)}`, cause })
     })
 
   return ReferenceData.of({

@@ -4,6 +4,7 @@ import { ownPostgresServer } from "@metka/testing/servers"
 import { Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { refusalOf } from "../src/Outage.ts"
+import { transaction } from "../src/transaction.ts"
 import { clientOf } from "./DatabaseLayers.ts"
 
 const select = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`select 1 as one`)
@@ -38,13 +39,7 @@ describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => 
     Effect.gen(function* () {
       const server = yield* ownPostgresServer
       yield* Effect.gen(function* () {
-        const sql = yield* SqlClient.SqlClient
-        const lost = yield* select.pipe(
-          Effect.andThen(server.stop),
-          Effect.andThen(select),
-          sql.withTransaction,
-          Effect.flip
-        )
+        const lost = yield* select.pipe(Effect.andThen(server.stop), Effect.andThen(select), transaction, Effect.flip)
         assert.isTrue(lost._tag === "SqlError" && refusalOf(lost) === undefined)
       }).pipe(Effect.provide(clientOf(server.url)))
     })

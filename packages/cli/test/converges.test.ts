@@ -1,9 +1,10 @@
 import { assert, layer } from "@effect/vitest"
 import { finalReferences, type MessyStream, messyStream, shuffle } from "@metka/testing/messyStream/messyStream"
 import { Effect } from "effect"
-import { endsAs, loadReferences, memoryDatabase, oracle, send, sendStream, withMemorySystem } from "./memorySystem.ts"
-import { settled } from "./settled.ts"
-import { dumpChanges, dumpMarts, dumpTables } from "./tableDump.ts"
+import { endsAs, loadReferences, oracle, send } from "@metka/testing/againstOracle"
+import { memoryDatabase, sendStream, withMemorySystem } from "./memorySystem.ts"
+import { settled } from "@metka/testing/settled"
+import { dumpChanges, dumpMarts, dumpTables } from "@metka/testing/tableDump"
 
 /** Sends the stream, lets the late references come when all is in, and waits for the end. */
 const takeIn = Effect.fnUntraced(function* (stream: MessyStream) {

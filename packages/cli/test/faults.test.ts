@@ -5,10 +5,11 @@ import { Topology } from "@metka/core/Topology"
 import { messyStream } from "@metka/testing/messyStream/messyStream"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { eventuallyTrue } from "./eventually.ts"
-import { endsAs, memoryDatabase, oracle, send, sendStream, withMemorySystem } from "./memorySystem.ts"
-import { settled } from "./settled.ts"
-import { topicRecords } from "./topicRecords.ts"
+import { eventuallyTrue } from "@metka/testing/eventually"
+import { endsAs, oracle, send } from "@metka/testing/againstOracle"
+import { memoryDatabase, sendStream, withMemorySystem } from "./memorySystem.ts"
+import { settled } from "@metka/testing/settled"
+import { topicRecords } from "@metka/testing/topicRecords"
 
 /** Small batches, so that a fault strikes in the middle of many. */
 const options = { maxBatchRecords: 20, partitions: 3 }

@@ -2,21 +2,16 @@
 import { applyRules } from "@metka/cdm/ApplyRules"
 import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
 import { Health } from "@metka/core/Health"
-import { Kafka, type OutgoingRecord } from "@metka/core/Kafka"
+import { Kafka } from "@metka/core/Kafka"
 import { migrate } from "@metka/core/Migrations"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import { Topology } from "@metka/core/Topology"
-import type { MessyStream, OutgoingMessage } from "@metka/testing/messyStream/messyStream"
-import { actualState } from "@metka/testing/oracle/actual"
-import { actualStgMessages } from "@metka/testing/oracle/actualStgMessages"
-import { diffState } from "@metka/testing/oracle/diffState"
-import { type ExpectedState, expectedState } from "@metka/testing/oracle/expectedState"
+import { loadReferences, send } from "@metka/testing/againstOracle"
+import type { MessyStream } from "@metka/testing/messyStream/messyStream"
 import { Effect, Layer, References } from "effect"
 import { SqlClient } from "effect/sql"
 import { allMigrations } from "../src/AllMigrations.ts"
 import { runAll } from "../src/AllServices.ts"
-import { eventually } from "./eventually.ts"
-import { topicRecords } from "./topicRecords.ts"
 
 /** One database a test file, since to make one takes seconds; `withMemorySystem` empties it. */
 export const memoryDatabase = Layer.effectDiscard(migrate(allMigrations)).pipe(
@@ -55,46 +50,9 @@ export const withMemorySystem = <A, E, R>(options: MemorySystemOptions, use: Eff
     Effect.scoped
   )
 
-const sendSize = 2_000
-
-/** Sends order messages into the orders topic, in this order. */
-export const send = Effect.fnUntraced(function* (messages: ReadonlyArray<OutgoingMessage>) {
-  const kafka = yield* Kafka
-  const { orders } = yield* Topology
-  const records = messages.map(({ key, value }): OutgoingRecord => ({ key, value, headers: {} }))
-  for (let start = 0; start < records.length; start += sendSize) {
-    yield* kafka.publish(orders, records.slice(start, start + sendSize))
-  }
-})
-
-export const loadReferences = Effect.fnUntraced(function* (documents: ReadonlyMap<string, string>) {
-  const references = yield* ReferenceData
-  yield* references.load([...documents].map(([id, json]) => ({ id, json })))
-})
-
 /** References as they are at first, and the rules; then the messages. */
 export const sendStream = Effect.fnUntraced(function* (stream: MessyStream) {
   yield* applyRules(stream.rules)
   yield* loadReferences(stream.initialReferences)
   yield* send(stream.deliveries)
 })
-
-/** What the oracle makes of all that the orders topic holds. */
-export const oracle = Effect.fnUntraced(function* (
-  references: ReadonlyMap<string, string>,
-  rules: MessyStream["rules"]
-) {
-  const { orders } = yield* Topology
-  return expectedState({ deliveries: yield* topicRecords(orders), references, rules })
-})
-
-/** Where the database and `stg-service-orders` differ from what is expected; empty when nothing does. */
-export const differences = Effect.fnUntraced(function* (expected: ExpectedState) {
-  const { stgOrders } = yield* Topology
-  const stgMessages = actualStgMessages(yield* topicRecords(stgOrders))
-  return diffState(expected, { ...(yield* actualState), stgMessages })
-})
-
-/** Waits until the state is what the oracle says; parked orders need a moment to find the last of their references. */
-export const endsAs = (expected: ExpectedState) =>
-  eventually("the state is the oracle's", differences(expected), "20 seconds")

@@ -8,20 +8,21 @@ import { SqlClient } from "effect/sql"
 import { readFile } from "node:fs/promises"
 import { createServer } from "node:net"
 import { join } from "node:path"
-import { eventuallyTrue } from "./eventually.ts"
-import { tagsByTable, tagsByTopic } from "./guestTags.ts"
-import { differences, endsAs, loadReferences, oracle, send } from "./memorySystem.ts"
-import { type Environment, mainOf, metka, type Process, runProcess, type ServiceProcess } from "./processes.ts"
+import { eventuallyTrue } from "@metka/testing/eventually"
+import { tagsByTable, tagsByTopic } from "@metka/testing/guestTags"
+import { differences, endsAs, loadReferences, oracle, send } from "@metka/testing/againstOracle"
 import {
-  applyRulesFile,
-  clientsOf,
-  realEnvironment,
-  serviceNames,
-  startServices,
-  temporaryFolder
-} from "./realSystem.ts"
-import { settled, underWay } from "./settled.ts"
-import { dumpChanges, dumpTables } from "./tableDump.ts"
+  type Environment,
+  mainOf,
+  metka,
+  type Process,
+  runProcess,
+  type ServiceProcess
+} from "@metka/testing/processes"
+import { applyRulesFile, clientsOf, serviceNames, startServices, temporaryFolder } from "@metka/testing/processSystem"
+import { realEnvironment } from "./realSystem.ts"
+import { settled, underWay } from "@metka/testing/settled"
+import { dumpChanges, dumpTables } from "@metka/testing/tableDump"
 
 /** As long as two cores may take at worst. */
 const patience = "60 seconds"

@@ -1,67 +1,13 @@
-/** The three services as processes on real servers: topics, groups and a database of their own. */
-import * as Database from "@metka/core/Database"
-import * as KafkaJs from "@metka/core/KafkaJs"
-import * as RedisReferenceData from "@metka/core/RedisReferenceData"
-import { Topology } from "@metka/core/Topology"
+/** An environment on the test run's real servers. */
+import { freshEnvironment } from "@metka/testing/processSystem"
 import { RealServers } from "@metka/testing/realServers"
-import { freePort, ownRedisServer } from "@metka/testing/servers"
-import { ConfigProvider, Effect, Layer } from "effect"
-import { randomUUID } from "node:crypto"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { type Environment, metka, type ServiceName, startService } from "./processes.ts"
-
-export const serviceNames: ReadonlyArray<ServiceName> = ["stg", "dds", "cdm"]
-
-/** A folder for files, removed with the scope. */
-export const temporaryFolder = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "metka-test-"))),
-  (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
-)
+import { ownRedisServer } from "@metka/testing/servers"
+import { Effect } from "effect"
 
 /** The environment of a system that shares nothing with another test, its schemas migrated by `metka migrate`. */
 export const realEnvironment = Effect.fnUntraced(function* (databaseUrl: string) {
   const servers = yield* RealServers
   // A Redis of its own: references have the app's ids for keys, which no prefix can keep apart.
   const redis = yield* ownRedisServer
-  const id = randomUUID().slice(0, 8)
-  const env: Environment = {
-    KAFKA_BROKERS: yield* servers.kafkaBrokers,
-    REDIS_URL: redis.url,
-    DATABASE_URL: databaseUrl,
-    TOPIC_ORDERS: `orders-${id}`,
-    TOPIC_STG_ORDERS: `stg-orders-${id}`,
-    TOPIC_CDM_STATS: `cdm-stats-${id}`,
-    TOPIC_GUEST_TAGS: `guest-tags-${id}`,
-    GROUP_STG: `stg-${id}`,
-    GROUP_DDS: `dds-${id}`,
-    GROUP_CDM: `cdm-${id}`
-  }
-  yield* metka(env, "migrate")
-  return env
-})
-
-/** The test's own way to the servers of this environment. */
-export const clientsOf = (env: Environment) =>
-  Layer.mergeAll(Database.layer("metka test"), KafkaJs.layer, RedisReferenceData.layer, Topology.layer).pipe(
-    Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(env)))
-  )
-
-/** Starts the three services and waits until they are ready. */
-export const startServices = Effect.fnUntraced(function* (env: Environment) {
-  const services = yield* Effect.forEach(
-    serviceNames,
-    (service) => Effect.flatMap(freePort, (port) => startService(service, env, port)),
-    { concurrency: "unbounded" }
-  )
-  yield* Effect.forEach(services, ({ becomesReady }) => becomesReady, { discard: true })
-  return services
-})
-
-/** Makes the rules these, by `metka rules apply`. JSON is YAML. */
-export const applyRulesFile = Effect.fnUntraced(function* (env: Environment, rules: ReadonlyArray<object>) {
-  const file = join(yield* temporaryFolder, "rules.yaml")
-  yield* Effect.promise(() => writeFile(file, JSON.stringify({ rules })))
-  return yield* metka(env, "rules", "apply", file)
+  return yield* freshEnvironment({ brokers: yield* servers.kafkaBrokers, redisUrl: redis.url, databaseUrl })
 })

@@ -5,9 +5,10 @@ import { Topology } from "@metka/core/Topology"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { createHash } from "node:crypto"
-import { loadReferences, memoryDatabase, send, withMemorySystem } from "./memorySystem.ts"
-import { settled } from "./settled.ts"
-import { topicRecords } from "./topicRecords.ts"
+import { loadReferences, send } from "@metka/testing/againstOracle"
+import { memoryDatabase, withMemorySystem } from "./memorySystem.ts"
+import { settled } from "@metka/testing/settled"
+import { topicRecords } from "@metka/testing/topicRecords"
 
 // The three examples of the contract, to the byte.
 const sourceExample =

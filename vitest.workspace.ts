@@ -14,7 +14,8 @@ export default defineConfig({
       {
         test: {
           name: "quick",
-          include: ["packages/*/test/**/*.test.ts"],
+          globalSetup: ["build/upToDate.ts"],
+          include: ["{packages/*,build}/test/**/*.test.ts"],
           exclude: [real],
           // Vitest would leave one core for itself, which on a small machine is half of it.
           maxWorkers: "100%",
@@ -25,7 +26,7 @@ export default defineConfig({
         test: {
           name: "real",
           include: [real],
-          globalSetup: ["packages/testing/src/globalSetup.ts"],
+          globalSetup: ["build/upToDate.ts", "packages/testing/src/globalSetup.ts"],
           // The servers need the cores that other test files would take.
           fileParallelism: false,
           // After "quick": timings and timeouts here mean something only on a machine with nothing else to do.

@@ -133,7 +133,7 @@ export const measureHistory = Effect.fnUntraced(function* (
   const services = yield* Effect.forEach(stages, (name, index) =>
     startService({
       name,
-      script: `packages/${name}/src/main.ts`,
+      script: `dist/${name}.mjs`,
       nodeArgs: profile(name),
       env: {
         KAFKA_BROKERS: servers.brokers,

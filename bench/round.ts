@@ -62,7 +62,7 @@ export const measureRound = Effect.fnUntraced(function* (options: RoundOptions) 
   const week = demoWeek({ orders: options.orders, seed: options.seed, endsAt: sundayEvening })
   yield* runToEnd({
     name: "migrate",
-    script: "packages/cli/bin/metka.mjs",
+    script: "dist/metka.mjs",
     args: ["migrate"],
     env: environment,
     logFile: join(folder, "migrate.log")

@@ -1,2 +1,5 @@
 #!/usr/bin/env node
-import "../src/metka.ts"
+import bringUpToDate from "../../../build/upToDate.ts"
+
+await bringUpToDate()
+await import("../../../dist/metka.mjs")

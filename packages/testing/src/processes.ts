@@ -4,7 +4,7 @@ import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { eventually } from "./eventually.ts"
 
-const repository = fileURLToPath(new URL("../../..", import.meta.url))
+export const repository = fileURLToPath(new URL("../../..", import.meta.url))
 const node = `${repository}/node_modules/.bin/node`
 
 export type Environment = Readonly<Record<string, string>>
@@ -81,7 +81,7 @@ export const runProcess = (args: ReadonlyArray<string>, env: Environment): Effec
 
 /** `metka …`, which must end well. */
 export const metka = Effect.fnUntraced(function* (env: Environment, ...args: ReadonlyArray<string>) {
-  const finished = yield* runProcess(["packages/cli/bin/metka.mjs", ...args], env)
+  const finished = yield* runProcess(["dist/metka.mjs", ...args], env)
   if (finished.code !== 0) {
     return yield* Effect.die(new Error(`metka ${args.join(" ")} exited with ${finished.code}: ${finished.stderr}`))
   }
@@ -90,7 +90,7 @@ export const metka = Effect.fnUntraced(function* (env: Environment, ...args: Rea
 
 export type ServiceName = "stg" | "dds" | "cdm"
 
-export const mainOf = (service: ServiceName): string => `packages/${service}/src/main.ts`
+export const mainOf = (service: ServiceName): string => `dist/${service}.mjs`
 
 export interface ServiceProcess extends Process {
   readonly service: ServiceName

@@ -1,0 +1,171 @@
+/** The whole system in this process, with the demo week and then a trickle of orders. */
+import { applyRules } from "@metka/cdm/ApplyRules"
+import { activeRules } from "@metka/cdm/TagRepository"
+import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
+import { Health } from "@metka/core/Health"
+import { Kafka } from "@metka/core/Kafka"
+import { migrate } from "@metka/core/Migrations"
+import { ReferenceData } from "@metka/core/ReferenceData"
+import * as Service from "@metka/core/Service"
+import { Topology } from "@metka/core/Topology"
+import { Clock, Console, Effect, Layer, Logger, Option, References, Schedule } from "effect"
+import { HttpServer } from "effect/http"
+import { SqlClient } from "effect/sql"
+import { allMigrations } from "./AllMigrations.ts"
+import { runAll } from "./AllServices.ts"
+import { countsPage } from "./CountsPage.ts"
+import { demoRules } from "./demo/demoRules.ts"
+import { type DemoWeek, demoWeek, firstObjectId } from "./demo/demoWeek.ts"
+import { trickle } from "./demo/trickle.ts"
+import { withProgress } from "./Progress.ts"
+import { lackingOrders, republish } from "./Republish.ts"
+import { type KeptWeek, rememberWeek } from "./KeptWeek.ts"
+import { readCounts, summary } from "./Summary.ts"
+
+const publishSize = 2_000
+const everyOrder = "12 seconds"
+
+const publishWeek = Effect.fnUntraced(function* (week: DemoWeek) {
+  const kafka = yield* Kafka
+  const { orders } = yield* Topology
+  const messages = week.messages[Symbol.iterator]()
+  let done = false
+  while (!done) {
+    const page = [...take(messages, publishSize)]
+    done = page.length < publishSize
+    yield* kafka.publish(
+      orders,
+      page.map(({ key, value }) => ({ key, value, headers: {} }))
+    )
+    yield* Effect.yieldNow
+  }
+})
+
+function* take<A>(iterator: Iterator<A>, count: number): Generator<A> {
+  for (let taken = 0; taken < count; taken++) {
+    const next = iterator.next()
+    if (next.done === true) return
+    yield next.value
+  }
+}
+
+const loadReferences = Effect.fnUntraced(function* (week: DemoWeek) {
+  const references = yield* ReferenceData
+  const documents = [...week.references.users, ...week.references.restaurants]
+  yield* references.load(documents.map((document) => ({ id: document._id, json: JSON.stringify(document) })))
+})
+
+/** Messages that CDM has taken in, and messages that are on their way to it. */
+const position = Effect.gen(function* () {
+  const kafka = yield* Kafka
+  const topology = yield* Topology
+  const stages = yield* Effect.all([
+    kafka.lag(topology.orders, topology.groupStg),
+    kafka.lag(topology.stgOrders, topology.groupDds),
+    kafka.lag(topology.cdmStats, topology.groupCdm)
+  ])
+  const [stg = 0, dds = 0, cdm = 0] = stages.map((partitions) =>
+    partitions.reduce((sum, { committed, end }) => sum + end - committed, 0)
+  )
+  return { stg, dds, cdm, left: stg + dds + cdm }
+})
+
+/** Waits until every stage has taken in all there is. A third of a message is done at each stage. */
+const followWeek = (messages: number) =>
+  withProgress({ label: "loading", total: messages, unit: "orders" }, (progress) =>
+    Effect.gen(function* () {
+      let now = yield* position
+      while (now.left > 0) {
+        const waiting = (now.stg * 3 + now.dds * 2 + now.cdm) / 3
+        yield* progress.update(
+          Math.max(0, Math.round(messages - waiting)),
+          `· STG ${now.stg} DDS ${now.dds} CDM ${now.cdm} to go`
+        )
+        yield* Effect.sleep("100 millis")
+        now = yield* position
+      }
+      yield* progress.update(messages)
+    })
+  )
+
+const ensureRules = Effect.gen(function* () {
+  if ((yield* activeRules).length === 0) yield* applyRules(demoRules)
+})
+
+/** Goes on with the sequence of orders where the database says it stopped. */
+const trickleOn = Effect.fnUntraced(function* ({ orders, seed }: KeptWeek) {
+  const kafka = yield* Kafka
+  const sql = yield* SqlClient.SqlClient
+  const topology = yield* Topology
+  const [held] = yield* sql<{ held: number }>`
+    select count(*)::int as held from stg.order_events where object_id >= ${String(firstObjectId + orders)}::bigint`
+  const source = trickle({ orders, seed })
+  for (let skipped = 0; skipped < (held?.held ?? 0); skipped++) source.nextOrder(0)
+  yield* Effect.gen(function* () {
+    const { key, value } = source.nextOrder(yield* Clock.currentTimeMillis)
+    yield* kafka.publish(topology.orders, [{ key, value, headers: {} }])
+  }).pipe(Effect.schedule(Schedule.spaced(everyOrder)))
+})
+
+export interface StartOptions {
+  readonly orders: number
+  readonly seed: number
+  readonly data: Option.Option<string>
+  readonly once: boolean
+}
+
+const demo = Effect.fnUntraced(function* (options: StartOptions, setNote: (note: string) => void) {
+  const kept = yield* rememberWeek(options.data, options, yield* Clock.currentTimeMillis)
+  const week = demoWeek({ ...kept.week, rhythmEndsAt: kept.week.endsAt })
+  yield* ensureRules
+  yield* loadReferences(week)
+  // The broker's log ends with the process: what a stage had not handed on is sent again from STG.
+  yield* republish(yield* lackingOrders, () => Effect.void)
+  if (!kept.isLoaded) yield* publishWeek(week)
+  const toFollow = kept.isLoaded ? (yield* position).left : week.messageCount
+  if (toFollow > 0) yield* followWeek(toFollow)
+  yield* kept.markLoaded
+  yield* Console.log(summary(yield* readCounts))
+  if (options.once) return
+  setNote("The demo week is loaded; 5 orders a minute arrive.")
+  const server = yield* HttpServer.HttpServer
+  yield* Console.log(
+    `  5 orders a minute arrive now. ${HttpServer.formatAddress(server.address)} shows the counts. Ctrl+C stops.\n`
+  )
+  yield* trickleOn(kept.week)
+})
+
+export const runEmbedded = (options: StartOptions) => {
+  let note = "The demo week is being loaded."
+  const page = countsPage(Effect.sync(() => note))
+  return Service.serve(
+    { name: "start", defaultPort: 8080, routes: page },
+    Effect.gen(function* () {
+      yield* migrate(allMigrations)
+      yield* Effect.all([Service.probeServers, Service.probeReferences])
+      yield* Effect.raceFirst(
+        demo(options, (next) => {
+          note = next
+        }),
+        runAll
+      )
+    })
+  ).pipe(
+    Effect.provide(
+      Layer.mergeAll(
+        EmbeddedDatabase.layer(Option.isSome(options.data) ? { directory: `${options.data.value}/pgdata` } : {}),
+        Health.layer({ components: ["kafka", "postgres", "redis"] }),
+        Kafka.layerMemory(),
+        ReferenceData.layerMemory,
+        Topology.layerDefault()
+      ).pipe(
+        Layer.provideMerge(
+          Layer.mergeAll(
+            Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]),
+            Layer.succeed(References.MinimumLogLevel, "Error")
+          )
+        )
+      )
+    )
+  )
+}

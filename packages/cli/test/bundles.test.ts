@@ -1,0 +1,104 @@
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { repository } from "@metka/testing/processes"
+import { spawnSync } from "node:child_process"
+import { chmodSync, constants, copyFileSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { SourceMap } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const dist = join(repository, "dist")
+
+/** The user `nobody` of every Linux. Who is not root cannot become it, and has no need to. */
+const unprivileged = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+
+/** The modules that a bundle holds, with what it loads on demand when `onDemand` says so. */
+const modulesOf = (files: string): ReadonlyArray<string> =>
+  globSync(files, { cwd: dist }).flatMap((file) => {
+    const { sources }: { readonly sources: ReadonlyArray<string> } = JSON.parse(readFileSync(join(dist, file), "utf8"))
+    return sources
+  })
+
+const packagesOf = (files: string): ReadonlySet<string> =>
+  new Set(modulesOf(files).flatMap((module) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(module)?.[1] ?? []))
+
+describe("A bundle in a folder of its own", () => {
+  let folder = ""
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "metka-dist-"))
+    copyFileSync(process.execPath, join(folder, "node"), constants.COPYFILE_FICLONE)
+    return () => rmSync(folder, { recursive: true, force: true })
+  })
+
+  /** Runs `files` of dist/ alone, read-only, as nobody, and without anything of this repository in reach. */
+  const run = (files: RegExp, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
+    const own = mkdtempSync(join(folder, "run-"))
+    for (const file of readdirSync(dist).filter((name) => files.test(name)))
+      copyFileSync(join(dist, file), join(own, file), constants.COPYFILE_FICLONE)
+    for (const path of [folder, own]) chmodSync(path, 0o555)
+    const { status, stdout, stderr } = spawnSync(join(folder, "node"), args, {
+      cwd: own,
+      env,
+      encoding: "utf8",
+      ...unprivileged
+    })
+    chmodSync(folder, 0o755)
+    return { status, stdout, stderr }
+  }
+
+  for (const service of ["stg", "dds", "cdm"]) {
+    it(`${service}.mjs alone starts, and says which variable it lacks`, () => {
+      const { status, stderr } = run(new RegExp(`^${service}\\.mjs$`), [`${service}.mjs`])
+      assert.match(stderr, /^metka \w+: [A-Z_]+ is not set: .*\n$/)
+      assert.strictEqual(status, 1)
+    })
+  }
+
+  it("metka.mjs alone knows its commands and its version", () => {
+    const { version }: { readonly version: string } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"))
+    const help = run(/^metka\.mjs$/, ["metka.mjs", "--help"])
+    assert.match(help.stdout, /\bmigrate\b[^]*\brules\b/)
+    assert.include(run(/^metka\.mjs$/, ["metka.mjs", "--version"]).stdout, version)
+  })
+
+  it("the whole folder runs the embedded system, PGlite's files included", { timeout: 60_000 }, () => {
+    const { status, stdout, stderr } = run(/./, ["metka.mjs", "start", "--once", "--orders", "50"], { HTTP_PORT: "0" })
+    assert.strictEqual(status, 0, stderr)
+    assert.match(stdout, /50 orders/)
+  })
+})
+
+describe("What is in the bundles", () => {
+  for (const service of ["stg", "dds", "cdm"]) {
+    it(`${service}: neither the embedded database nor what only the command line uses`, () => {
+      const packages = packagesOf(`${service}*.mjs.map`)
+      assert.include([...packages], "kafkajs")
+      for (const unwanted of ["@electric-sql/pglite", "yaml", "cli-progress"])
+        assert.notInclude([...packages], unwanted)
+      assert.isEmpty(modulesOf(`${service}*.mjs.map`).filter((module) => module.includes("packages/cli/")))
+    })
+  }
+
+  it("metka loads the embedded database on demand only", () => {
+    assert.notInclude([...packagesOf("metka.mjs.map")], "@electric-sql/pglite")
+    assert.include([...packagesOf("metka-*.mjs.map")], "@electric-sql/pglite")
+  })
+
+  it("every package is named with its licence", () => {
+    const licences = readFileSync(join(dist, "THIRD-PARTY-LICENSES.txt"), "utf8")
+    for (const name of packagesOf("*.mjs.map")) {
+      assert.match(licences, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\([^)]+\\)$`, "m"))
+    }
+  })
+
+  it("leads from a place in it to the line of the source", () => {
+    const text = "is not set: set it in the environment"
+    const lines = readFileSync(join(dist, "stg.mjs"), "utf8").split("\n")
+    const line = lines.findIndex((code) => code.includes(text))
+    const map = new SourceMap(JSON.parse(readFileSync(join(dist, "stg.mjs.map"), "utf8")))
+    const found = map.findEntry(line, lines[line]?.indexOf(text) ?? 0)
+    assert("originalSource" in found)
+    assert.match(found.originalSource, /packages\/core\/src\/Service\.ts$/)
+    const source = readFileSync(join(dist, found.originalSource), "utf8").split("\n")
+    assert.include(source[found.originalLine], text)
+  })
+})

@@ -5,12 +5,7 @@ import { join } from "node:path"
 import { dist, repository } from "./paths.ts"
 
 /** All that a bundle can depend on. The lock file stands for `node_modules`. */
-const sources = [
-  "packages/{cdm,cli,core,dds,stg}/{package.json,src/**/*}",
-  "build/*.ts",
-  "patches/*",
-  "package-lock.json"
-]
+const sources = ["packages/!(testing)/{package.json,src/**/*}", "build/*.ts", "patches/*", "package-lock.json"]
 
 export const stampFile = "sources.sha256"
 

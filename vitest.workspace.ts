@@ -5,7 +5,7 @@
 import { defineConfig } from "vitest/config"
 import { SkipReporter } from "./packages/testing/src/SkipReporter.ts"
 
-const real = "packages/*/test/**/*.real.test.ts"
+const real = ["packages/*/test/**/*.real.test.ts", "chaos/test/**/*.real.test.ts"]
 
 export default defineConfig({
   test: {
@@ -14,8 +14,8 @@ export default defineConfig({
       {
         test: {
           name: "quick",
-          include: ["packages/*/test/**/*.test.ts"],
-          exclude: [real],
+          include: ["packages/*/test/**/*.test.ts", "chaos/test/**/*.test.ts"],
+          exclude: real,
           // Vitest would leave one core for itself, which on a small machine is half of it.
           maxWorkers: "100%",
           sequence: { groupOrder: 1 }
@@ -24,7 +24,7 @@ export default defineConfig({
       {
         test: {
           name: "real",
-          include: [real],
+          include: real,
           globalSetup: ["packages/testing/src/globalSetup.ts"],
           // The servers need the cores that other test files would take.
           fileParallelism: false,

@@ -88,6 +88,9 @@ export const metka = Effect.fnUntraced(function* (env: Environment, ...args: Rea
   return finished.stdout
 })
 
+/** On a machine that has much else to do. */
+const startsWithin = "60 seconds"
+
 export type ServiceName = "stg" | "dds" | "cdm"
 
 export const mainOf = (service: ServiceName): string => `packages/${service}/src/main.ts`
@@ -126,7 +129,8 @@ export const startService = Effect.fnUntraced(function* (service: ServiceName, e
     isReady,
     becomesReady: eventually(
       `${service} is ready`,
-      Effect.map(isReady, (ready) => (ready && started.ended() === undefined ? [] : [describe()]))
+      Effect.map(isReady, (ready) => (ready && started.ended() === undefined ? [] : [describe()])),
+      startsWithin
     ),
     becomesUnready: eventually(
       `${service} says that it is not ready`,

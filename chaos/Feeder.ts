@@ -4,13 +4,14 @@ import { retryWhile } from "@metka/core/Outage"
 import type { ReferenceData } from "@metka/core/ReferenceData"
 import type { Topology } from "@metka/core/Topology"
 import { loadReferences, send } from "@metka/testing/againstOracle"
-import { type MessyStream, type OutgoingMessage, shuffle } from "@metka/testing/messyStream/messyStream"
+import { type OutgoingMessage, shuffle } from "@metka/testing/messyStream/messyStream"
 import { Effect, Fiber, Schedule } from "effect"
+import type { Source } from "./system.ts"
 
 export interface Feeder {
   readonly sent: () => number
   readonly bursts: () => number
-  /** Ends the feeding, once all of the stream was sent and every reference is there. */
+  /** Ends the feeding, once all was sent and every reference is there. */
   readonly finish: Effect.Effect<void, never, Kafka | ReferenceData | Topology>
 }
 
@@ -23,15 +24,15 @@ const retried = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, neve
     )
   )
 
-/** The stream once, and then again and again in other orders. */
-function* endlessly(stream: MessyStream): Generator<OutgoingMessage> {
-  yield* stream.deliveries
-  for (let round = 1; ; round++) yield* shuffle(round, stream.deliveries)
+/** All of it once, and then again and again in other orders. */
+function* endlessly({ deliveries }: Source): Generator<OutgoingMessage> {
+  yield* deliveries
+  for (let round = 1; ; round++) yield* shuffle(round, deliveries)
 }
 
-/** Feeds with the scope. References that come late come after the first half of the stream. */
-export const startFeeder = Effect.fnUntraced(function* (stream: MessyStream, messagesPerSecond: number) {
-  const messages = endlessly(stream)
+/** Feeds with the scope. References that come late come after the first half of the messages. */
+export const startFeeder = Effect.fnUntraced(function* (source: Source, messagesPerSecond: number) {
+  const messages = endlessly(source)
   let sent = 0
   let bursts = 0
   let areAllReferencesThere = false
@@ -44,14 +45,14 @@ export const startFeeder = Effect.fnUntraced(function* (stream: MessyStream, mes
     bursts += 1
   })
   const loadLateReferences = Effect.gen(function* () {
-    yield* retried(loadReferences(stream.lateReferences))
+    yield* retried(loadReferences(source.lateReferences))
     areAllReferencesThere = true
   })
 
   const feeding = yield* sendNext(messagesPerSecond).pipe(
     Effect.andThen(
       Effect.suspend(() =>
-        !areAllReferencesThere && sent * 2 >= stream.deliveries.length ? loadLateReferences : Effect.void
+        !areAllReferencesThere && sent * 2 >= source.deliveries.length ? loadLateReferences : Effect.void
       )
     ),
     Effect.uninterruptible,
@@ -63,7 +64,7 @@ export const startFeeder = Effect.fnUntraced(function* (stream: MessyStream, mes
     bursts: () => bursts,
     finish: Effect.gen(function* () {
       yield* Fiber.interrupt(feeding)
-      const left = stream.deliveries.length - sent
+      const left = source.deliveries.length - sent
       if (left > 0) yield* sendNext(left)
       if (!areAllReferencesThere) yield* loadLateReferences
     })

@@ -28,6 +28,8 @@ export interface Fleet {
   readonly roll: (service: ServiceName) => Effect.Effect<void, Error>
   readonly allReady: Effect.Effect<void, Error>
   readonly allUnready: Effect.Effect<void, Error>
+  /** Those that say so now. */
+  readonly ready: Effect.Effect<ReadonlyArray<ReplicaName>>
   /** SIGTERM to all; fails unless each exits with 0. */
   readonly stopAll: Effect.Effect<void, Error>
   /** Never succeeds: fails when a service ends by itself. */
@@ -115,6 +117,10 @@ export const startFleet = Effect.fnUntraced(function* (
     }),
     allReady: eachPresent(({ becomesReady }) => becomesReady),
     allUnready: eachPresent(({ becomesUnready }) => becomesUnready),
+    ready: Effect.map(
+      Effect.filter([...replicas.values()], (replica) => present(replica).isReady, { concurrency: "unbounded" }),
+      (found) => found.map(({ name }) => name)
+    ),
     stopAll: Effect.suspend(() =>
       Effect.forEach([...replicas.values()], terminate, { concurrency: "unbounded", discard: true })
     ),

@@ -57,7 +57,7 @@ const unannounced = Effect.gen(function* () {
 
 /** Waits until nothing is on its way any more, and lists what is not as the oracle says; all references are there. */
 export const divergences = Effect.fnUntraced(function* (system: System) {
-  const expected = yield* oracle(finalReferences(system.stream), system.stream.rules)
+  const expected = yield* oracle(finalReferences(system.source), system.source.rules)
   yield* settled(expected.parked.length, patience)
   return {
     expected,

@@ -21,6 +21,8 @@ export type Fault =
       readonly how: "stop" | "kill"
       readonly downMillis: number
     }
+  /** Killed, and away for long enough to see that every service says that it is not ready. */
+  | { readonly kind: "outage"; readonly server: "kafka" | "postgres"; readonly seconds: number }
   /** Every connection to a server is reset. */
   | { readonly kind: "cut"; readonly server: ServerName }
   /** Nothing passes to or from a server, and no connection closes. */
@@ -106,3 +108,8 @@ export const rollingPlan = (times: number): ReadonlyArray<Step> =>
     waitMillis: 0,
     faults: serviceNames.map((service): Fault => ({ kind: "roll", service }))
   }))
+
+/** One long outage in the middle of the load. */
+export const outagePlan = (server: "kafka" | "postgres", seconds: number): ReadonlyArray<Step> => [
+  { waitMillis: 3_000, faults: [{ kind: "outage", server, seconds }] }
+]

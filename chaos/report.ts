@@ -21,8 +21,12 @@ export interface Report {
   readonly seconds: number
   /** How many faults of each kind. */
   readonly faults: Readonly<Record<string, number>>
-  /** After kills that nothing else struck beside, and after those beside another fault. */
-  readonly catchUp: { readonly killsAlone?: Distribution; readonly killsBesideOthers?: Distribution }
+  /** After kills that nothing else struck beside, after those beside another fault, and after those faults. */
+  readonly catchUp: {
+    readonly killsAlone?: Distribution
+    readonly killsBesideOthers?: Distribution
+    readonly others?: Distribution
+  }
   readonly compared: RunMeasured["compared"]
   readonly problems: ReadonlyArray<string>
 }
@@ -42,6 +46,8 @@ const nameOf = (fault: Fault): string => {
       return `rolling restart of ${fault.service}`
     case "restart":
       return `${fault.how === "kill" ? "SIGKILL" : "shutdown"} and restart of ${fault.server}`
+    case "outage":
+      return `${fault.server} away for ${fault.seconds} s, nobody ready`
     case "cut":
       return `connections to ${fault.server} cut`
     case "stall":
@@ -57,10 +63,10 @@ const distribution = (millis: ReadonlyArray<number>): Distribution | undefined =
   return sorted.length === 0 ? undefined : { count: sorted.length, median: at(0.5), p95: at(0.95), max: at(1) }
 }
 
-const catchUpOf = (steps: ReadonlyArray<StepMeasured>) =>
+const catchUpOf = (steps: ReadonlyArray<StepMeasured>, counts: (fault: Fault) => boolean) =>
   distribution(
     steps.flatMap(({ catchUpMillis, faults }) =>
-      faults.flatMap((fault, index) => (isKill(fault) ? [catchUpMillis[index] ?? 0] : []))
+      faults.flatMap((fault, index) => (counts(fault) ? [catchUpMillis[index] ?? 0] : []))
     )
   )
 
@@ -72,8 +78,15 @@ export const makeReport = (
   for (const fault of measured.steps.flatMap((step) => step.faults)) {
     faults[nameOf(fault)] = (faults[nameOf(fault)] ?? 0) + 1
   }
-  const killsAlone = catchUpOf(measured.steps.filter((step) => step.faults.every(isKill)))
-  const killsBesideOthers = catchUpOf(measured.steps.filter((step) => !step.faults.every(isKill)))
+  const killsAlone = catchUpOf(
+    measured.steps.filter((step) => step.faults.every(isKill)),
+    isKill
+  )
+  const killsBesideOthers = catchUpOf(
+    measured.steps.filter((step) => !step.faults.every(isKill)),
+    isKill
+  )
+  const others = catchUpOf(measured.steps, (fault) => !isKill(fault))
   const [processor] = cpus()
   return {
     ...options,
@@ -83,7 +96,8 @@ export const makeReport = (
     faults: Object.fromEntries(Object.entries(faults).toSorted(([a], [b]) => a.localeCompare(b))),
     catchUp: {
       ...(killsAlone === undefined ? {} : { killsAlone }),
-      ...(killsBesideOthers === undefined ? {} : { killsBesideOthers })
+      ...(killsBesideOthers === undefined ? {} : { killsBesideOthers }),
+      ...(others === undefined ? {} : { others })
     },
     compared: measured.compared,
     problems: [
@@ -112,6 +126,7 @@ export const reportText = (report: Report): string => {
     "",
     ...times("Caught up after kills alone", catchUp.killsAlone),
     ...times("Caught up after kills beside other faults", catchUp.killsBesideOthers),
+    ...times("Caught up after other faults", catchUp.others),
     "",
     `Compared: ${compared.orders} orders, ${compared.counters} counters, ${compared.tags} tags, ` +
       `${compared.deadLetters} dead letters of broken messages, ${compared.parked} parked orders.`,

@@ -1,8 +1,9 @@
 /** Does to the system what the plan says. */
-import type { System } from "./system.ts"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
+import { type Fleet, ServiceMisbehaved } from "./Fleet.ts"
 import type { Fault } from "./plan.ts"
+import type { System } from "./system.ts"
 
 /** `metka stg` and so on, as `pg_stat_activity` names the services' sessions. */
 const terminateSessions = Effect.flatMap(
@@ -11,6 +12,13 @@ const terminateSessions = Effect.flatMap(
     sql`select pg_terminate_backend(pid) from pg_stat_activity
       where application_name in ('metka stg', 'metka dds', 'metka cdm')`
 )
+
+const nobodyReady = (fleet: Fleet) =>
+  Effect.flatMap(fleet.ready, (ready) =>
+    ready.length === 0
+      ? Effect.void
+      : Effect.fail(new ServiceMisbehaved({ message: `${ready.join(", ")} said ready while a server was away` }))
+  )
 
 const inflict = Effect.fnUntraced(function* ({ fleet, servers }: System, fault: Fault) {
   switch (fault.kind) {
@@ -27,6 +35,11 @@ const inflict = Effect.fnUntraced(function* ({ fleet, servers }: System, fault: 
     case "restart":
       yield* servers[fault.server][fault.how]
       yield* Effect.sleep(fault.downMillis)
+      return yield* servers[fault.server].start
+    case "outage":
+      yield* servers[fault.server].kill
+      yield* fleet.allUnready
+      yield* Effect.repeat(nobodyReady(fleet), { times: fault.seconds, schedule: Schedule.spaced("1 second") })
       return yield* servers[fault.server].start
     case "cut":
       return yield* servers[fault.server].proxy.cut

@@ -1,5 +1,5 @@
 /** Everything that a run of chaos needs: servers of its own behind proxies, replicas of the services, a source. */
-import { type MessyStream, messyStream, type Proportions } from "@metka/testing/messyStream/messyStream"
+import type { MessyStream } from "@metka/testing/messyStream/messyStream"
 import { loadReferences } from "@metka/testing/againstOracle"
 import { applyRulesFile, clientsOf, freshEnvironment } from "@metka/testing/processSystem"
 import {
@@ -14,13 +14,13 @@ import {
 import { Effect } from "effect"
 import { type Fleet, startFleet } from "./Fleet.ts"
 
+/** What is sent, and what else the system has to know of it. */
+export type Source = Pick<MessyStream, "deliveries" | "initialReferences" | "lateReferences" | "rules">
+
 export interface SystemOptions {
-  readonly seed: number
-  /** In the stream that is sent; there are about two and a half times as many messages. */
-  readonly orders: number
+  readonly source: Source
   /** Of each service. */
   readonly replicas: number
-  readonly shares?: Partial<Proportions>
 }
 
 interface ReachedServer extends ServerProcess {
@@ -31,7 +31,7 @@ interface ReachedServer extends ServerProcess {
 export interface System {
   readonly servers: Readonly<Record<ServerName, ReachedServer>>
   readonly fleet: Fleet
-  readonly stream: MessyStream
+  readonly source: Source
   /** Clients that do not come through the proxies, where the server lets them. */
   readonly clients: ReturnType<typeof clientsOf>
 }
@@ -44,7 +44,7 @@ const throughProxy = Effect.fnUntraced(function* (address: string) {
 })
 
 /** Migrated, with rules and the references that are known at first; nothing is sent yet. Ends with the scope. */
-export const startSystem = Effect.fnUntraced(function* (options: SystemOptions) {
+export const startSystem = Effect.fnUntraced(function* ({ replicas, source }: SystemOptions) {
   const [kafka, redis, postgres] = yield* Effect.all([ownKafkaServerBehindProxy, ownRedisServer, ownPostgresServer], {
     concurrency: "unbounded"
   })
@@ -55,11 +55,10 @@ export const startSystem = Effect.fnUntraced(function* (options: SystemOptions) 
     redisUrl: redis.url,
     databaseUrl: postgres.url
   })
-  const stream = messyStream(options.seed, options.orders, options.shares)
-  yield* applyRulesFile(direct, stream.rules)
+  yield* applyRulesFile(direct, source.rules)
   const clients = clientsOf(direct)
-  yield* Effect.provide(loadReferences(stream.initialReferences), clients)
-  const fleet = yield* startFleet({ ...direct, REDIS_URL: toRedis.url, DATABASE_URL: toPostgres.url }, options.replicas)
+  yield* Effect.provide(loadReferences(source.initialReferences), clients)
+  const fleet = yield* startFleet({ ...direct, REDIS_URL: toRedis.url, DATABASE_URL: toPostgres.url }, replicas)
   const system: System = {
     servers: {
       kafka,
@@ -67,7 +66,7 @@ export const startSystem = Effect.fnUntraced(function* (options: SystemOptions) 
       postgres: { ...postgres, proxy: toPostgres.proxy }
     },
     fleet,
-    stream,
+    source,
     clients
   }
   return system

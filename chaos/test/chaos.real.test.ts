@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { messyStream } from "@metka/testing/messyStream/messyStream"
 import { isMissing } from "@metka/testing/realServers"
 import { Effect } from "effect"
 import type { Step } from "../plan.ts"
@@ -40,8 +41,7 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("Two replicas of each s
       Effect.scoped(
         Effect.gen(function* () {
           const { compared, divergences, steps } = yield* run({
-            seed: 4,
-            orders: 800,
+            source: messyStream(4, 800),
             replicas: 2,
             messagesPerSecond: 100,
             plan,

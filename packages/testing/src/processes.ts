@@ -15,6 +15,7 @@ export interface Exit {
 }
 
 export interface Process {
+  readonly pid: number | undefined
   readonly stdout: () => string
   readonly stderr: () => string
   /** Waits for the end of the process. */
@@ -53,6 +54,7 @@ export const startProcess = (args: ReadonlyArray<string>, env: Environment) =>
         })
       })
       return {
+        pid: child.pid,
         stdout: () => output.stdout,
         stderr: () => output.stderr,
         exit: Effect.promise(() => exit),

@@ -9,20 +9,26 @@ import type { System } from "./system.ts"
 
 const patience = "120 seconds"
 
-/** Rows that must not exist. */
+/** Counters that are not what the ledger adds up to. */
+const notTheLedger = (mart: string, id: string, ids: string) => `
+  with ledger as (
+    select user_id, ${id}, count(distinct order_id) as order_cnt
+    from cdm.order_contributions, unnest(${ids}) as ${id} group by 1, 2)
+  select count(*)::int as count from ledger full join ${mart} held using (user_id, ${id})
+  where ledger.order_cnt is distinct from held.order_cnt`
+
+/** Counts of rows that must not exist. */
 const invariants = {
-  "counters of dishes are not the sum of the ledger": `
-    with ledger as (
-      select user_id, product_id, count(distinct order_id) as order_cnt
-      from cdm.order_contributions, unnest(product_ids) as product_id group by 1, 2)
-    select count(*)::int as count from ledger full join cdm.user_product_counters held using (user_id, product_id)
-    where ledger.order_cnt is distinct from held.order_cnt`,
-  "counters of categories are not the sum of the ledger": `
-    with ledger as (
-      select user_id, category_id, count(distinct order_id) as order_cnt
-      from cdm.order_contributions, unnest(category_ids) as category_id group by 1, 2)
-    select count(*)::int as count from ledger full join cdm.user_category_counters held using (user_id, category_id)
-    where ledger.order_cnt is distinct from held.order_cnt`,
+  "counters of dishes are not the sum of the ledger": notTheLedger(
+    "cdm.user_product_counters",
+    "product_id",
+    "product_ids"
+  ),
+  "counters of categories are not the sum of the ledger": notTheLedger(
+    "cdm.user_category_counters",
+    "category_id",
+    "category_ids"
+  ),
   "tags are not announced": "select count(*)::int as count from cdm.user_tag_history where published_at is null"
 }
 

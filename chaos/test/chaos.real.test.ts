@@ -49,6 +49,8 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("Two replicas of each s
           })
           assert.deepStrictEqual(divergences, [])
           assert.lengthOf(steps, plan.length)
+          // 10 seconds are promised; a machine that runs tests may be slower, and kafkajs's default session is 30.
+          assert.isBelow(Math.max(...(steps[0]?.catchUpMillis ?? [Infinity])), 25_000)
           assert.strictEqual(compared.orders, 800)
           assert.isAbove(compared.tags, 50)
           assert.isAbove(compared.deadLetters, 30)

@@ -35,7 +35,8 @@ export const startProcess = (args: ReadonlyArray<string>, env: Environment) =>
       const { HOME = "", PATH = "" } = process.env
       const child = spawn(node, args, {
         cwd: repository,
-        env: { HOME, PATH, ...env },
+        // As the scripts in package.json set it.
+        env: { HOME, PATH, NODE_COMPILE_CACHE: "node_modules/.cache/node", ...env },
         stdio: ["ignore", "pipe", "pipe"]
       })
       const output = { stdout: "", stderr: "" }

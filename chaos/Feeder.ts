@@ -36,6 +36,7 @@ export const startFeeder = Effect.fnUntraced(function* (source: Source, messages
   let sent = 0
   let bursts = 0
   let areAllReferencesThere = false
+  let isFinishing = false
 
   const sendNext = Effect.fnUntraced(function* (count: number) {
     const burst: Array<OutgoingMessage> = []
@@ -55,15 +56,15 @@ export const startFeeder = Effect.fnUntraced(function* (source: Source, messages
         !areAllReferencesThere && sent * 2 >= source.deliveries.length ? loadLateReferences : Effect.void
       )
     ),
-    Effect.uninterruptible,
-    Effect.repeat(Schedule.fixed("1 second")),
+    Effect.repeat({ schedule: Schedule.fixed("1 second"), while: () => !isFinishing }),
     Effect.forkScoped
   )
   const feeder: Feeder = {
     sent: () => sent,
     bursts: () => bursts,
     finish: Effect.gen(function* () {
-      yield* Fiber.interrupt(feeding)
+      isFinishing = true
+      yield* Fiber.join(feeding)
       const left = source.deliveries.length - sent
       if (left > 0) yield* sendNext(left)
       if (!areAllReferencesThere) yield* loadLateReferences

@@ -5,7 +5,8 @@
 import { defineConfig } from "vitest/config"
 import { SkipReporter } from "./packages/testing/src/SkipReporter.ts"
 
-const real = "packages/*/test/**/*.real.test.ts"
+const folders = "{packages/*,bench,build,chaos,k8s}/test"
+const real = `${folders}/**/*.real.test.ts`
 
 export default defineConfig({
   test: {
@@ -15,11 +16,14 @@ export default defineConfig({
         test: {
           name: "quick",
           globalSetup: ["build/upToDate.ts"],
-          include: ["{packages/*,build}/test/**/*.test.ts"],
+          include: [`${folders}/**/*.test.ts`],
           exclude: [real],
           // Vitest would leave one core for itself, which on a small machine is half of it.
           maxWorkers: "100%",
-          sequence: { groupOrder: 1 }
+          sequence: { groupOrder: 1 },
+          // They hang or they do not: a busy machine is no failure.
+          testTimeout: 60_000,
+          hookTimeout: 60_000
         }
       },
       {

@@ -63,7 +63,14 @@ export const layer = (applicationName: string) =>
         maxConnections: 5,
         connectTimeout: "3 seconds",
         keepAlive: "30 seconds",
-        startupParameters: { timezone: "UTC", datestyle: "ISO, YMD", bytea_output: "hex" }
+        startupParameters: {
+          timezone: "UTC",
+          datestyle: "ISO, YMD",
+          bytea_output: "hex",
+          // A process that is suspended, or whose machine is gone without a word, must not keep its rows locked. Longer
+          // than an outbox transaction waits for Kafka.
+          idle_in_transaction_session_timeout: "30s"
+        }
       })
     })
   )

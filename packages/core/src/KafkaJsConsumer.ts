@@ -8,8 +8,16 @@ import { type ConsumeOptions, type KafkaError, type KafkaRecord, type RecordBatc
 import { kafkaError } from "./KafkaJsErrors.ts"
 import { KafkaRecordBuffer } from "./KafkaRecordBuffer.ts"
 
-const sessionTimeoutMillis = 30_000
-const heartbeatMillis = 3_000
+/**
+ * After a crash the group stands still until the dead member's session has run out, and this is the least a broker
+ * takes unless configured. A member that is suspended for longer comes back to partitions it has lost, which changes
+ * nothing.
+ */
+const sessionTimeoutMillis = 6_000
+/** A member learns from the reply that the group rebalances, and the others wait until it has joined again. */
+const heartbeatMillis = 1_000
+/** How long the group waits for living members to join again. */
+const rebalanceTimeoutMillis = 30_000
 /** How long a fetch waits for records. Leaving the group waits for it, and a service must end within 2 s of SIGTERM. */
 const fetchWaitMillis = 300
 const fetchBytes = 6 * 1_048_576
@@ -73,7 +81,7 @@ class GroupMember {
       groupId: options.group,
       ...(previousId === undefined ? {} : { memberId: previousId }),
       sessionTimeout: sessionTimeoutMillis,
-      rebalanceTimeout: sessionTimeoutMillis,
+      rebalanceTimeout: rebalanceTimeoutMillis,
       heartbeatInterval: heartbeatMillis,
       maxWaitTimeInMs: fetchWaitMillis,
       maxBytes: fetchBytes,

@@ -45,6 +45,26 @@ describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => 
     })
   )
 
+  it.live("a process that falls silent within a transaction loses its session, and its locks, after 30 seconds", () =>
+    Effect.gen(function* () {
+      const url = yield* (yield* RealServers).database
+      yield* Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        assert.deepStrictEqual(yield* sql`select current_setting('idle_in_transaction_session_timeout') as timeout`, [
+          { timeout: "30s" }
+        ])
+        const lost = yield* sql`set local idle_in_transaction_session_timeout = '50ms'`.pipe(
+          Effect.andThen(Effect.sleep("500 millis")),
+          Effect.andThen(select),
+          transaction,
+          Effect.flip
+        )
+        assert.isTrue(lost._tag === "SqlError" && refusalOf(lost) === undefined, "an outage, which is waited out")
+        assert.deepStrictEqual(yield* select, [{ one: 1 }])
+      }).pipe(Effect.provide(clientOf(url)))
+    }).pipe(Effect.provide(RealServers.layer))
+  )
+
   it.live("sslmode says whether a server without TLS will do", () =>
     Effect.gen(function* () {
       const url = yield* (yield* RealServers).database

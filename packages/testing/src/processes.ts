@@ -15,6 +15,7 @@ export interface Exit {
 }
 
 export interface Process {
+  readonly pid: number | undefined
   readonly stdout: () => string
   readonly stderr: () => string
   /** Waits for the end of the process. */
@@ -34,7 +35,8 @@ export const startProcess = (args: ReadonlyArray<string>, env: Environment) =>
       const { HOME = "", PATH = "" } = process.env
       const child = spawn(node, args, {
         cwd: repository,
-        env: { HOME, PATH, ...env },
+        // As the scripts in package.json set it.
+        env: { HOME, PATH, NODE_COMPILE_CACHE: "node_modules/.cache/node", ...env },
         stdio: ["ignore", "pipe", "pipe"]
       })
       const output = { stdout: "", stderr: "" }
@@ -53,6 +55,7 @@ export const startProcess = (args: ReadonlyArray<string>, env: Environment) =>
         })
       })
       return {
+        pid: child.pid,
         stdout: () => output.stdout,
         stderr: () => output.stderr,
         exit: Effect.promise(() => exit),
@@ -87,6 +90,9 @@ export const metka = Effect.fnUntraced(function* (env: Environment, ...args: Rea
   }
   return finished.stdout
 })
+
+/** On a machine that has much else to do. */
+const startsWithin = "60 seconds"
 
 export type ServiceName = "stg" | "dds" | "cdm"
 
@@ -126,7 +132,8 @@ export const startService = Effect.fnUntraced(function* (service: ServiceName, e
     isReady,
     becomesReady: eventually(
       `${service} is ready`,
-      Effect.map(isReady, (ready) => (ready && started.ended() === undefined ? [] : [describe()]))
+      Effect.map(isReady, (ready) => (ready && started.ended() === undefined ? [] : [describe()])),
+      startsWithin
     ),
     becomesUnready: eventually(
       `${service} says that it is not ready`,

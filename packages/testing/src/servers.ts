@@ -4,8 +4,9 @@
  */
 export { freePort } from "./servers/freePort.ts"
 export { freshDatabase } from "./servers/freshDatabase.ts"
-export { kafkaServer, type KafkaServer, ownKafkaServer } from "./servers/Kafka.ts"
+export { kafkaServer, type KafkaServer, ownKafkaServer, ownKafkaServerBehindProxy } from "./servers/Kafka.ts"
 export { ownPostgresServer, postgresServer, type PostgresServer } from "./servers/Postgres.ts"
 export { ownRedisServer, redisServer, type RedisServer } from "./servers/Redis.ts"
 export { ServerFailed, ServerMissing, ServerName } from "./servers/ServerErrors.ts"
 export type { ServerProcess } from "./servers/ServerProcess.ts"
+export { type TcpProxy, tcpProxy } from "./servers/TcpProxy.ts"

@@ -19,6 +19,18 @@ const countOf = Effect.fnUntraced(function* (query: string) {
 })
 
 /**
+ * Records that each stage has not committed yet. Read downstream: a stage publishes before it commits, so what it has
+ * committed is in the lag of the next one by then.
+ */
+export const lags = Effect.gen(function* () {
+  const topology = yield* Topology
+  const stg = yield* lagOf(topology.orders, topology.groupStg)
+  const dds = yield* lagOf(topology.stgOrders, topology.groupDds)
+  const cdm = yield* lagOf(topology.cdmStats, topology.groupCdm)
+  return { stg, dds, cdm }
+})
+
+/**
  * What is still on its way, stage by stage. Read downstream: a stage publishes before it commits, so what it has
  * committed is in the lag of the next one by then. `parked`: how many orders are meant to wait for references.
  */

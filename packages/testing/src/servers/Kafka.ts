@@ -11,6 +11,7 @@ import { fetchedByMaven } from "./Maven.ts"
 import { probe } from "./probe.ts"
 import { ServerFailed, ServerMissing } from "./ServerErrors.ts"
 import { type ServerProcess, startServerProcess } from "./ServerProcess.ts"
+import { type TcpProxy, tcpProxy } from "./TcpProxy.ts"
 
 export interface KafkaServer extends ServerProcess {
   /** `127.0.0.1:port`, as in `KAFKA_BROKERS`. */
@@ -40,13 +41,19 @@ const findJava = Effect.gen(function* () {
   return java
 })
 
-const properties = (folder: string, port: number, controllerPort: number): string =>
+interface Ports {
+  readonly port: number
+  /** Where clients are told to connect: another one's for a broker behind a proxy. */
+  readonly advertisedPort: number
+}
+
+const properties = (folder: string, { advertisedPort, port }: Ports, controllerPort: number): string =>
   [
     "process.roles=broker,controller",
     "node.id=1",
     `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
     `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${advertisedPort}`,
     "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "controller.listener.names=CONTROLLER",
     "inter.broker.listener.name=PLAINTEXT",
@@ -76,54 +83,69 @@ const properties = (folder: string, port: number, controllerPort: number): strin
 const apiVersions = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 77, 0xff, 0xff])
 const isApiVersions = (received: Buffer): boolean => received.length >= 8 && received.readInt32BE(4) === 77
 
+const startKafka = Effect.fnUntraced(function* (
+  ports: Ports
+): Effect.fn.Return<KafkaServer, ServerMissing | ServerFailed, Scope.Scope> {
+  const java = yield* findJava
+  const jars = yield* fetchedByMaven({
+    server: "kafka",
+    name: "kafka-4.4.0",
+    goal: ["dependency:copy-dependencies"],
+    install
+  })
+  const guard = yield* makeGuard({ prefix: "kafka", signal: "KILL" })
+  const controllerPort = yield* freePort
+  const configuration = join(guard.folder, "server.properties")
+  yield* Effect.promise(() => writeFile(configuration, properties(guard.folder, ports, controllerPort)))
+  const jvm = [
+    "-Xms512m",
+    "-Xmx512m",
+    "-Djava.awt.headless=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-cp",
+    join(jars, "*")
+  ]
+  // Any 16 bytes in base64url are a cluster id.
+  const clusterId = Buffer.from("metka-test-kafka").toString("base64url")
+  yield* run(java, [...jvm, "kafka.tools.StorageTool", "format", "-t", clusterId, "-c", configuration], {
+    guard
+  }).pipe(
+    Effect.mapError(
+      ({ output }) => new ServerFailed({ server: "kafka", problem: "could not format its storage", log: output })
+    )
+  )
+  const server = yield* startServerProcess({
+    server: "kafka",
+    guard,
+    executable: java,
+    args: [...jvm, "kafka.Kafka", configuration],
+    stopSignal: "SIGTERM",
+    discardSignal: "SIGKILL",
+    answers: probe({ port: ports.port, question: apiVersions, isAnswer: isApiVersions })
+  })
+  return { ...server, brokers: `127.0.0.1:${ports.advertisedPort}` }
+})
+
 /**
  * A broker of our own that a test may stop and kill, whatever the environment says. Topics are created on first use
  * with 6 partitions, replication is 1, nothing expires.
  */
-export const ownKafkaServer: Effect.Effect<KafkaServer, ServerMissing | ServerFailed, Scope.Scope> = Effect.gen(
-  function* () {
-    const java = yield* findJava
-    const jars = yield* fetchedByMaven({
-      server: "kafka",
-      name: "kafka-4.4.0",
-      goal: ["dependency:copy-dependencies"],
-      install
-    })
-    const guard = yield* makeGuard({ prefix: "kafka", signal: "KILL" })
-    const port = yield* freePort
-    const controllerPort = yield* freePort
-    const configuration = join(guard.folder, "server.properties")
-    yield* Effect.promise(() => writeFile(configuration, properties(guard.folder, port, controllerPort)))
-    const jvm = [
-      "-Xms512m",
-      "-Xmx512m",
-      "-Djava.awt.headless=true",
-      "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-      "-Dorg.slf4j.simpleLogger.showDateTime=true",
-      "-cp",
-      join(jars, "*")
-    ]
-    // Any 16 bytes in base64url are a cluster id.
-    const clusterId = Buffer.from("metka-test-kafka").toString("base64url")
-    yield* run(java, [...jvm, "kafka.tools.StorageTool", "format", "-t", clusterId, "-c", configuration], {
-      guard
-    }).pipe(
-      Effect.mapError(
-        ({ output }) => new ServerFailed({ server: "kafka", problem: "could not format its storage", log: output })
-      )
-    )
-    const server = yield* startServerProcess({
-      server: "kafka",
-      guard,
-      executable: java,
-      args: [...jvm, "kafka.Kafka", configuration],
-      stopSignal: "SIGTERM",
-      discardSignal: "SIGKILL",
-      answers: probe({ port, question: apiVersions, isAnswer: isApiVersions })
-    })
-    return { ...server, brokers: `127.0.0.1:${port}` }
-  }
+export const ownKafkaServer: Effect.Effect<KafkaServer, ServerMissing | ServerFailed, Scope.Scope> = Effect.flatMap(
+  freePort,
+  (port) => startKafka({ port, advertisedPort: port })
 )
+
+/** The same behind a proxy, through which every client comes: a broker tells its clients where to connect. */
+export const ownKafkaServerBehindProxy: Effect.Effect<
+  KafkaServer & { readonly proxy: TcpProxy },
+  ServerMissing | ServerFailed,
+  Scope.Scope
+> = Effect.gen(function* () {
+  const port = yield* freePort
+  const proxy = yield* tcpProxy(port)
+  return { ...(yield* startKafka({ port, advertisedPort: proxy.port })), proxy }
+})
 
 /** The brokers of `KAFKA_BROKERS`, else of a broker of our own. */
 export const kafkaServer: Effect.Effect<{ readonly brokers: string }, ServerMissing | ServerFailed, Scope.Scope> =

@@ -23,6 +23,8 @@ export interface ServerProcess {
   readonly kill: Effect.Effect<void>
   /** Stops it and starts it on the same port and data. */
   readonly restart: Effect.Effect<void, ServerFailed>
+  /** What it has written since it was first started. */
+  readonly log: Effect.Effect<string>
 }
 
 const startWithin = Duration.minutes(1)
@@ -56,10 +58,9 @@ export const startServerProcess = Effect.fnUntraced(function* (options: {
   const oneAtATime = yield* Semaphore.make(1)
   let current: Running | undefined
 
+  const log = Effect.promise(() => readFile(logFile, "utf8").catch(() => ""))
   const failed = (problem: string) =>
-    Effect.promise(() => readFile(logFile, "utf8").catch(() => "")).pipe(
-      Effect.flatMap((log) => Effect.fail(new ServerFailed({ server, problem, log: tail(log, 30) })))
-    )
+    Effect.flatMap(log, (text) => Effect.fail(new ServerFailed({ server, problem, log: tail(text, 30) })))
 
   const spawnServer = Effect.sync(() => {
     const log = openSync(logFile, "a")
@@ -132,6 +133,7 @@ export const startServerProcess = Effect.fnUntraced(function* (options: {
     start: oneAtATime.withPermit(start),
     stop: oneAtATime.withPermit(stop),
     kill: oneAtATime.withPermit(end("SIGKILL", 0)),
-    restart: oneAtATime.withPermit(Effect.andThen(stop, start))
+    restart: oneAtATime.withPermit(Effect.andThen(stop, start)),
+    log
   }
 })

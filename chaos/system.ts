@@ -1,0 +1,73 @@
+/** Everything that a run of chaos needs: servers of its own behind proxies, replicas of the services, a source. */
+import type { MessyStream } from "@metka/testing/messyStream/messyStream"
+import { loadReferences } from "@metka/testing/againstOracle"
+import { applyRulesFile, clientsOf, freshEnvironment } from "@metka/testing/processSystem"
+import {
+  ownKafkaServerBehindProxy,
+  ownPostgresServer,
+  ownRedisServer,
+  type ServerName,
+  type ServerProcess,
+  type TcpProxy,
+  tcpProxy
+} from "@metka/testing/servers"
+import { Effect } from "effect"
+import { type Fleet, startFleet } from "./Fleet.ts"
+
+/** What is sent, and what else the system has to know of it. */
+export type Source = Pick<MessyStream, "deliveries" | "initialReferences" | "lateReferences" | "rules">
+
+export interface SystemOptions {
+  readonly source: Source
+  /** Of each service. */
+  readonly replicas: number
+}
+
+interface ReachedServer extends ServerProcess {
+  /** The services' only way to it. */
+  readonly proxy: TcpProxy
+}
+
+export interface System {
+  readonly servers: Readonly<Record<ServerName, ReachedServer>>
+  readonly fleet: Fleet
+  readonly source: Source
+  /** Clients that do not come through the proxies, where the server lets them. */
+  readonly clients: ReturnType<typeof clientsOf>
+}
+
+const throughProxy = Effect.fnUntraced(function* (address: string) {
+  const url = new URL(address)
+  const proxy = yield* tcpProxy(Number(url.port))
+  url.port = String(proxy.port)
+  return { proxy, url: url.href }
+})
+
+/** Migrated, with rules and the references that are known at first; nothing is sent yet. Ends with the scope. */
+export const startSystem = Effect.fnUntraced(function* ({ replicas, source }: SystemOptions) {
+  const [kafka, redis, postgres] = yield* Effect.all([ownKafkaServerBehindProxy, ownRedisServer, ownPostgresServer], {
+    concurrency: "unbounded"
+  })
+  const toRedis = yield* throughProxy(redis.url)
+  const toPostgres = yield* throughProxy(postgres.url)
+  const direct = yield* freshEnvironment({
+    brokers: kafka.brokers,
+    redisUrl: redis.url,
+    databaseUrl: postgres.url
+  })
+  yield* applyRulesFile(direct, source.rules)
+  const clients = clientsOf(direct)
+  yield* Effect.provide(loadReferences(source.initialReferences), clients)
+  const fleet = yield* startFleet({ ...direct, REDIS_URL: toRedis.url, DATABASE_URL: toPostgres.url }, replicas)
+  const system: System = {
+    servers: {
+      kafka,
+      redis: { ...redis, proxy: toRedis.proxy },
+      postgres: { ...postgres, proxy: toPostgres.proxy }
+    },
+    fleet,
+    source,
+    clients
+  }
+  return system
+})

@@ -1,0 +1,86 @@
+/** A way to a server that can be cut or held up, as networks are, while the server itself is well. */
+import { Effect } from "effect"
+import type { Scope } from "effect"
+import { createConnection, createServer, type Socket } from "node:net"
+import { freePort } from "./freePort.ts"
+
+export interface TcpProxy {
+  /** On 127.0.0.1, in place of the server's own. */
+  readonly port: number
+  /** Resets every connection; new ones are taken at once. */
+  readonly cut: Effect.Effect<void>
+  /** Passes nothing on, either way and for new connections too, for as long as the effect runs. */
+  readonly stallDuring: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}
+
+interface Pair {
+  readonly client: Socket
+  readonly server: Socket
+}
+
+const ends = ({ client, server }: Pair) => [client, server]
+
+/** Leads to this port of 127.0.0.1, whether anybody listens there yet or not. */
+export const tcpProxy = Effect.fnUntraced(function* (
+  serverPort: number
+): Effect.fn.Return<TcpProxy, never, Scope.Scope> {
+  const pairs = new Set<Pair>()
+  let isStalled = false
+  const close = (pair: Pair) => {
+    pairs.delete(pair)
+    for (const end of ends(pair)) end.resetAndDestroy()
+  }
+  const pass = (from: Socket, to: Socket) => {
+    from.on("data", (bytes) => {
+      if (!to.write(bytes)) from.pause()
+    })
+    to.on("drain", () => {
+      if (!isStalled) from.resume()
+    })
+    from.on("end", () => to.end())
+  }
+  const open = (client: Socket) => {
+    const pair: Pair = { client, server: createConnection({ port: serverPort, host: "127.0.0.1", noDelay: true }) }
+    pairs.add(pair)
+    client.setNoDelay(true)
+    for (const end of ends(pair)) {
+      end.on("error", () => close(pair))
+      end.on("close", () => close(pair))
+    }
+    pass(pair.client, pair.server)
+    pass(pair.server, pair.client)
+    if (isStalled) for (const end of ends(pair)) end.pause()
+  }
+  const setStalled = (stalled: boolean) => {
+    isStalled = stalled
+    for (const end of [...pairs].flatMap(ends)) {
+      if (stalled) end.pause()
+      else end.resume()
+    }
+  }
+
+  const port = yield* freePort
+  yield* Effect.acquireRelease(
+    Effect.callback<ReturnType<typeof createServer>>((resume) => {
+      const listener = createServer({ allowHalfOpen: true }, open)
+      listener.listen({ port, host: "127.0.0.1" }, () => resume(Effect.succeed(listener)))
+    }),
+    (listener) =>
+      Effect.sync(() => {
+        listener.close()
+        for (const pair of pairs) close(pair)
+      })
+  )
+  return {
+    port,
+    cut: Effect.sync(() => {
+      for (const pair of pairs) close(pair)
+    }),
+    stallDuring: (effect) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => setStalled(true)),
+        () => effect,
+        () => Effect.sync(() => setStalled(false))
+      )
+  }
+})

@@ -151,7 +151,7 @@ export class MemoryBroker {
    */
   expire(client: symbol): void {
     for (const group of this.#groups.values()) {
-      for (const member of group.members) {
+      for (const member of [...group.members]) {
         if (member.client !== client) continue
         this.leave(member)
         this.#expired.add(member)
@@ -161,7 +161,7 @@ export class MemoryBroker {
 
   /** A process whose sessions have expired is heard of again, and joins its groups anew. */
   readmit(client: symbol): void {
-    for (const member of this.#expired) {
+    for (const member of [...this.#expired]) {
       if (member.client !== client) continue
       this.#expired.delete(member)
       this.#admit(member)
@@ -247,6 +247,19 @@ export class MemoryBroker {
       committed: committed?.get(partition) ?? 0,
       end: log.length
     }))
+  }
+
+  /** How many records of the topic were not delivered yet to whoever of the group holds their partition now. */
+  undelivered(topicName: string, groupName: string): number {
+    const { committed, members } = this.#group(groupName)
+    const positions = new Map(committed.get(topicName))
+    for (const member of members) {
+      if (member.topic === topicName) for (const [partition, position] of member.positions) positions.set(partition, position)
+    }
+    return this.topic(topicName).partitions.reduce(
+      (sum, log, partition) => sum + log.length - (positions.get(partition) ?? 0),
+      0
+    )
   }
 
   #group(name: string): Group {

@@ -166,8 +166,12 @@ export class Fleet {
     for (const { process } of this.#members) this.crash(process)
   }
 
-  /** The database notices who is gone. */
-  readonly disconnectTheGone = Effect.suspend(() =>
-    Effect.forEach(this.#toDisconnect.splice(0), (process) => this.#parts.database.disconnect(process), { discard: true })
-  )
+  /** The database notices who is gone; says whether anybody was. */
+  readonly disconnectTheGone = Effect.suspend(() => {
+    const gone = this.#toDisconnect.splice(0)
+    return Effect.as(
+      Effect.forEach(gone, (process) => this.#parts.database.disconnect(process), { discard: true }),
+      gone.length > 0
+    )
+  })
 }

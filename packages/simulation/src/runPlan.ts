@@ -1,5 +1,6 @@
 /** Runs a plan from empty tables to the auditor's verdict. */
 import { ReferenceData } from "@metka/core/ReferenceData"
+import { dumpChanges, dumpTables } from "@metka/testing/tableDump"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { audit } from "./audit.ts"
@@ -7,7 +8,6 @@ import { clientOf, makeEmptyTables } from "./database.ts"
 import { expectationOf } from "./expectation.ts"
 import type { Plan } from "./Plan.ts"
 import { Run } from "./simulate.ts"
-import { changedRows, makeDumpTables } from "./tableDump.ts"
 
 export interface Verdict {
   /** What is wrong; empty when nothing is. */
@@ -31,7 +31,6 @@ export const makeRunner = Effect.gen(function* () {
   const connection = yield* (yield* SqlClient.SqlClient).reserve
   const sql = yield* clientOf(connection)
   const emptyTables = yield* Effect.provideService(makeEmptyTables, SqlClient.SqlClient, sql)
-  const dumpTables = yield* Effect.provideService(makeDumpTables, SqlClient.SqlClient, sql)
 
   const runPlan = Effect.fnUntraced(function* (plan: Plan) {
     yield* emptyTables
@@ -49,7 +48,7 @@ export const makeRunner = Effect.gen(function* () {
     if (problems.length > 0) return verdict(problems)
     const before = yield* dumpTables
     yield* run.deliverAgain(settled)
-    return verdict(changedRows(before, yield* dumpTables))
+    return verdict(dumpChanges(before, yield* dumpTables).map((change) => `delivered again: ${change}`))
   })
   return (plan: Plan) => Effect.provideService(runPlan(plan), SqlClient.SqlClient, sql)
 })

@@ -20,6 +20,9 @@ import { Trace } from "./Trace.ts"
 /** More choices than any run needs: one that makes so many does not come to rest. */
 const mostSteps = 20_000
 
+/** Milliseconds: a service that waits for a server asks again every 5 s at least. */
+const longestWait = 30_000
+
 /** By then the faults are over, whatever the events do. */
 export const faultySteps = 200
 
@@ -38,17 +41,6 @@ const topologyOf = (maxBatchRecords: number, groups: string): TopologyShape => (
   maxBatchRecords
 })
 
-const inputOf = (topology: TopologyShape, service: ServiceName): readonly [topic: string, group: string] => {
-  switch (service) {
-    case "stg":
-      return [topology.orders, topology.groupStg]
-    case "dds":
-      return [topology.stgOrders, topology.groupDds]
-    case "cdm":
-      return [topology.cdmStats, topology.groupCdm]
-  }
-}
-
 /** A run, and what can be asked of it while and after it runs. */
 export class Run {
   readonly plan: Plan
@@ -65,6 +57,7 @@ export class Run {
   readonly #gates: Gates
   readonly #events: Array<Event>
   #rulesUnderWay = false
+  #lastWork = 0
 
   constructor(plan: Plan, connection: SqlConnection.Connection, references: ReferenceData["Service"]) {
     this.plan = plan
@@ -117,40 +110,69 @@ export class Run {
     })
   }
 
-  /** Records that the services have not committed yet. */
+  /** How many records are on their way to the services. */
+  get undelivered(): number {
+    return services.reduce((sum, service) => sum + this.broker.undelivered(...this.#inputOf(service)), 0)
+  }
+
+  /** How many records the services have not committed. */
   get lag(): number {
-    let lag = 0
-    for (const service of services) {
-      for (const { committed, end } of this.broker.lag(...inputOf(this.fleet.topology, service))) lag += end - committed
+    return services
+      .flatMap((service) => this.broker.lag(...this.#inputOf(service)))
+      .reduce((sum, { committed, end }) => sum + end - committed, 0)
+  }
+
+  /**
+   * Whether nobody has a record to work on. Whoever goes on with an old batch when its partitions have come back to it
+   * commits an old offset once more: that is harmless, and ends with the next record. So what is not committed counts
+   * only while somebody might still be waiting for a server.
+   */
+  get #isQuiet(): boolean {
+    return this.lag === 0 || (this.undelivered === 0 && this.#time.now - this.#lastWork > longestWait)
+  }
+
+  #inputOf(service: ServiceName): readonly [topic: string, group: string] {
+    const { cdmStats, groupCdm, groupDds, groupStg, orders, stgOrders } = this.fleet.topology
+    switch (service) {
+      case "stg":
+        return [orders, groupStg]
+      case "dds":
+        return [stgOrders, groupDds]
+      case "cdm":
+        return [cdmStats, groupCdm]
     }
-    return lag
   }
 
   #untilAtRest<E, R>(settled: Effect.Effect<boolean, E, R>) {
     return Effect.gen({ self: this }, function* () {
       const limit = this.trace.step + mostSteps
       for (;;) {
-        yield* this.fleet.disconnectTheGone
-        yield* Effect.promise(() => this.#scheduler.standstill())
+        yield* this.#standstill
         if (this.fleet.problems.length > 0) return
         if (this.trace.step >= limit) {
-          this.fleet.problems.push(`not at rest after ${mostSteps} steps: ${this.lag} records to go`)
+          this.fleet.problems.push(`not at rest after ${mostSteps} steps: ${this.undelivered} records to deliver, ${this.lag} to commit`)
           return
         }
         this.trace.step += 1
         yield* this.#strike
         if (yield* this.#goOn) continue
-        if (this.lag === 0 && !this.#rulesUnderWay && (yield* settled)) return
+        if (this.#isQuiet && !this.#rulesUnderWay && (yield* settled)) return
         // Everybody sleeps, and something is still to be done.
         this.#time.moveTo(this.#time.now + 10_000)
       }
     })
   }
 
+  readonly #standstill = Effect.gen({ self: this }, function* () {
+    yield* Effect.promise(() => this.#scheduler.standstill())
+    if (yield* this.fleet.disconnectTheGone) yield* Effect.promise(() => this.#scheduler.standstill())
+  })
+
   /** Makes the choice of what happens next; `false` when there is nothing to choose from but time. */
   readonly #goOn = Effect.suspend(() => {
     const choices: Array<readonly [weight: number, act: Effect.Effect<void>]> = []
     for (const waiting of this.#gates.open) {
+      if (waiting.point !== "query") this.#lastWork = this.#time.now
       const slow = waiting.point === "lookup" && this.faults.referencesAreSlow ? 0.02 : 1
       choices.push([waiting.process.speed * slow, Effect.sync(() => this.#gates.letThrough(waiting))])
     }
@@ -183,10 +205,10 @@ export class Run {
     for (let fault = this.faults.due(); fault !== undefined; fault = this.faults.due()) {
       switch (fault._tag) {
         case "Rebalance":
-          this.broker.rebalance(inputOf(this.fleet.topology, fault.service)[1])
+          this.broker.rebalance(this.#inputOf(fault.service)[1])
           break
         case "Redelivery": {
-          const [topic, group] = inputOf(this.fleet.topology, fault.service)
+          const [topic, group] = this.#inputOf(fault.service)
           const { partition } = fault
           const committed = this.broker.lag(topic, group)[partition]?.committed ?? 0
           this.broker.seek(group, topic, partition, Math.max(0, committed - fault.back))

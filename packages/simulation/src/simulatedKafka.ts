@@ -23,7 +23,8 @@ export const simulatedKafka = (
     ...client,
 
     consume: (options) =>
-      client.consume(options).pipe(
+      Stream.fromEffect(gates.arrive(process, "fetch", "before", { passAtOnce: true })).pipe(
+        Stream.flatMap((joined) => (joined ? client.consume(options) : Stream.fail(lost("join")))),
         Stream.mapEffect((batch) =>
           Effect.flatMap(gates.arrive(process, "fetch", "after"), (arrived) =>
             arrived ? Effect.succeed(batch) : Effect.fail(lost("fetch"))

@@ -150,19 +150,18 @@ export class MemoryBroker {
    * not know, and get nothing until they are admitted again.
    */
   expire(client: symbol): void {
-    for (const group of this.#groups.values()) {
-      for (const member of [...group.members]) {
-        if (member.client !== client) continue
-        this.leave(member)
-        this.#expired.add(member)
-      }
+    const members = [...this.#groups.values()].flatMap((group) => [...group.members])
+    for (const member of members.filter((member) => member.client === client)) {
+      this.leave(member)
+      this.#expired.add(member)
     }
   }
 
   /** A process whose sessions have expired is heard of again, and joins its groups anew. */
   readmit(client: symbol): void {
-    for (const member of [...this.#expired]) {
-      if (member.client !== client) continue
+    // Whoever is woken by it may expire again.
+    const members = [...this.#expired].filter((member) => member.client === client)
+    for (const member of members) {
       this.#expired.delete(member)
       this.#admit(member)
     }
@@ -231,7 +230,8 @@ export class MemoryBroker {
     const group = this.#group(groupName)
     const held = new Set<number>()
     for (const member of group.members) {
-      if (member.client === client && member.topic === topicName) for (const partition of member.positions.keys()) held.add(partition)
+      if (member.client === client && member.topic === topicName)
+        for (const partition of member.positions.keys()) held.add(partition)
     }
     for (const partition of offsets.keys()) if (!held.has(partition)) return false
     const committed = group.committed.get(topicName) ?? new Map<number, number>()
@@ -254,7 +254,8 @@ export class MemoryBroker {
     const { committed, members } = this.#group(groupName)
     const positions = new Map(committed.get(topicName))
     for (const member of members) {
-      if (member.topic === topicName) for (const [partition, position] of member.positions) positions.set(partition, position)
+      if (member.topic === topicName)
+        for (const [partition, position] of member.positions) positions.set(partition, position)
     }
     return this.topic(topicName).partitions.reduce(
       (sum, log, partition) => sum + log.length - (positions.get(partition) ?? 0),

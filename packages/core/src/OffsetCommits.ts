@@ -35,9 +35,7 @@ export const makeOffsetCommits = (kafka: Kafka["Service"], group: string): Offse
         ),
         Effect.catchTag("KafkaError", (error: KafkaError) => {
           for (const record of batch.records) leftOut.set(record.partition, record)
-          return Effect.logWarning(
-            `the offsets were not committed, the batch may be delivered again: ${error.message}`
-          )
+          return Effect.logWarning(`the offsets were not committed, the batch may be delivered again: ${error.message}`)
         })
       ),
 

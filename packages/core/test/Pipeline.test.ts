@@ -281,10 +281,11 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
         commit: (group, batch) => Effect.andThen(fail, kafka.commit(group, batch))
       })
       yield* kafka.publish(topics.topic, [outgoing("1"), outgoing("2")])
-      const fiber = yield* Effect.forkChild(
-        runStage({ maxRecords: 1 }).pipe(Effect.provideService(Kafka, unsteady))
+      const fiber = yield* Effect.forkChild(runStage({ maxRecords: 1 }).pipe(Effect.provideService(Kafka, unsteady)))
+      yield* passTimeUntil(
+        "both records are taken in",
+        Effect.map(publishedCount, (count) => count === 2)
       )
-      yield* passTimeUntil("both records are taken in", Effect.map(publishedCount, (count) => count === 2))
       yield* passTimeUntil("the input is committed", isDone)
       yield* TestClock.adjust("30 seconds")
       assert.deepStrictEqual(yield* progress, { committed: 2, end: 2 })

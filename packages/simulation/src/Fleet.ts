@@ -76,43 +76,43 @@ export class Fleet {
   /** What code in a process sees: its clock, its servers. */
   #contextOf(process: Process) {
     return Effect.gen({ self: this }, function* () {
-    const { broker, database, faults, gates, random, references, scheduler, time } = this.#parts
-    const health = yield* Effect.provide(Health, Health.layer({ components: ["kafka", "postgres", "redis"] }))
-    return Context.make(Kafka, simulatedKafka(broker, gates, faults, process)).pipe(
-      Context.add(ReferenceData, simulatedReferences(references, gates, process)),
-      Context.add(SqlClient.SqlClient, yield* database.clientOf(process)),
-      Context.add(Health, health),
-      Context.add(Topology, this.topology),
-      Context.add(Clock.Clock, time.clockOf(process)),
-      Context.add(Scheduler.Scheduler, scheduler),
-      Context.add(References.MinimumLogLevel, "None"),
-      Context.add(EffectRandom.Random, {
-        nextDoubleUnsafe: random.next,
-        nextIntUnsafe: () => random.below(Number.MAX_SAFE_INTEGER)
-      })
-    )
+      const { broker, database, faults, gates, random, references, scheduler, time } = this.#parts
+      const health = yield* Effect.provide(Health, Health.layer({ components: ["kafka", "postgres", "redis"] }))
+      return Context.make(Kafka, simulatedKafka(broker, gates, faults, process)).pipe(
+        Context.add(ReferenceData, simulatedReferences(references, gates, process)),
+        Context.add(SqlClient.SqlClient, yield* database.clientOf(process)),
+        Context.add(Health, health),
+        Context.add(Topology, this.topology),
+        Context.add(Clock.Clock, time.clockOf(process)),
+        Context.add(Scheduler.Scheduler, scheduler),
+        Context.add(References.MinimumLogLevel, "None"),
+        Context.add(EffectRandom.Random, {
+          nextDoubleUnsafe: random.next,
+          nextIntUnsafe: () => random.below(Number.MAX_SAFE_INTEGER)
+        })
+      )
     })
   }
 
   start(service: ServiceName): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-    const process = this.#newProcess(service)
-    const context = yield* this.#contextOf(process)
-    this.#parts.trace.add(`${process.name} starts`)
-    const fiber = Effect.runForkWith(context)(work[service])
-    const member: Member = { process, fiber, stopping: false, thawsAt: 0 }
-    this.#members.add(member)
-    fiber.addObserver((exit) => {
-      if (process.state === "dead") return
-      process.state = "dead"
-      this.#members.delete(member)
-      this.#parts.trace.add(`${process.name} has ended`)
-      if (!member.stopping) {
-        const why = Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "it returned"
-        this.problems.push(`${process.name} ended by itself: ${why}`)
-      }
-      this.toStart.push(service)
-    })
+      const process = this.#newProcess(service)
+      const context = yield* this.#contextOf(process)
+      this.#parts.trace.add(`${process.name} starts`)
+      const fiber = Effect.runForkWith(context)(work[service])
+      const member: Member = { process, fiber, stopping: false, thawsAt: 0 }
+      this.#members.add(member)
+      fiber.addObserver((exit) => {
+        if (process.state === "dead") return
+        process.state = "dead"
+        this.#members.delete(member)
+        this.#parts.trace.add(`${process.name} has ended`)
+        if (!member.stopping) {
+          const why = Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "it returned"
+          this.problems.push(`${process.name} ended by itself: ${why}`)
+        }
+        this.toStart.push(service)
+      })
     })
   }
 

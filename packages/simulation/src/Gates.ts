@@ -70,7 +70,9 @@ export class Gates {
         this.#trace.add(`${process.name} ${point} is refused`)
         return Effect.succeed(false)
       }
-      return options.passAtOnce === true && process.state === "running" ? passNow(options) : this.#wait(process, point, edge, options)
+      return options.passAtOnce === true && process.state === "running"
+        ? passNow(options)
+        : this.#wait(process, point, edge, options)
     })
   }
 

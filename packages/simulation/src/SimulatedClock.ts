@@ -1,5 +1,5 @@
 /** Effect's Clock, with a time that only the simulation moves. */
-import { Clock, Duration, Effect } from "effect"
+import { type Clock, Duration, Effect } from "effect"
 import type { Process } from "./Process.ts"
 
 interface Sleeper {

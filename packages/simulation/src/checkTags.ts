@@ -24,7 +24,8 @@ const foldHistory = (history: ReadonlyArray<HistoryRow>, held: ReadonlySet<strin
   for (const row of history) {
     const place = `${row.user_id} ${row.tag}`
     const had = folded.has(place)
-    if (had === (row.action === "given")) problems.push(`tag history: event ${row.event_id}, ${row.action} twice in a row`)
+    if (had === (row.action === "given"))
+      problems.push(`tag history: event ${row.event_id}, ${row.action} twice in a row`)
     if (row.action === "given") folded.add(place)
     else folded.delete(place)
   }

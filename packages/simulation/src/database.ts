@@ -15,9 +15,12 @@ export const databaseLayer = Layer.effectDiscard(migrate(allMigrations)).pipe(
 
 /** A client for whoever shares the one connection with the run, while the run stands still. */
 export const clientOf = (connection: SqlConnection.Connection) =>
-  SqlClient.make({ acquirer: Effect.succeed(connection), compiler: makeCompiler(), driver: "pg", spanAttributes: [] }).pipe(
-    Effect.provide(Reactivity.layer)
-  )
+  SqlClient.make({
+    acquirer: Effect.succeed(connection),
+    compiler: makeCompiler(),
+    driver: "pg",
+    spanAttributes: []
+  }).pipe(Effect.provide(Reactivity.layer))
 
 /** After so many runs the deleted rows are cleared away. */
 const vacuumEvery = 50

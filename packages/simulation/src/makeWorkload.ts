@@ -31,14 +31,16 @@ const versionsOf = (random: Random, city: City, objectId: number): ReadonlyArray
   const place = random.pick(city.allPlaces)
   const first: Body = { guest: random.pick(city.allGuests), place, lines: linesOf(random, place.menu), status: "OPEN" }
   const placed = day + random.below(600) * minute
-  return versions(random, { guests: city.allGuests, places: city.allPlaces, hugePlace: place }, first).map((body, step): Event => ({
-    _tag: "Order",
-    key: random.chance(0.3) ? null : body.guest,
-    value: Buffer.from(
-      writeJson(random, orderDocument(random, objectId, body, timesOf(random, placed, step, decider)), manner)
-    ),
-    says: `order ${objectId}, version ${step + 1} (${name}): ${body.status}, ${body.guest}, ${body.place.id}, ${body.lines.map(({ item }) => item.id).join(" ")}`
-  }))
+  return versions(random, { guests: city.allGuests, places: city.allPlaces, hugePlace: place }, first).map(
+    (body, step): Event => ({
+      _tag: "Order",
+      key: random.chance(0.3) ? null : body.guest,
+      value: Buffer.from(
+        writeJson(random, orderDocument(random, objectId, body, timesOf(random, placed, step, decider)), manner)
+      ),
+      says: `order ${objectId}, version ${step + 1} (${name}): ${body.status}, ${body.guest}, ${body.place.id}, ${body.lines.map(({ item }) => item.id).join(" ")}`
+    })
+  )
 }
 
 const poison = (random: Random, city: City, objectId: number): Event => {
@@ -81,7 +83,10 @@ export const makeWorkload = (random: Random) => {
   }
   if (random.chance(0.4)) messages.push(poison(random, city, 1 + random.below(orders)))
   for (const [id, json] of city.lateReferences) messages.push({ _tag: "Reference", id, json })
-  const rules = Array.from({ length: random.below(3) }, (): Event => ({ _tag: "Rules", rules: someRules(random, city) }))
+  const rules = Array.from({ length: random.below(3) }, (): Event => ({
+    _tag: "Rules",
+    rules: someRules(random, city)
+  }))
   const first: Event = { _tag: "Rules", rules: someRules(random, city) }
   return { references: city.references, events: [first, ...stirred(random, [...messages, ...rules])] }
 }

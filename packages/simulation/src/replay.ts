@@ -6,7 +6,8 @@ import type { Plan } from "./Plan.ts"
 import { makeRunner } from "./runPlan.ts"
 import { shrink } from "./shrink.ts"
 
-const printLines = (lines: ReadonlyArray<string>) => Effect.forEach(lines, (line) => Console.log(line), { discard: true })
+const printLines = (lines: ReadonlyArray<string>) =>
+  Effect.forEach(lines, (line) => Console.log(line), { discard: true })
 
 /** What is wrong without its values: the failure stays itself while its plan shrinks. */
 const kindOf = (problem: string | undefined): string | undefined => problem?.split(/[:\d]/)[0]

@@ -3,7 +3,7 @@ import { applyRules } from "@metka/cdm/ApplyRules"
 import type { RuleRequest } from "@metka/cdm/rules"
 import { MemoryBroker } from "@metka/core/KafkaMemory"
 import { retryWhile, type Outage } from "@metka/core/Outage"
-import { ReferenceData } from "@metka/core/ReferenceData"
+import type { ReferenceData } from "@metka/core/ReferenceData"
 import type { TopologyShape } from "@metka/core/Topology"
 import { type Random, seededRandom } from "@metka/testing/messyStream/Random"
 import { Effect } from "effect"
@@ -147,15 +147,17 @@ export class Run {
     return Effect.gen({ self: this }, function* () {
       const limit = this.trace.step + mostSteps
       for (;;) {
-        yield* this.#standstill
+        yield* this.standstill
         if (this.fleet.problems.length > 0) return
         if (this.trace.step >= limit) {
-          this.fleet.problems.push(`not at rest after ${mostSteps} steps: ${this.undelivered} records to deliver, ${this.lag} to commit`)
+          this.fleet.problems.push(
+            `not at rest after ${mostSteps} steps: ${this.undelivered} records to deliver, ${this.lag} to commit`
+          )
           return
         }
         this.trace.step += 1
-        yield* this.#strike
-        if (yield* this.#goOn) continue
+        yield* this.strike
+        if (yield* this.goOn) continue
         if (this.#isQuiet && !this.#rulesUnderWay && (yield* settled)) return
         // Everybody sleeps, and something is still to be done.
         this.#time.moveTo(this.#time.now + 10_000)
@@ -163,13 +165,13 @@ export class Run {
     })
   }
 
-  readonly #standstill = Effect.gen({ self: this }, function* () {
+  private readonly standstill = Effect.gen({ self: this }, function* () {
     yield* Effect.promise(() => this.#scheduler.standstill())
     if (yield* this.fleet.disconnectTheGone) yield* Effect.promise(() => this.#scheduler.standstill())
   })
 
   /** Makes the choice of what happens next; `false` when there is nothing to choose from but time. */
-  readonly #goOn = Effect.suspend(() => {
+  private readonly goOn = Effect.suspend(() => {
     const choices: Array<readonly [weight: number, act: Effect.Effect<void>]> = []
     for (const waiting of this.#gates.open) {
       if (waiting.point !== "query") this.#lastWork = this.#time.now
@@ -196,7 +198,7 @@ export class Run {
     return service === undefined ? Effect.void : this.fleet.start(service)
   })
 
-  readonly #strike = Effect.sync(() => {
+  private readonly strike = Effect.sync(() => {
     const { step } = this.trace
     if (this.#events.length === 0 && step >= faultySteps) {
       this.faults.end()
@@ -253,8 +255,14 @@ export class Run {
   #apply(rules: ReadonlyArray<RuleRequest>) {
     return Effect.gen({ self: this }, function* () {
       this.#rulesUnderWay = true
-      const always = retryWhile((_: Outage) => true)
-      const fiber = yield* this.fleet.operate(Effect.asVoid(Effect.retry(applyRules(rules), always)))
+      const fiber = yield* this.fleet.operate(
+        Effect.asVoid(
+          Effect.retry(
+            applyRules(rules),
+            retryWhile<Outage>(() => true)
+          )
+        )
+      )
       fiber.addObserver(() => {
         this.#rulesUnderWay = false
         this.rules = rules

@@ -21,7 +21,8 @@ export interface Swept {
   readonly seconds: number
 }
 
-const sumOf = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((sum, count) => sum + count, 0)
+const sumOf = (counts: ReadonlyMap<string, number>): number =>
+  [...counts.values()].reduce((sum, count) => sum + count, 0)
 
 export const sweep = Effect.fnUntraced(function* (options: SweepOptions) {
   const startedAt = performance.now()

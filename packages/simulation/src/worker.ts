@@ -20,7 +20,7 @@ if (port === null) throw new Error("worker.ts runs as a worker thread of main.ts
 
 const nextAssignment = Effect.callback<Assignment>((resume) => {
   port.once("message", (assignment: Assignment) => resume(Effect.succeed(assignment)))
-  port.postMessage("ready")
+  port.postMessage("ready", [])
 })
 
 const work = Effect.gen(function* () {
@@ -30,7 +30,7 @@ const work = Effect.gen(function* () {
       const plan = makePlan(seed)
       const { problems, struck } = yield* runPlan(plan)
       const result: SeedResult = { seed, problems, struck, events: plan.events.length }
-      port.postMessage(result)
+      port.postMessage(result, [])
     }
   }
 })

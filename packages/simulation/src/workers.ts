@@ -33,7 +33,7 @@ export const runSeeds = (options: {
         Effect.sync(() => {
           const worker = new Worker(new URL("worker.ts", import.meta.url))
           worker.on("message", (message: "ready" | SeedResult) => {
-            if (message === "ready") worker.postMessage(assign())
+            if (message === "ready") worker.postMessage(assign(), [])
             else Queue.offerUnsafe(results, message)
           })
           worker.on("error", (cause) =>

@@ -6,7 +6,7 @@ import { makeRunner } from "../src/runPlan.ts"
 
 /** Other seeds than `npm run simulate` begins with. */
 const first = 1_000_001
-const count = 60
+const count = 40
 
 layer(databaseLayer, { excludeTestServices: true, timeout: "60 seconds" })("The simulation", (it) => {
   it.effect(

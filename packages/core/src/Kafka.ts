@@ -167,36 +167,22 @@ export const offsetsOf = (batch: RecordBatch): ReadonlyMap<number, number> => {
 const unavailable = (operation: string, message: string) =>
   new KafkaError({ operation, reason: new KafkaUnavailable({ message }) })
 
-const makeMemory = (broker: MemoryBroker): Context.Context<Kafka | KafkaFaults> => {
-  let breakPublishAfter: number | undefined
-  let loseCommitReply = false
-
+/**
+ * A process of its own at a memory broker: it may commit only for partitions that its own members hold.
+ * @param client names it to `MemoryBroker.expire` and `readmit`
+ */
+export const connectMemory = (broker: MemoryBroker, client: symbol = Symbol("client")): Kafka["Service"] => {
   const whenAvailable = <A>(operation: string, effect: Effect.Effect<A, KafkaError>) =>
     Effect.suspend(() =>
       broker.available ? effect : Effect.fail(unavailable(operation, "the broker is not available"))
     )
 
-  const append = (topic: string, records: ReadonlyArray<OutgoingRecord>) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const refused = broker.append(topic, records, now)
-      return refused === undefined
-        ? Effect.void
-        : Effect.fail(
-            new KafkaError({
-              operation: "publish",
-              reason: new RecordTooLarge({
-                message: `record ${refused} of ${records.length} for ${topic} is over ${broker.maxMessageBytes} bytes`
-              })
-            })
-          )
-    })
-
-  const kafka = Kafka.of({
+  return Kafka.of({
     consume: ({ group, maxRecords, topic }) =>
       Stream.unwrap(
         Effect.gen(function* () {
           const member = yield* Effect.acquireRelease(
-            Effect.sync(() => broker.join(group, topic)),
+            Effect.sync(() => broker.join(group, topic, client)),
             (member) => Effect.sync(() => broker.leave(member))
           )
           const next: Effect.Effect<RecordBatch> = Effect.suspend(() => {
@@ -210,27 +196,28 @@ const makeMemory = (broker: MemoryBroker): Context.Context<Kafka | KafkaFaults> 
     commit: (group, batch) =>
       whenAvailable(
         "commit",
-        Effect.suspend(() => {
-          if (!broker.commit(group, batch.topic, offsetsOf(batch))) {
-            return Effect.fail(unavailable("commit", `a partition of ${batch.topic} is not assigned to ${group} here`))
-          }
-          if (!loseCommitReply) return Effect.void
-          loseCommitReply = false
-          return Effect.fail(unavailable("commit", "the connection was lost before the reply"))
-        })
+        Effect.suspend(() =>
+          broker.commit(client, group, batch.topic, offsetsOf(batch))
+            ? Effect.void
+            : Effect.fail(unavailable("commit", `a partition of ${batch.topic} is not assigned to ${group} here`))
+        )
       ),
 
     publish: (topic, records) =>
       whenAvailable(
         "publish",
-        Effect.suspend(() => {
-          const written = breakPublishAfter
-          if (written === undefined) return append(topic, records)
-          breakPublishAfter = undefined
-          return Effect.andThen(
-            append(topic, records.slice(0, written)),
-            Effect.fail(unavailable("publish", "the connection was lost before the reply"))
-          )
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const refused = broker.append(topic, records, now)
+          return refused === undefined
+            ? Effect.void
+            : Effect.fail(
+                new KafkaError({
+                  operation: "publish",
+                  reason: new RecordTooLarge({
+                    message: `record ${refused} of ${records.length} for ${topic} is over ${broker.maxMessageBytes} bytes`
+                  })
+                })
+              )
         })
       ),
 
@@ -249,6 +236,37 @@ const makeMemory = (broker: MemoryBroker): Context.Context<Kafka | KafkaFaults> 
       ),
 
     ping: whenAvailable("ping", Effect.void)
+  })
+}
+
+const makeMemory = (broker: MemoryBroker): Context.Context<Kafka | KafkaFaults> => {
+  const client = connectMemory(broker)
+  let breakPublishAfter: number | undefined
+  let loseCommitReply = false
+
+  const kafka = Kafka.of({
+    ...client,
+
+    commit: (group, batch) =>
+      Effect.andThen(
+        client.commit(group, batch),
+        Effect.suspend(() => {
+          if (!loseCommitReply) return Effect.void
+          loseCommitReply = false
+          return Effect.fail(unavailable("commit", "the connection was lost before the reply"))
+        })
+      ),
+
+    publish: (topic, records) =>
+      Effect.suspend(() => {
+        const written = breakPublishAfter
+        if (written === undefined || !broker.available) return client.publish(topic, records)
+        breakPublishAfter = undefined
+        return Effect.andThen(
+          client.publish(topic, records.slice(0, written)),
+          Effect.fail(unavailable("publish", "the connection was lost before the reply"))
+        )
+      })
   })
 
   const faults = KafkaFaults.of({

@@ -31,6 +31,8 @@ interface Group {
 
 /** One consumer of a group. */
 export interface Member {
+  /** The process it belongs to. */
+  readonly client: symbol
   readonly group: string
   readonly topic: string
   /** The partitions assigned to it, each with the offset of the next record to deliver. */
@@ -69,6 +71,7 @@ export class MemoryBroker {
   #available = true
   readonly #topics = new Map<string, Topic>()
   readonly #groups = new Map<string, Group>()
+  readonly #expired = new Set<Member>()
 
   constructor(partitions: number, maxMessageBytes: number) {
     this.partitions = partitions
@@ -121,24 +124,52 @@ export class MemoryBroker {
     return refused
   }
 
-  join(groupName: string, topicName: string): Member {
+  join(groupName: string, topicName: string, client: symbol): Member {
     const member: Member = {
+      client,
       group: groupName,
       topic: topicName,
       positions: new Map(),
       ready: Latch.makeUnsafe(true),
       turn: 0
     }
-    this.#group(groupName).members.add(member)
-    this.topic(topicName).members.add(member)
-    this.rebalance(groupName)
+    this.#admit(member)
     return member
   }
 
   leave(member: Member): void {
     this.#group(member.group).members.delete(member)
     this.topic(member.topic).members.delete(member)
+    this.#expired.delete(member)
     member.positions.clear()
+    this.rebalance(member.group)
+  }
+
+  /**
+   * The sessions of a process time out, since nothing was heard of it: its partitions go to the others. Its members do
+   * not know, and get nothing until they are admitted again.
+   */
+  expire(client: symbol): void {
+    const members = [...this.#groups.values()].flatMap((group) => [...group.members])
+    for (const member of members.filter((member) => member.client === client)) {
+      this.leave(member)
+      this.#expired.add(member)
+    }
+  }
+
+  /** A process whose sessions have expired is heard of again, and joins its groups anew. */
+  readmit(client: symbol): void {
+    // Whoever is woken by it may expire again.
+    const members = [...this.#expired].filter((member) => member.client === client)
+    for (const member of members) {
+      this.#expired.delete(member)
+      this.#admit(member)
+    }
+  }
+
+  #admit(member: Member): void {
+    this.#group(member.group).members.add(member)
+    this.topic(member.topic).members.add(member)
     this.rebalance(member.group)
   }
 
@@ -191,12 +222,16 @@ export class MemoryBroker {
     return { topic: member.topic, records, highWatermarks }
   }
 
-  /** Commits offsets by partition; says `false`, and commits nothing, when no member of the group holds a partition. */
-  commit(groupName: string, topicName: string, offsets: ReadonlyMap<number, number>): boolean {
+  /**
+   * Commits offsets by partition; says `false`, and commits nothing, when a partition is not held by a member of the
+   * group that belongs to this process.
+   */
+  commit(client: symbol, groupName: string, topicName: string, offsets: ReadonlyMap<number, number>): boolean {
     const group = this.#group(groupName)
     const held = new Set<number>()
     for (const member of group.members) {
-      if (member.topic === topicName) for (const partition of member.positions.keys()) held.add(partition)
+      if (member.client === client && member.topic === topicName)
+        for (const partition of member.positions.keys()) held.add(partition)
     }
     for (const partition of offsets.keys()) if (!held.has(partition)) return false
     const committed = group.committed.get(topicName) ?? new Map<number, number>()
@@ -212,6 +247,20 @@ export class MemoryBroker {
       committed: committed?.get(partition) ?? 0,
       end: log.length
     }))
+  }
+
+  /** How many records of the topic were not delivered yet to whoever of the group holds their partition now. */
+  undelivered(topicName: string, groupName: string): number {
+    const { committed, members } = this.#group(groupName)
+    const positions = new Map(committed.get(topicName))
+    for (const member of members) {
+      if (member.topic === topicName)
+        for (const [partition, position] of member.positions) positions.set(partition, position)
+    }
+    return this.topic(topicName).partitions.reduce(
+      (sum, log, partition) => sum + log.length - (positions.get(partition) ?? 0),
+      0
+    )
   }
 
   #group(name: string): Group {

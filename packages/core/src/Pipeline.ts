@@ -14,9 +14,10 @@ import { transaction } from "./transaction.ts"
 import { batchSpan, endSpan, traceOf } from "./BatchTrace.ts"
 import { type DeadLetter, keepDeadLetters } from "./DeadLetters.ts"
 import { Health } from "./Health.ts"
-import { Kafka, type KafkaError, type KafkaRecord, type OutgoingRecord, type RecordBatch } from "./Kafka.ts"
+import { Kafka, type KafkaRecord, type OutgoingRecord, type RecordBatch } from "./Kafka.ts"
 import { BadRecord, cleanDetail } from "./messages/BadRecord.ts"
 import * as Metrics from "./Metrics.ts"
+import { makeOffsetCommits } from "./OffsetCommits.ts"
 import { componentOf, describe, isContention, type Outage, refusalOf, retryWhile } from "./Outage.ts"
 
 /** A decoded record. `traceparent` is what its outgoing messages carry on. */
@@ -66,6 +67,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
   Effect.gen(function* () {
     const kafka = yield* Kafka
     const health = yield* Health
+    const offsets = makeOffsetCommits(kafka, stage.group)
 
     const waitOut = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>) =>
       effect.pipe(
@@ -163,7 +165,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const finish = Effect.fnUntraced(function* (prepared: Prepared<A, P>) {
       const settled = yield* settle(prepared.received, prepared.letters, Effect.succeed(prepared.enriched))
       if (stage.announce !== undefined) yield* waitOut(stage.announce)
-      const [commit] = yield* timed(commitOffsets(kafka, stage.group, prepared.batch))
+      const [commit] = yield* timed(offsets.commit(prepared.batch))
       yield* Effect.forEach(
         ["kafka", "postgres", "redis"] as const,
         (component) => health.report(component, "up", stage.service),
@@ -190,7 +192,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     )
 
     const watchLag = kafka.lag(stage.topic, stage.group).pipe(
-      Effect.flatMap((lags) => Metrics.setConsumerLag(stage.topic, lags)),
+      Effect.flatMap((lags) => Effect.andThen(Metrics.setConsumerLag(stage.topic, lags), offsets.catchUp(lags))),
       Effect.catch((error) => Effect.logDebug(`the lag is not known now: ${error.message}`)),
       Effect.repeat(Schedule.spaced("10 seconds"))
     )
@@ -198,15 +200,6 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     yield* waitOut(kafka.ensureTopics([stage.topic, stage.output]))
     yield* Effect.all([waitOut(consume), watchLag], { concurrency: "unbounded", discard: true })
   })
-
-/** A commit that fails costs a redelivery, which changes nothing: it is not worth standing still for. */
-const commitOffsets = (kafka: Kafka["Service"], group: string, batch: RecordBatch): Effect.Effect<void> =>
-  kafka.commit(group, batch).pipe(
-    Effect.retry(Schedule.max([Schedule.exponential("100 millis"), Schedule.recurs(2)])),
-    Effect.catchTag("KafkaError", (error: KafkaError) =>
-      Effect.logWarning(`the offsets were not committed, the batch may be delivered again: ${error.message}`)
-    )
-  )
 
 /** On interruption the effect under way gets `grace` to end by itself, so that no batch is left half done. */
 const finishBeforeStopping = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

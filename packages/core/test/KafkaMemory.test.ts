@@ -3,7 +3,8 @@ import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { Partitioners } from "kafkajs"
-import { Kafka, KafkaFaults, type OutgoingRecord } from "../src/Kafka.ts"
+import { connectMemory, Kafka, KafkaFaults, type OutgoingRecord } from "../src/Kafka.ts"
+import { MemoryBroker } from "../src/KafkaMemory.ts"
 import { partitionOf } from "../src/KafkaPartitioner.ts"
 import { eventually, freshTopic, kafkaContract, outgoing, startMember } from "./kafkaContract.ts"
 
@@ -124,6 +125,33 @@ describe("The memory broker", () => {
         5
       )
     }).pipe(Effect.provide(Kafka.layerMemory()))
+  )
+
+  it.live("takes its partitions from a member whose session has expired, and no commits from it", () =>
+    Effect.gen(function* () {
+      const broker = new MemoryBroker(1, 1_000)
+      const [slow, other] = [Symbol("slow"), Symbol("other")]
+      const frozen = connectMemory(broker, slow)
+      const alive = connectMemory(broker, other)
+      const member = broker.join("group", "topic", slow)
+      yield* frozen.publish("topic", [outgoing("a", "0"), outgoing("a", "1")])
+      const stale = broker.poll(member, 1) ?? assert.fail("no batch")
+
+      broker.expire(slow)
+      assert.strictEqual(broker.poll(member, 1), undefined)
+      const heir = broker.join("group", "topic", other)
+      const batch = broker.poll(heir, 10) ?? assert.fail("no batch")
+      assert.strictEqual(batch.records.length, 2)
+      assert.strictEqual((yield* Effect.flip(frozen.commit("group", stale))).reason._tag, "KafkaUnavailable")
+      yield* alive.commit("group", batch)
+
+      broker.readmit(slow)
+      broker.leave(heir)
+      assert.strictEqual(broker.poll(member, 1), undefined, "goes on from what the other one has committed")
+      yield* frozen.publish("topic", [outgoing("a", "2")])
+      assert.strictEqual(broker.undelivered("topic", "group"), 1)
+      assert.strictEqual(broker.poll(member, 1)?.records[0]?.offset, 2)
+    })
   )
 
   it.live("carries 50,000 records through three topics and loses none", () =>

@@ -271,6 +271,30 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
   )
 
   test(
+    "offsets that could not be committed are committed later, though no record follows, and are never moved back",
+    Effect.gen(function* () {
+      const kafka = yield* Kafka
+      const refused = new KafkaError({ operation: "commit", reason: new KafkaUnavailable({ message: "no Kafka" }) })
+      const fail = yield* failing(6, refused)
+      const unsteady = Kafka.of({
+        ...kafka,
+        commit: (group, batch) => Effect.andThen(fail, kafka.commit(group, batch))
+      })
+      yield* kafka.publish(topics.topic, [outgoing("1"), outgoing("2")])
+      const fiber = yield* Effect.forkChild(runStage({ maxRecords: 1 }).pipe(Effect.provideService(Kafka, unsteady)))
+      yield* passTimeUntil(
+        "both records are taken in",
+        Effect.map(publishedCount, (count) => count === 2)
+      )
+      yield* passTimeUntil("the input is committed", isDone)
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(yield* progress, { committed: 2, end: 2 })
+      yield* stop(fiber)
+      assert.deepStrictEqual(yield* taken, ["1", "2"])
+    })
+  )
+
+  test(
     "offsets are committed after publishing and announcing: a crash before the commit delivers the batch again",
     Effect.gen(function* () {
       const kafka = yield* Kafka

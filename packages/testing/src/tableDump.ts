@@ -11,16 +11,16 @@ export const dumpTables = Effect.gen(function* () {
   const tables = yield* sql<{ name: string }>`
     select format('%I.%I', schemaname, tablename) as name from pg_tables
     where schemaname in ('dds', 'cdm') or (schemaname = 'stg' and tablename = 'order_events') order by 1`
-  const dump = new Map<string, ReadonlyArray<string>>()
-  for (const { name } of tables) {
-    const rows = yield* sql.unsafe<{ row: string }>(
-      `select held.ctid::text || ' xmin ' || held.xmin::text || ' ' || held::text as row from ${name} held order by held.ctid`
-    )
-    dump.set(
-      name,
-      rows.map(({ row }) => row)
-    )
-  }
+  const dump = new Map(tables.map(({ name }): [string, Array<string>] => [name, []]))
+  const rows = yield* sql.unsafe<{ name: string; row: string }>(
+    tables
+      .map(
+        ({ name }) =>
+          `select '${name}' as name, held.ctid::text || ' xmin ' || held.xmin::text || ' ' || held::text as row from ${name} held`
+      )
+      .join(" union all ")
+  )
+  for (const { name, row } of rows) dump.get(name)?.push(row)
   const result: TableDump = dump
   return result
 })

@@ -18,9 +18,12 @@ export interface Body {
 /** What decides which version is the newest: `update_ts`, or when these are equal `sent_dttm`, or the hash. */
 export type Decider = "update_ts" | "sent_dttm" | "hash"
 
+/** Whom an order may go to when it changes. */
+export type Choices = Pick<World, "guests" | "places" | "hugePlace">
+
 export interface Scenario {
   /** The versions of an order after its first, oldest first; where the hash decides, no order is meant. */
-  readonly versions: (random: Random, world: World, first: Body) => ReadonlyArray<Body>
+  readonly versions: (random: Random, world: Choices, first: Body) => ReadonlyArray<Body>
   readonly decider?: Decider
 }
 

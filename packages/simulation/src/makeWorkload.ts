@@ -1,0 +1,92 @@
+/** What the app sends in a run: orders with all that can happen to them, references, rules, and messages that are none. */
+import type { RuleRequest } from "@metka/cdm/rules"
+import { brokenKinds, brokenMessage, wholeMessage } from "@metka/testing/messyStream/brokenMessages"
+import { orderDocument, oddTimeText, sameTimeText, timeText } from "@metka/testing/messyStream/orderDocument"
+import type { Random } from "@metka/testing/messyStream/Random"
+import { type Body, linesOf, type Scenario, scenarios } from "@metka/testing/messyStream/scenarios"
+import { writeJson } from "@metka/testing/messyStream/writeJson"
+import type { Event } from "./Plan.ts"
+import { type City, makeCity } from "./makeCity.ts"
+
+const minute = 60_000
+const day = Date.UTC(2025, 11, 1)
+
+const { hugeOrder: _, ...ordinary } = scenarios
+const lives: ReadonlyArray<readonly [string, Scenario]> = Object.entries(ordinary)
+
+const manner = { extras: 0.05, shadows: 0 }
+
+const timesOf = (random: Random, placed: number, step: number, decider: Scenario["decider"]) => {
+  const at = placed + step * minute
+  return {
+    placed,
+    date: timeText(placed),
+    updateTs: decider === undefined || decider === "update_ts" ? oddTimeText(random, at) : sameTimeText(random, placed),
+    sentDttm: decider === "hash" ? sameTimeText(random, placed) : oddTimeText(random, at)
+  }
+}
+
+const versionsOf = (random: Random, city: City, objectId: number): ReadonlyArray<Event> => {
+  const [name, { decider, versions }] = random.pick(lives)
+  const place = random.pick(city.allPlaces)
+  const first: Body = { guest: random.pick(city.allGuests), place, lines: linesOf(random, place.menu), status: "OPEN" }
+  const placed = day + random.below(600) * minute
+  return versions(random, { guests: city.allGuests, places: city.allPlaces, hugePlace: place }, first).map(
+    (body, step): Event => ({
+      _tag: "Order",
+      key: random.chance(0.3) ? null : body.guest,
+      value: Buffer.from(
+        writeJson(random, orderDocument(random, objectId, body, timesOf(random, placed, step, decider)), manner)
+      ),
+      says: `order ${objectId}, version ${step + 1} (${name}): ${body.status}, ${body.guest}, ${body.place.id}, ${body.lines.map(({ item }) => item.id).join(" ")}`
+    })
+  )
+}
+
+const poison = (random: Random, city: City, objectId: number): Event => {
+  const late = timeText(Date.UTC(2099, 0, 1))
+  const place = random.pick(city.allPlaces)
+  const body: Body = { guest: random.pick(city.allGuests), place, lines: linesOf(random, place.menu), status: "BROKEN" }
+  const times = { placed: day, date: timeText(day), sentDttm: late, updateTs: late }
+  const kind = random.pick(brokenKinds)
+  return {
+    _tag: "Poison",
+    key: random.chance(0.3) ? null : body.guest,
+    value: brokenMessage(kind, wholeMessage(orderDocument(random, objectId, body, times))),
+    says: `a broken message: ${kind}`
+  }
+}
+
+const someRules = (random: Random, city: City): ReadonlyArray<RuleRequest> =>
+  ["first", "second", "third"]
+    .filter(() => random.chance(0.8))
+    .map((tag) => ({ tag, category: random.pick(city.categories), threshold: random.below(3) }))
+
+/** The events in an order that is nearly theirs, or in none. */
+const stirred = <A>(random: Random, items: ReadonlyArray<A>): ReadonlyArray<A> => {
+  const disorder = random.pick([2, 6, 1_000])
+  return items
+    .map((item, index) => ({ item, at: index + random.next() * disorder }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item)
+}
+
+export const makeWorkload = (random: Random) => {
+  const city = makeCity(random)
+  const orders = 2 + random.below(4)
+  const messages: Array<Event> = []
+  for (let index = 0; index < orders; index++) {
+    for (const event of versionsOf(random, city, index + 1)) {
+      messages.push(event)
+      if (random.chance(0.15)) messages.push(event)
+    }
+  }
+  if (random.chance(0.4)) messages.push(poison(random, city, 1 + random.below(orders)))
+  for (const [id, json] of city.lateReferences) messages.push({ _tag: "Reference", id, json })
+  const rules = Array.from({ length: random.below(3) }, (): Event => ({
+    _tag: "Rules",
+    rules: someRules(random, city)
+  }))
+  const first: Event = { _tag: "Rules", rules: someRules(random, city) }
+  return { references: city.references, events: [first, ...stirred(random, [...messages, ...rules])] }
+}

@@ -1,0 +1,288 @@
+/** Runs a plan: the loop that decides, choice by choice, what happens next. */
+import { applyRules } from "@metka/cdm/ApplyRules"
+import type { RuleRequest } from "@metka/cdm/rules"
+import { MemoryBroker } from "@metka/core/KafkaMemory"
+import { retryWhile, type Outage } from "@metka/core/Outage"
+import type { ReferenceData } from "@metka/core/ReferenceData"
+import type { TopologyShape } from "@metka/core/Topology"
+import { type Random, seededRandom } from "@metka/testing/messyStream/Random"
+import { Effect } from "effect"
+import type { SqlConnection } from "effect/sql"
+import { FaultInjector } from "./FaultInjector.ts"
+import { Fleet } from "./Fleet.ts"
+import { Gates } from "./Gates.ts"
+import { type Event, type Plan, type ServiceName, services } from "./Plan.ts"
+import { SimulatedTime } from "./SimulatedClock.ts"
+import { SimulatedDatabase } from "./SimulatedDatabase.ts"
+import { StepScheduler } from "./StepScheduler.ts"
+import { Trace } from "./Trace.ts"
+
+/** More choices than any run needs: one that makes so many does not come to rest. */
+const mostSteps = 20_000
+
+/** Milliseconds: a service that waits for a server asks again every 5 s at least. */
+const longestWait = 30_000
+
+/** By then the faults are over, whatever the events do. */
+export const faultySteps = 200
+
+export const topics = {
+  orders: "order-service_orders",
+  stgOrders: "stg-service-orders",
+  cdmStats: "cdm-service-stats",
+  guestTags: "guest-tags"
+} as const
+
+const topologyOf = (maxBatchRecords: number, groups: string): TopologyShape => ({
+  ...topics,
+  groupStg: `stg${groups}`,
+  groupDds: `dds${groups}`,
+  groupCdm: `cdm${groups}`,
+  maxBatchRecords
+})
+
+/** A run, and what can be asked of it while and after it runs. */
+export class Run {
+  readonly plan: Plan
+  readonly trace = new Trace()
+  readonly broker: MemoryBroker
+  readonly faults: FaultInjector
+  readonly fleet: Fleet
+  /** The rules that were applied last. */
+  rules: ReadonlyArray<RuleRequest> = []
+  readonly #random: Random
+  readonly #scheduler = new StepScheduler()
+  readonly #time = new SimulatedTime()
+  readonly #references: ReferenceData["Service"]
+  readonly #gates: Gates
+  readonly #events: Array<Event>
+  #rulesUnderWay = false
+  #lastWork = 0
+
+  constructor(plan: Plan, connection: SqlConnection.Connection, references: ReferenceData["Service"]) {
+    this.plan = plan
+    this.#random = seededRandom(plan.seed)
+    this.broker = new MemoryBroker(plan.partitions, 1_048_576)
+    this.#references = references
+    this.faults = new FaultInjector(plan, this.#random, this.trace)
+    this.#gates = new Gates(this.faults, this.trace, {
+      crash: (process) => this.fleet.crash(process),
+      freeze: (process, steps) => this.fleet.freeze(process, steps)
+    })
+    this.#events = [...plan.events].reverse()
+    this.fleet = new Fleet(
+      {
+        scheduler: this.#scheduler,
+        time: this.#time,
+        random: this.#random,
+        broker: this.broker,
+        references,
+        gates: this.#gates,
+        faults: this.faults,
+        database: new SimulatedDatabase(connection, this.#scheduler, this.#gates),
+        trace: this.trace
+      },
+      topologyOf(plan.batchRecords, "")
+    )
+  }
+
+  /** Until all events have happened, and all their consequences. `settled` says that nothing is on its way. */
+  untilSettled<E, R>(settled: Effect.Effect<boolean, E, R>) {
+    return Effect.gen({ self: this }, function* () {
+      yield* this.#load(this.plan.references)
+      for (const service of services) {
+        for (let replica = 0; replica < this.plan.replicas[service]; replica++) yield* this.fleet.start(service)
+      }
+      yield* this.#untilAtRest(settled)
+    })
+  }
+
+  /** Delivers every record of every topic once more, to services that have just been started. */
+  deliverAgain<E, R>(settled: Effect.Effect<boolean, E, R>) {
+    return Effect.gen({ self: this }, function* () {
+      this.fleet.crashAll()
+      this.fleet.toStart.length = 0
+      yield* this.fleet.disconnectTheGone
+      this.trace.add("everything is delivered again")
+      this.fleet.topology = topologyOf(2_000, "-again")
+      for (const service of services) yield* this.fleet.start(service)
+      yield* this.#untilAtRest(settled)
+    })
+  }
+
+  /** How many records are on their way to the services. */
+  get undelivered(): number {
+    return services.reduce((sum, service) => sum + this.broker.undelivered(...this.#inputOf(service)), 0)
+  }
+
+  /** How many records the services have not committed. */
+  get lag(): number {
+    return services
+      .flatMap((service) => this.broker.lag(...this.#inputOf(service)))
+      .reduce((sum, { committed, end }) => sum + end - committed, 0)
+  }
+
+  /**
+   * Whether nobody has a record to work on. Whoever goes on with an old batch when its partitions have come back to it
+   * commits an old offset once more: that is harmless, and ends with the next record. So what is not committed counts
+   * only while somebody might still be waiting for a server.
+   */
+  get #isQuiet(): boolean {
+    return this.lag === 0 || (this.undelivered === 0 && this.#time.now - this.#lastWork > longestWait)
+  }
+
+  #inputOf(service: ServiceName): readonly [topic: string, group: string] {
+    const { cdmStats, groupCdm, groupDds, groupStg, orders, stgOrders } = this.fleet.topology
+    switch (service) {
+      case "stg":
+        return [orders, groupStg]
+      case "dds":
+        return [stgOrders, groupDds]
+      case "cdm":
+        return [cdmStats, groupCdm]
+    }
+  }
+
+  #untilAtRest<E, R>(settled: Effect.Effect<boolean, E, R>) {
+    return Effect.gen({ self: this }, function* () {
+      const limit = this.trace.step + mostSteps
+      for (;;) {
+        yield* this.standstill
+        if (this.fleet.problems.length > 0) return
+        if (this.trace.step >= limit) {
+          this.fleet.problems.push(
+            `not at rest after ${mostSteps} steps: ${this.undelivered} records to deliver, ${this.lag} to commit`
+          )
+          return
+        }
+        this.trace.step += 1
+        yield* this.strike
+        if (yield* this.goOn) continue
+        if (this.#isQuiet && !this.#rulesUnderWay && (yield* settled)) return
+        // Everybody sleeps, and something is still to be done.
+        this.#time.moveTo(this.#time.now + 10_000)
+      }
+    })
+  }
+
+  private readonly standstill = Effect.gen({ self: this }, function* () {
+    yield* Effect.promise(() => this.#scheduler.standstill())
+    if (yield* this.fleet.disconnectTheGone) yield* Effect.promise(() => this.#scheduler.standstill())
+  })
+
+  /** Makes the choice of what happens next; `false` when there is nothing to choose from but time. */
+  private readonly goOn = Effect.suspend(() => {
+    const choices: Array<readonly [weight: number, act: Effect.Effect<void>]> = []
+    for (const waiting of this.#gates.open) {
+      if (waiting.point !== "query") this.#lastWork = this.#time.now
+      const slow = waiting.point === "lookup" && this.faults.referencesAreSlow ? 0.02 : 1
+      choices.push([waiting.process.speed * slow, Effect.sync(() => this.#gates.letThrough(waiting))])
+    }
+    if (this.#events.length > 0) choices.push([1, this.#nextEvent])
+    if (this.fleet.toStart.length > 0) choices.push([0.5, this.#startOne])
+    const due = this.#time.nextDue
+    const stillFaulty = this.#events.length > 0 || this.trace.step < faultySteps
+    if (due !== undefined && stillFaulty) {
+      choices.push([choices.length === 0 ? 1 : 0.02, Effect.sync(() => this.#sleepUntil(due))])
+    }
+    return Effect.as(choose(this.#random, choices), choices.length > 0)
+  })
+
+  #sleepUntil(due: number): void {
+    this.trace.add("time goes on")
+    this.#time.moveTo(due + (this.#random.chance(0.5) ? this.#random.below(5_000) : 0))
+  }
+
+  readonly #startOne = Effect.suspend(() => {
+    const service = this.fleet.toStart.shift()
+    return service === undefined ? Effect.void : this.fleet.start(service)
+  })
+
+  private readonly strike = Effect.sync(() => {
+    const { step } = this.trace
+    if (this.#events.length === 0 && step >= faultySteps) {
+      this.faults.end()
+      this.fleet.thaw(Infinity)
+    }
+    for (let fault = this.faults.due(); fault !== undefined; fault = this.faults.due()) {
+      switch (fault._tag) {
+        case "Rebalance":
+          this.broker.rebalance(this.#inputOf(fault.service)[1])
+          break
+        case "Redelivery": {
+          const [topic, group] = this.#inputOf(fault.service)
+          const { partition } = fault
+          const committed = this.broker.lag(topic, group)[partition]?.committed ?? 0
+          this.broker.seek(group, topic, partition, Math.max(0, committed - fault.back))
+          break
+        }
+        case "Restart":
+          this.fleet.stopOne(fault.service)
+          break
+        case "Outage":
+        case "SlowReferences":
+          break
+      }
+    }
+    this.fleet.thaw(step)
+    const available = !this.faults.isAway("kafka")
+    if (available !== this.broker.available) this.broker.setAvailable(available)
+  })
+
+  readonly #nextEvent = Effect.suspend(() => {
+    const event = this.#events.pop()
+    if (event === undefined) return Effect.void
+    switch (event._tag) {
+      case "Order":
+      case "Poison":
+        this.trace.add(`> ${event.says}`)
+        this.broker.append(topics.orders, [{ key: event.key, value: event.value, headers: {} }], this.#time.now)
+        return Effect.void
+      case "Reference":
+        this.trace.add(`> reference ${event.id}`)
+        return this.#load(new Map([[event.id, event.json]]))
+      case "Rules":
+        // One operator: the next rules wait until these are applied.
+        if (this.#rulesUnderWay) {
+          this.#events.push(event)
+          return Effect.void
+        }
+        this.trace.add(`> ${event.rules.length} rules`)
+        return this.#apply(event.rules)
+    }
+  })
+
+  #apply(rules: ReadonlyArray<RuleRequest>) {
+    return Effect.gen({ self: this }, function* () {
+      this.#rulesUnderWay = true
+      const fiber = yield* this.fleet.operate(
+        Effect.asVoid(
+          Effect.retry(
+            applyRules(rules),
+            retryWhile<Outage>(() => true)
+          )
+        )
+      )
+      fiber.addObserver(() => {
+        this.#rulesUnderWay = false
+        this.rules = rules
+      })
+    })
+  }
+
+  #load(documents: ReadonlyMap<string, string>): Effect.Effect<void> {
+    return Effect.orDie(this.#references.load([...documents].map(([id, json]) => ({ id, json }))))
+  }
+}
+
+const choose = (
+  random: Random,
+  choices: ReadonlyArray<readonly [weight: number, act: Effect.Effect<void>]>
+): Effect.Effect<void> => {
+  let left = random.next() * choices.reduce((sum, [weight]) => sum + weight, 0)
+  for (const [weight, act] of choices) {
+    left -= weight
+    if (left < 0) return act
+  }
+  return Effect.void
+}

@@ -3,7 +3,7 @@ import { uuidOf } from "@metka/core/Uuid"
 import { transaction } from "@metka/core/transaction"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { decideTags, diffRules, type RuleChange, type RuleRequest, tagOf } from "./rules.ts"
+import { decideTags, diffRules, missingCounts, type RuleChange, type RuleRequest, tagOf } from "./rules.ts"
 import * as Tags from "./TagRepository.ts"
 
 export interface AppliedRules {
@@ -80,17 +80,7 @@ export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<R
       const touchedRules = rules.filter((rule) => touched.has(rule.tag))
       const held = yield* Tags.holdersOf([...touched])
       const counts = yield* Tags.countsFor(touchedRules, [...new Set(held.map((tag) => tag.userId))])
-      // A holder whose counter is gone, or who never had the rule's new category, has a counter of 0.
-      const known = new Set(counts.map((count) => `${count.userId} ${count.categoryId}`))
-      const zeros = held.flatMap(({ tag, userId }) =>
-        touchedRules
-          .filter((rule) => rule.tag === tag && !known.has(`${userId} ${rule.categoryId}`))
-          .map((rule) => ({
-            userId,
-            categoryId: rule.categoryId,
-            orderCount: 0
-          }))
-      )
+      const zeros = missingCounts(touchedRules, counts, held)
       const tags = decideTags(touchedRules, [...counts, ...zeros], held)
       yield* Tags.writeTags(tags, new Map())
       const applied: AppliedRules = {

@@ -37,7 +37,7 @@ export const categoryNames: NameTable = {
 }
 
 /** Of two names the newer, of equally new ones the one the vault prefers: any order of arrival ends in the same name. */
-const isNewer = (a: Name, b: Name): boolean =>
+export const isNewer = (a: Name, b: Name): boolean =>
   a.version > b.version || (a.version === b.version && a.name !== b.name && hashdiff(a.name) > hashdiff(b.name))
 
 /** As DDS has it in `s_product_names`. */

@@ -76,6 +76,24 @@ export const decideTags = (
   return { given: given.sort(byKey), updated: updated.sort(byKey), taken: taken.sort(byKey) }
 }
 
+/**
+ * Counters of 0, for `decideTags`, of those who hold a tag of these rules and have no counter of its category: it is
+ * gone, or the rule has another category now.
+ */
+export const missingCounts = (
+  rules: ReadonlyArray<TagRule>,
+  counts: ReadonlyArray<CategoryCount>,
+  held: ReadonlyArray<HeldTag>
+): ReadonlyArray<CategoryCount> => {
+  const known = new Set(counts.map((count) => keyOf(count.userId, count.categoryId)))
+  const rulesByTag = new Map(rules.map((rule) => [rule.tag, rule]))
+  return held.flatMap(({ tag, userId }) => {
+    const rule = rulesByTag.get(tag)
+    if (rule === undefined || known.has(keyOf(userId, rule.categoryId))) return []
+    return [{ userId, categoryId: rule.categoryId, orderCount: 0 }]
+  })
+}
+
 /** A rule as a marketer writes it. */
 export interface RuleRequest {
   readonly tag: string

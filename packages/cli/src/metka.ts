@@ -10,10 +10,11 @@ import { republish } from "./commands/republish.ts"
 import { rules } from "./commands/rules.ts"
 import { all, console, migrate } from "./commands/services.ts"
 import { start } from "./commands/start.ts"
+import { verify } from "./commands/verify.ts"
 
 const metka = Command.make("metka").pipe(
   Command.withDescription("Tags the guests of a food-ordering app from their CLOSED orders"),
-  Command.withSubcommands([start, migrate, all, console, references, load, rules, republish, demoData])
+  Command.withSubcommands([start, migrate, all, console, references, load, rules, republish, verify, demoData])
 )
 
 Command.run(metka, { version }).pipe(Effect.provide(NodeServices.layer), runMain("metka"))

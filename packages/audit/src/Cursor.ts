@@ -1,0 +1,27 @@
+/** Reads what a query finds page by page, so that memory does not grow with the tables. Needs a transaction. */
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+
+const pageSize = 2_000
+
+/** One cursor at a time: `use` may run other statements, but no other cursor. */
+export const forEachPage = Effect.fnUntraced(function* <Row extends object, E, R>(
+  query: string,
+  use: (rows: ReadonlyArray<Row>) => Effect.Effect<void, E, R>
+) {
+  const sql = yield* SqlClient.SqlClient
+  // The planner would otherwise choose the plan whose first rows come soonest; all of them are wanted here.
+  yield* sql`set local cursor_tuple_fraction = 1`
+  // Whole tables are joined here: a hash is never far from the best plan, a nested loop over a wrong estimate may not end.
+  yield* sql`set local enable_nestloop = off`
+  yield* sql.unsafe(`declare audited no scroll cursor for ${query}`).unprepared
+  yield* sql`set local enable_nestloop = on`
+  let isLast = false
+  while (!isLast) {
+    // Unprepared: the columns of the cursor are others each time.
+    const rows = yield* sql.unsafe<Row>(`fetch ${pageSize} from audited`).unprepared
+    isLast = rows.length < pageSize
+    if (rows.length > 0) yield* use(rows)
+  }
+  yield* sql`close audited`.unprepared
+})

@@ -1,0 +1,146 @@
+/**
+ * The auditor: holds every table against what it must follow from, in one snapshot, while the services run.
+ * What an order is now is computed again from STG by the services' pure functions, from the vault in SQL, and from the
+ * ledger in SQL.
+ */
+import { transaction } from "@metka/core/transaction"
+import { vaultRows } from "@metka/dds/vault"
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql/SqlError"
+import { forEachPage } from "./Cursor.ts"
+import { staleNames, unmetInVault } from "./demands.ts"
+import { checkDerivedKeys } from "./derivedKeys.ts"
+import { type CheckName, checkNames, type Difference, Findings } from "./Difference.ts"
+import { judgeOrder, readOrder, type Waiting } from "./judgeOrder.ts"
+import type { Fate } from "./LookAgain.ts"
+import { martChecks } from "./martChecks.ts"
+import { nameOrders } from "./nameOrders.ts"
+import { type OrderRecord, orderRecords } from "./OrderRecord.ts"
+import { runSqlCheck } from "./SqlCheck.ts"
+import { checkTags } from "./tagCheck.ts"
+import { vaultChecks } from "./vaultChecks.ts"
+
+/** How the orders stand: each is counted once. */
+export interface Orders {
+  readonly total: number
+  /** Not known to STG: their messages were sent straight to an inner topic, and are checked as far as they go. */
+  readonly withoutStg: number
+  readonly parked: number
+  readonly inFlight: number
+  readonly deadLetters: number
+}
+
+export interface Verdict {
+  readonly orders: Orders
+  readonly checks: ReadonlyArray<{ readonly name: CheckName; readonly differences: number }>
+  /** The first ones; `total` counts all. */
+  readonly differences: ReadonlyArray<Difference>
+  readonly total: number
+}
+
+export interface VerifyOptions<E, R> {
+  /** How many differences of each check to keep. */
+  readonly most: number
+  /** What became of versions that the next stage did not hold yet. */
+  readonly fateOf: (waiting: ReadonlyArray<Waiting>) => Effect.Effect<Fate, E, R>
+  readonly onProgress: (done: number, total: number, note: string) => Effect.Effect<void>
+}
+
+/** Of a stage that is far behind not every order is looked at again. */
+const mostLookedAtAgain = 10_000
+
+const inSnapshot = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    transaction(Effect.andThen(sql`set transaction isolation level repeatable read, read only`, effect))
+  )
+
+const countRows = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [found] = yield* sql<{ orders: number; rows: number }>`
+    select (select count(*)::int from stg.order_events) as orders,
+      (select count(*)::int from dds.h_order) + (select count(*)::int from dds.l_order_user)
+      + (select count(*)::int from dds.l_order_product) + (select count(*)::int from dds.s_order_cost)
+      + (select count(*)::int from dds.s_order_status) as rows`
+  return { orders: found?.orders ?? 0, rows: found?.rows ?? 0 }
+})
+
+export const verify = Effect.fnUntraced(function* <E, R>({ fateOf, most, onProgress }: VerifyOptions<E, R>) {
+  const findings = new Findings(most)
+  const { orders, waiting } = yield* inSnapshot(
+    Effect.gen(function* () {
+      const sqlChecks = [...martChecks, ...vaultChecks]
+      const rows = yield* countRows
+      const total = rows.orders + rows.rows + sqlChecks.length
+      let done = 0
+      const advance = (count: number, note: string) =>
+        Effect.suspend(() => {
+          done = Math.min(total, done + count)
+          return onProgress(done, total, note)
+        })
+      const read = yield* checkOrders(findings, advance)
+      yield* checkDerivedKeys(findings, advance)
+      for (const check of sqlChecks) {
+        yield* runSqlCheck(check, findings)
+        yield* advance(1, check.table)
+      }
+      yield* checkTags(findings, () => Effect.void)
+      yield* onProgress(total, total, "")
+      return read
+    })
+  )
+  const fate = yield* fateOf(waiting.list)
+  findings.add(fate.lost.map(lostVersion))
+  const verdict: Verdict = {
+    orders: {
+      ...orders,
+      inFlight: fate.inFlight.length + waiting.count - waiting.list.length,
+      deadLetters: fate.deadLetters.length
+    },
+    checks: checkNames.map((name) => ({ name, differences: findings.count(name) })),
+    differences: yield* nameOrders(findings.kept),
+    total: findings.total
+  }
+  return verdict
+})
+
+/** Order by order: STG, vault and ledger. */
+const checkOrders = Effect.fnUntraced(function* (
+  findings: Findings,
+  onRows: (count: number, note: string) => Effect.Effect<void>
+) {
+  const orders = { total: 0, withoutStg: 0, parked: 0 }
+  const waiting = { list: new Array<Waiting>(), count: 0 }
+  yield* forEachPage<OrderRecord, SqlError, SqlClient.SqlClient>(orderRecords, (records) =>
+    Effect.gen(function* () {
+      const page = records.map(readOrder)
+      const inVault = page.flatMap((order) => order.inVault ?? [])
+      const expected = new Map(vaultRows(inVault).orders.map((row) => [String(row.orderId), row]))
+      for (const order of page) {
+        const { stg_version, enrichment, order_id } = order.record
+        orders.total += 1
+        if (stg_version === null) orders.withoutStg += 1
+        else if (enrichment === null) orders.parked += 1
+        const judgement = judgeOrder(order, expected.get(order_id))
+        findings.add(judgement.differences)
+        if (judgement.waiting === undefined) continue
+        waiting.count += 1
+        if (waiting.list.length < mostLookedAtAgain) waiting.list.push(judgement.waiting)
+      }
+      findings.add(yield* unmetInVault(inVault))
+      findings.add(yield* staleNames(page.flatMap((order) => order.inLedger ?? [])))
+      yield* onRows(records.length, "orders")
+    })
+  )
+  return { orders, waiting }
+})
+
+const lostVersion = ({ held, order, stage, version }: Waiting): Difference => ({
+  check: "versions",
+  order,
+  table: stage === "dds" ? "dds.h_order" : "cdm.order_contributions",
+  what: "order_version",
+  is: held ?? "no row",
+  shouldBe: version,
+  remedy: stage === "dds" ? "republish" : "rebuild"
+})

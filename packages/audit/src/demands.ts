@@ -1,0 +1,178 @@
+/** What the orders of a page demand of tables that orders share: guests, restaurants, dishes, categories and names. */
+import { categoryNames, isNewer, type Name, type NameTable, newestNames, productNames } from "@metka/cdm/Names"
+import { contributions, vaultRows, type VersionedOrder } from "@metka/dds/vault"
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import type { Difference } from "./Difference.ts"
+
+const column = <Row>(rows: ReadonlyArray<Row>, value: (row: Row) => string): ReadonlyArray<string> => rows.map(value)
+
+interface Unmet {
+  readonly table: string
+  readonly id: string
+  readonly is: string | null
+  readonly wanted: string
+}
+
+/**
+ * The rows of the vault that these orders demand and that are not there, or not so new. Names need only be as new: an
+ * older version of an order may have brought a newer one.
+ */
+export const unmetInVault = Effect.fnUntraced(function* (orders: ReadonlyArray<VersionedOrder>) {
+  if (orders.length === 0) return []
+  const sql = yield* SqlClient.SqlClient
+  const { categories, productCategories, productRestaurants, products, restaurants, users } = vaultRows(orders)
+  const rows = yield* sql<Unmet>`
+    with users as (
+      select * from unnest(${column(users, (row) => row.pk)}::uuid[], ${column(users, (row) => row.userId)}::text[],
+        ${column(users, (row) => row.name)}::text[], ${column(users, (row) => row.version)}::text[],
+        ${column(users, (row) => row.hashdiff)}::uuid[]) as row (pk, id, name, version, hashdiff)
+    ), restaurants as (
+      select * from unnest(${column(restaurants, (row) => row.pk)}::uuid[], ${column(restaurants, (row) => row.restaurantId)}::text[],
+        ${column(restaurants, (row) => row.name)}::text[], ${column(restaurants, (row) => row.version)}::text[],
+        ${column(restaurants, (row) => row.hashdiff)}::uuid[]) as row (pk, id, name, version, hashdiff)
+    ), products as (
+      select * from unnest(${column(products, (row) => row.pk)}::uuid[], ${column(products, (row) => row.productId)}::text[],
+        ${column(products, (row) => row.name)}::text[], ${column(products, (row) => row.version)}::text[],
+        ${column(products, (row) => row.hashdiff)}::uuid[]) as row (pk, id, name, version, hashdiff)
+    )
+    select 'dds.h_user' as table, pk::text as id, held.user_id as is, users.id as wanted
+    from users left join dds.h_user held on held.h_user_pk = pk where held.user_id is distinct from users.id
+    union all
+    select 'dds.h_restaurant', pk::text, held.restaurant_id, restaurants.id
+    from restaurants left join dds.h_restaurant held on held.h_restaurant_pk = pk
+    where held.restaurant_id is distinct from restaurants.id
+    union all
+    select 'dds.h_product', pk::text, held.product_id, products.id
+    from products left join dds.h_product held on held.h_product_pk = pk where held.product_id is distinct from products.id
+    union all
+    select 'dds.h_category', pk::text, held.category_name, name
+    from unnest(${column(categories, (row) => row.pk)}::uuid[], ${column(categories, (row) => row.name)}::text[]) as row (pk, name)
+    left join dds.h_category held on held.h_category_pk = pk where held.category_name is distinct from name
+    union all
+    select 'dds.l_product_category', pk::text, null, concat('h_product_pk ', product, ' h_category_pk ', category)
+    from unnest(${column(productCategories, (row) => row.pk)}::uuid[], ${column(productCategories, (row) => row.productPk)}::uuid[],
+      ${column(productCategories, (row) => row.otherPk)}::uuid[]) as row (pk, product, category)
+    where not exists (select 1 from dds.l_product_category held
+      where (hk_product_category_pk, h_product_pk, h_category_pk) = (pk, product, category))
+    union all
+    select 'dds.l_product_restaurant', pk::text, null, concat('h_product_pk ', product, ' h_restaurant_pk ', restaurant)
+    from unnest(${column(productRestaurants, (row) => row.pk)}::uuid[], ${column(productRestaurants, (row) => row.productPk)}::uuid[],
+      ${column(productRestaurants, (row) => row.otherPk)}::uuid[]) as row (pk, product, restaurant)
+    where not exists (select 1 from dds.l_product_restaurant held
+      where (hk_product_restaurant_pk, h_product_pk, h_restaurant_pk) = (pk, product, restaurant))
+    union all
+    select 'dds.s_user_names', pk::text, (select max(user_version) from dds.s_user_names held where held.h_user_pk = pk),
+      concat(name, ' of ', version)
+    from users where not exists (select 1 from dds.s_user_names held where held.h_user_pk = pk
+      and (user_version, hk_user_names_hashdiff) >= (version collate "C", hashdiff))
+    union all
+    select 'dds.s_restaurant_names', pk::text,
+      (select max(restaurant_version) from dds.s_restaurant_names held where held.h_restaurant_pk = pk), concat(name, ' of ', version)
+    from restaurants where not exists (select 1 from dds.s_restaurant_names held where held.h_restaurant_pk = pk
+      and (restaurant_version, hk_restaurant_names_hashdiff) >= (version collate "C", hashdiff))
+    union all
+    select 'dds.s_product_names', pk::text,
+      (select max(restaurant_version) from dds.s_product_names held where held.h_product_pk = pk), concat(name, ' of ', version)
+    from products where not exists (select 1 from dds.s_product_names held where held.h_product_pk = pk
+      and (restaurant_version, hk_product_names_hashdiff) >= (version collate "C", hashdiff))`
+  return rows.map(({ id, is, table, wanted }): Difference => ({
+    check: "things",
+    order: demandingOrder(orders, id),
+    table,
+    what: id,
+    is: is ?? "no row",
+    shouldBe: wanted,
+    remedy: "retake"
+  }))
+})
+
+/** An order that alone demands the row of this key. */
+const demandingOrder = (orders: ReadonlyArray<VersionedOrder>, id: string): string | null => {
+  const order = orders.find((order) => {
+    const { categories, productCategories, productRestaurants, products, restaurants, users } = vaultRows([order])
+    return [categories, productCategories, productRestaurants, products, restaurants, users].some((rows) =>
+      rows.some(({ pk }) => pk === id)
+    )
+  })
+  return order === undefined ? null : String(order.order.object_id)
+}
+
+/** A name as the marts hold it. */
+export interface HeldName extends Name {
+  /** The vault has this name too: of a dish under the same version, of a category as its key. */
+  readonly inVault: boolean
+}
+
+/**
+ * Whether the marts must have the name that an order brought instead of the one they hold. One that is as new may win
+ * by its hash, but then it came with an order, and the vault has it.
+ */
+export const mustReplace = (brought: Name, held: HeldName): boolean =>
+  isNewer(brought, held) || (brought.version === held.version && brought.name !== held.name && !held.inVault)
+
+/** Names that the marts hold, but not as new as these orders brought them. */
+export const staleNames = Effect.fnUntraced(function* (orders: ReadonlyArray<VersionedOrder>) {
+  const brought = broughtNames(orders)
+  return [
+    ...(yield* staleNamesOf(productNames, brought.products, orders)),
+    ...(yield* staleNamesOf(categoryNames, brought.categories, orders))
+  ]
+})
+
+/** The newest names that these orders bring to the marts. */
+export const broughtNames = (orders: ReadonlyArray<VersionedOrder>) => {
+  const stats = orders.flatMap(({ order, restaurantVersion: version }) =>
+    contributions(order).map((stat) => ({ stat, version }))
+  )
+  return {
+    products: newestNames(
+      stats.map(({ stat, version }): Name => ({ id: stat.product_id, name: stat.product_name, version }))
+    ),
+    categories: newestNames(
+      stats.map(({ stat, version }): Name => ({ id: stat.category_id, name: stat.category_name, version }))
+    )
+  }
+}
+
+const staleNamesOf = Effect.fnUntraced(function* (
+  kind: NameTable,
+  brought: ReadonlyArray<Name>,
+  orders: ReadonlyArray<VersionedOrder>
+) {
+  if (brought.length === 0) return []
+  const held = yield* heldNames(
+    kind,
+    brought.map(({ id }) => id)
+  )
+  return brought.flatMap((name): ReadonlyArray<Difference> => {
+    const now = held.get(name.id)
+    if (now !== undefined && !mustReplace(name, now)) return []
+    return [
+      {
+        check: "names",
+        order: demandingOrder(orders, name.id),
+        table: kind.table,
+        what: `${kind.id} ${name.id}`,
+        is: now === undefined ? "no row" : `${now.name} of ${now.version}`,
+        shouldBe: `${name.name} of ${name.version}`,
+        remedy: "rebuild"
+      }
+    ]
+  })
+})
+
+/** The names that the marts hold of these things, by id. */
+export const heldNames = Effect.fnUntraced(function* (kind: NameTable, ids: ReadonlyArray<string>) {
+  const sql = yield* SqlClient.SqlClient
+  const inVault =
+    kind === productNames
+      ? sql`exists (select 1 from dds.s_product_names vault where vault.h_product_pk = held.product_id
+          and vault.restaurant_version = held.name_version and vault.name = held.product_name)`
+      : sql`exists (select 1 from dds.h_category vault where vault.h_category_pk = held.category_id
+          and vault.category_name = held.category_name)`
+  const rows = yield* sql<HeldName>`
+    select held.${sql(kind.id)} as id, held.${sql(kind.name)} as name, held.name_version as version, ${inVault} as "inVault"
+    from unnest(${ids}::uuid[]) as asked (id) join ${sql(kind.table)} held on held.${sql(kind.id)} = asked.id`
+  return new Map(rows.map((row) => [row.id, row]))
+})

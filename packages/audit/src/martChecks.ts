@@ -1,0 +1,167 @@
+/** The marts by themselves, and against the vault: ledger, counters, names, guests, history of tags, parked orders. */
+import type { SqlCheck } from "./SqlCheck.ts"
+
+/** What the orders of the vault contribute now, in the columns of the ledger. */
+export const vaultContributions = `
+  select hub.order_id::text collate "C" as order_id, hub.order_version, hub.order_dt,
+    case when counts then parties.h_user_pk end as user_id,
+    case when counts then dishes.product_ids else '{}' end as product_ids,
+    case when counts then dishes.category_ids else '{}' end as category_ids
+  from dds.h_order hub
+  left join dds.s_order_status statuses using (h_order_pk, version_no)
+  left join dds.s_order_effectivity parties using (h_order_pk, version_no)
+  left join (
+    select item.h_order_pk, item.version_no,
+      array_agg(distinct link.h_product_pk) filter (where link.h_product_pk is not null) as product_ids,
+      array_agg(distinct item.h_category_pk) as category_ids
+    from dds.s_order_product item
+    join dds.h_order using (h_order_pk, version_no)
+    left join dds.l_order_product link using (hk_order_product_pk)
+    group by item.h_order_pk, item.version_no
+  ) dishes using (h_order_pk, version_no)
+  cross join lateral (select coalesce(statuses.status = 'CLOSED' and dishes.product_ids is not null, false) as counts) closed`
+
+const ledgerOfVault: SqlCheck = {
+  check: "ledgerOfVault",
+  table: "cdm.order_contributions",
+  remedy: "rebuild",
+  query: `
+    select order_id as object_id, 'user_id, order_dt, product_ids, category_ids' as what,
+      row(held.user_id, held.order_dt, held.product_ids, held.category_ids)::text as held,
+      row(vault.user_id, vault.order_dt, vault.product_ids, vault.category_ids)::text as wanted
+    from (${vaultContributions}) vault join cdm.order_contributions held using (order_id, order_version)
+    where (held.user_id, held.order_dt, held.product_ids, held.category_ids)
+      is distinct from (vault.user_id, vault.order_dt, vault.product_ids, vault.category_ids)`
+}
+
+/** A mart of counters. */
+export interface Mart {
+  readonly table: string
+  readonly id: string
+  readonly name: string
+  /** The column of the ledger that it counts. */
+  readonly counted: string
+  readonly names: string
+}
+
+export const productMart: Mart = {
+  table: "cdm.user_product_counters",
+  id: "product_id",
+  name: "product_name",
+  counted: "product_ids",
+  names: "cdm.product_names"
+}
+
+export const categoryMart: Mart = {
+  table: "cdm.user_category_counters",
+  id: "category_id",
+  name: "category_name",
+  counted: "category_ids",
+  names: "cdm.category_names"
+}
+
+const guestText =
+  "concat('guest ', coalesce((select guest_id from cdm.guests where guests.user_id = row.user_id), row.user_id::text))"
+
+const countersOf = ({ counted, id, name, names, table }: Mart): SqlCheck => ({
+  check: "counters",
+  table,
+  remedy: "rebuild",
+  query: `
+    select null::text as object_id, concat(${guestText}, ', ', named.${name}, ' ', row.${id}) as what,
+      coalesce(row.held::text, 'no row') as held, coalesce(row.wanted::text, 'no row') as wanted,
+      row.user_id::text as user_id, row.${id}::text as thing_id
+    from (
+      select user_id, ${id}, held.order_cnt as held, sums.order_cnt as wanted
+      from (
+        select user_id, ${id}, count(*)::int as order_cnt from cdm.order_contributions, unnest(${counted}) as ${id}
+        where user_id is not null group by user_id, ${id}
+      ) sums full join ${table} held using (user_id, ${id})
+      where held.order_cnt is distinct from sums.order_cnt
+    ) row
+    left join ${names} named using (${id})`
+})
+
+const namesOf = ({ id, name, names, table }: Mart): SqlCheck => ({
+  check: "names",
+  table,
+  remedy: "rebuild",
+  query: `
+    select null::text as object_id, concat(${guestText}, ', ${id} ', row.${id}) as what, row.${name} as held,
+      coalesce(named.${name}, 'a name in ${names}') as wanted, row.user_id::text as user_id, row.${id}::text as thing_id
+    from ${table} row left join ${names} named using (${id}) where row.${name} is distinct from named.${name}`
+})
+
+/** A dish or category is counted once an order, and an order counts for somebody if it counts for anything. */
+const ledgerShape: SqlCheck = {
+  check: "ledgerOfVault",
+  table: "cdm.order_contributions",
+  remedy: "rebuild",
+  query: `
+    select order_id as object_id, 'user_id, product_ids, category_ids' as what,
+      row(user_id, product_ids, category_ids)::text as held, 'distinct ids, and a guest exactly where there are any' as wanted
+    from cdm.order_contributions
+    where (user_id is null) <> (product_ids = '{}') or (user_id is null) <> (category_ids = '{}')
+      or (select count(*) <> count(distinct id) from unnest(product_ids) as id)
+      or (select count(*) <> count(distinct id) from unnest(category_ids) as id)`
+}
+
+/** Messages that DDS sends have the app's id of the guest for their key. */
+const guests: SqlCheck = {
+  check: "guests",
+  table: "cdm.guests",
+  remedy: "rebuild",
+  query: `
+    select min(ledger.order_id) as object_id, concat('user_id ', ledger.user_id) as what,
+      coalesce(guests.guest_id, 'no row') as held, hub.user_id as wanted
+    from cdm.order_contributions ledger
+    join dds.h_order orders on orders.order_id::text = ledger.order_id and orders.order_version = ledger.order_version
+    join dds.h_user hub on hub.h_user_pk = ledger.user_id
+    left join cdm.guests on guests.user_id = ledger.user_id
+    where guests.guest_id is distinct from hub.user_id
+    group by ledger.user_id, guests.guest_id, hub.user_id`
+}
+
+/** What receivers of `guest-tags` have been told last of every guest and tag. */
+export const toldTags = `
+  select distinct on (user_id, tag) user_id, tag, category_id, action, at from cdm.user_tag_history order by user_id, tag, event_id desc`
+
+const history: SqlCheck = {
+  check: "history",
+  table: "cdm.user_tag_history",
+  remedy: "rebuild",
+  query: `
+    select null::text as object_id, concat(${guestText}, ', tag ', row.tag) as what,
+      concat('last ', coalesce(row.action, 'never given'), ' ' || row.at) as held,
+      coalesce('given ' || row.given_at, 'taken') as wanted, row.user_id::text as user_id, row.category_id::text as thing_id
+    from (
+      select user_id, tag, coalesce(held.category_id, told.category_id) as category_id, told.action, told.at, held.given_at
+      from (${toldTags}) told full join cdm.user_tags held using (user_id, tag)
+      where case when told.action = 'given' then told.at end is distinct from held.given_at
+    ) row`
+}
+
+const parked: SqlCheck = {
+  check: "parked",
+  table: "stg.parked_orders",
+  remedy: "wait",
+  query: `
+    select object_id::text as object_id, 'order_version' as what, coalesce(waiting.order_version, 'no row') as held,
+      coalesce(events.order_version, 'no row: STG has no such order') as wanted
+    from stg.parked_orders waiting
+    full join (select object_id, order_version, enrichment from stg.order_events) events using (object_id)
+    where (events.object_id is null or events.enrichment is null or waiting.object_id is not null)
+      and waiting.order_version is distinct from events.order_version`
+}
+
+export const martChecks: ReadonlyArray<SqlCheck> = [
+  parked,
+  ledgerOfVault,
+  ledgerShape,
+  countersOf(productMart),
+  countersOf(categoryMart),
+  namesOf(productMart),
+  namesOf(categoryMart),
+  guests,
+  history
+]

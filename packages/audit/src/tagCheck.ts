@@ -1,0 +1,43 @@
+/** Tags against rules and counters, by the function that gives and takes them. */
+import type { HeldTag } from "@metka/cdm/rules"
+import { activeRules } from "@metka/cdm/TagRepository"
+import { Effect } from "effect"
+import { forEachPage } from "./Cursor.ts"
+import type { Difference, Findings } from "./Difference.ts"
+import { type GuestRow, guestRows, tagChanges } from "./GuestTags.ts"
+
+const stateOf = (tag: HeldTag): string =>
+  `category_id ${tag.categoryId} order_cnt ${tag.orderCount} rule_version ${tag.ruleVersion}`
+
+export const checkTags = Effect.fnUntraced(function* (
+  findings: Findings,
+  onRows: (count: number, table: string) => Effect.Effect<void>
+) {
+  const rules = yield* activeRules
+  yield* forEachPage<GuestRow, never, never>(guestRows("true"), (guests) =>
+    Effect.suspend(() => {
+      for (const guest of guests) {
+        const { changes, heldTags } = tagChanges(rules, guest)
+        const isOf = ({ tag }: HeldTag) => heldTags.find((held) => held.tag === tag)
+        const difference = (tag: HeldTag, shouldBe: string): Difference => {
+          const held = isOf(tag)
+          return {
+            check: "tags",
+            order: null,
+            table: "cdm.user_tags",
+            what: `guest ${guest.guest_id ?? guest.user_id}, tag ${tag.tag}`,
+            is: held === undefined ? "no row" : stateOf(held),
+            shouldBe,
+            remedy: "rebuild",
+            mart: { userId: guest.user_id, thingId: tag.categoryId }
+          }
+        }
+        findings.add([
+          ...[...changes.given, ...changes.updated].map((tag) => difference(tag, stateOf(tag))),
+          ...changes.taken.map((tag) => difference(tag, "no row"))
+        ])
+      }
+      return onRows(guests.length, "cdm.user_tags")
+    })
+  )
+})

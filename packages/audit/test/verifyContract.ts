@@ -1,0 +1,49 @@
+/** What `metka verify` finds, on any database. */
+import { assert, layer } from "@effect/vitest"
+import { Effect, type Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { type Break, martBreaks, sourceBreaks } from "./breaks.ts"
+import { restored, verdict } from "./messyDatabase.ts"
+
+/** Breaks one thing, and says which orders it may be called by. */
+export const breakOne = Effect.fnUntraced(function* (broken: Break) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql.unsafe<{ object_id: string | null }>(broken.sql)
+  const [row] = rows
+  if (row === undefined) return yield* Effect.die(new Error(`nothing was broken: ${broken.name}`))
+  const orders: ReadonlyArray<string | null> = row.object_id?.split(" or ") ?? [null]
+  return orders
+})
+
+export const verifyContract = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient, E>) => {
+  layer(database, { excludeTestServices: true, timeout: "60 seconds" })(name, (it) => {
+    it.effect("finds nothing wrong with a messy stream, and with messages sent straight to the inner topics", () =>
+      Effect.gen(function* () {
+        const { differences, orders } = yield* verdict
+        assert.deepStrictEqual(differences, [])
+        assert.isAbove(orders.total, 100)
+        assert.isAbove(orders.parked, 0)
+        assert.strictEqual(orders.withoutStg, 5)
+        assert.strictEqual(orders.inFlight, 0)
+      })
+    )
+
+    for (const broken of [...martBreaks, ...sourceBreaks]) {
+      it.effect(
+        `finds that ${broken.name}`,
+        () =>
+          Effect.gen(function* () {
+            const orders = yield* breakOne(broken)
+            const { differences } = yield* verdict
+            const named = differences.filter(
+              (found) => found.check === broken.check && found.table === broken.table && orders.includes(found.order)
+            )
+            assert.isNotEmpty(named, `order ${String(orders)} in ${JSON.stringify(differences, null, 2)}`)
+            assert.isTrue(named.some(({ remedy }) => remedy === broken.remedy))
+            yield* restored(broken.sql)
+          }),
+        20_000
+      )
+    }
+  })
+}

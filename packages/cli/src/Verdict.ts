@@ -1,0 +1,49 @@
+/** What the auditor found, as text: the table of checks first, then what differs, by what to do about it. */
+import { checks, type Difference, remedies, type Remedy, tablesOf } from "@metka/audit/Difference"
+import type { Orders, Verdict } from "@metka/audit/Verify"
+
+const number = new Intl.NumberFormat("en")
+
+const count = (many: number, one: string, more: string): string => `${number.format(many)} ${many === 1 ? one : more}`
+
+const orderLine = (orders: Orders): string =>
+  [
+    count(orders.total, "order", "orders"),
+    ...(orders.inFlight > 0 ? [`${number.format(orders.inFlight)} in flight`] : []),
+    ...(orders.parked > 0 ? [`${number.format(orders.parked)} parked`] : []),
+    ...(orders.deadLetters > 0 ? [`${number.format(orders.deadLetters)} in the dead letters`] : []),
+    ...(orders.withoutStg > 0 ? [`${number.format(orders.withoutStg)} known from the inner topics alone`] : [])
+  ].join(" · ")
+
+const widest = Math.max(...Object.values(tablesOf).map((table) => table.length))
+
+const checkLine = ({ differences, name }: Verdict["checks"][number]): string =>
+  `  ${differences === 0 ? "ok" : number.format(differences)}`.padEnd(10) +
+  `${tablesOf[name].padEnd(widest)}  ${checks[name]}`
+
+const differenceLines = ({ is, order, shouldBe, table, what }: Difference): ReadonlyArray<string> => [
+  `  ${order === null ? "no order" : order.includes(",") ? `orders ${order}` : `order ${order}`} · ${table} · ${what}`,
+  `      is         ${is}`,
+  `      should be  ${shouldBe}`
+]
+
+const remedyLines = (remedy: Remedy, differences: ReadonlyArray<Difference>): ReadonlyArray<string> => [
+  "",
+  `To mend these: ${remedies[remedy]}`,
+  ...differences.flatMap(differenceLines)
+]
+
+/** The verdict for a terminal. */
+export const verdictText = (verdict: Verdict, seconds: number): string => {
+  const byRemedy = Map.groupBy(verdict.differences, ({ remedy }) => remedy)
+  const left = verdict.total - verdict.differences.length
+  return [
+    "",
+    `  ${orderLine(verdict.orders)} · looked at in ${seconds.toFixed(1)} s`,
+    "",
+    ...verdict.checks.map(checkLine),
+    ...[...byRemedy].flatMap(([remedy, differences]) => remedyLines(remedy, differences)),
+    ...(left > 0 ? ["", `… and ${count(left, "difference", "differences")} more: --all lists them.`] : []),
+    ""
+  ].join("\n")
+}

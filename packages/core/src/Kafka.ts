@@ -116,6 +116,8 @@ export class Kafka extends Context.Service<
     >
     /** Succeeds when the broker answers. */
     readonly ping: Effect.Effect<void, KafkaError>
+    /** What spans and metrics say of the connection, by OpenTelemetry's names. */
+    readonly attributes: Readonly<Record<string, string | number>>
   }
 >()("metka/core/Kafka") {
   /**
@@ -248,7 +250,9 @@ const makeMemory = (broker: MemoryBroker): Context.Context<Kafka | KafkaFaults> 
         Effect.sync(() => broker.lag(topic, group))
       ),
 
-    ping: whenAvailable("ping", Effect.void)
+    ping: whenAvailable("ping", Effect.void),
+
+    attributes: {}
   })
 
   const faults = KafkaFaults.of({

@@ -92,7 +92,7 @@ export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<R
           }))
       )
       const tags = decideTags(touchedRules, [...counts, ...zeros], held)
-      yield* Tags.writeTags(tags, new Map())
+      yield* Tags.writeTags(tags, () => undefined)
       const applied: AppliedRules = {
         changes,
         unknownCategories: categories.unknown,

@@ -15,6 +15,7 @@ import { type DeadLetter, keepDeadLetters } from "./DeadLetters.ts"
 import { Health } from "./Health.ts"
 import { Kafka, type KafkaError, type KafkaRecord, type OutgoingRecord, type RecordBatch } from "./Kafka.ts"
 import { BadRecord, cleanDetail } from "./messages/BadRecord.ts"
+import * as MessagingMetrics from "./MessagingMetrics.ts"
 import * as Metrics from "./Metrics.ts"
 import { componentOf, describe, isContention, type Outage, refusalOf, retryWhile } from "./Outage.ts"
 import { publish } from "./publish.ts"
@@ -173,10 +174,9 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
           discard: true
         }
       )
-      yield* Metrics.recordBatch(stage.service, prepared.batch, {
-        ...settled,
-        seconds: { ...prepared.seconds, ...settled.seconds, commit }
-      })
+      const seconds = { ...prepared.seconds, ...settled.seconds, commit }
+      yield* Metrics.recordBatch(stage.service, prepared.batch, { ...settled, seconds })
+      yield* MessagingMetrics.recordProcessed(stage.topic, stage.group, prepared.batch.records.length, seconds)
     })
 
     const consume = kafka.consume({ topic: stage.topic, group: stage.group, maxRecords: stage.maxRecords }).pipe(
@@ -197,6 +197,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       Effect.repeat(Schedule.spaced("10 seconds"))
     )
 
+    yield* Metrics.recordStart(stage.service, stage.topic)
     yield* waitOut(kafka.ensureTopics([stage.topic, stage.output]))
     yield* Effect.all([waitOut(consume), watchLag], { concurrency: "unbounded", discard: true })
   })

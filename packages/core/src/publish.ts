@@ -1,9 +1,11 @@
 /** Sending with a trace: the span of a request, and the context that a message carries to whoever receives it. */
-import { Effect } from "effect"
+import { Clock, Effect, Exit } from "effect"
 import type { Tracer } from "effect"
 import { followedLimit, TracesExported } from "./BatchTrace.ts"
+import { errorTypeOfCause } from "./ErrorType.ts"
 import { Kafka, type OutgoingRecord } from "./Kafka.ts"
 import { header } from "./messages/headers.ts"
+import * as MessagingMetrics from "./MessagingMetrics.ts"
 import { messagingAttributes } from "./messagingAttributes.ts"
 import * as TraceContext from "./TraceContext.ts"
 
@@ -15,7 +17,8 @@ export const publish = Effect.fnUntraced(function* (topic: string, records: Read
   if (records.length === 0) return
   const kafka = yield* Kafka
   if (!(yield* TracesExported)) {
-    return yield* kafka.publish(
+    return yield* request(
+      kafka,
       topic,
       records.map((record) => (hasTrace(record) ? record : withTrace(record, TraceContext.makeRoot())))
     )
@@ -23,11 +26,30 @@ export const publish = Effect.fnUntraced(function* (topic: string, records: Read
   const [only] = records
   if (records.length === 1 && only !== undefined) return yield* publishAlone(kafka, topic, only)
   const traced = yield* begin(kafka, topic, records)
-  yield* Effect.withSpan(kafka.publish(topic, traced), `send ${topic}`, {
+  yield* Effect.withSpan(request(kafka, topic, traced), `send ${topic}`, {
     kind: "client",
     attributes: { ...messagingAttributes(kafka, "send", topic), "messaging.batch.message_count": records.length },
     links: linksTo(traced)
   })
+})
+
+/** Sends, and measures it. */
+const request = Effect.fnUntraced(function* (
+  kafka: Kafka["Service"],
+  topic: string,
+  records: ReadonlyArray<OutgoingRecord>
+) {
+  const start = yield* Clock.currentTimeMillis
+  yield* Effect.onExit(kafka.publish(topic, records), (exit) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      MessagingMetrics.recordSent(
+        topic,
+        records.length,
+        (now - start) / 1_000,
+        Exit.isFailure(exit) ? errorTypeOfCause(exit.cause) : undefined
+      )
+    )
+  )
 })
 
 const publishAlone = (kafka: Kafka["Service"], topic: string, record: OutgoingRecord) => {
@@ -39,7 +61,7 @@ const publishAlone = (kafka: Kafka["Service"], topic: string, record: OutgoingRe
       ...(parent === undefined ? { root: true } : { parent }),
       attributes: messagingAttributes(kafka, "send", topic)
     },
-    (span) => kafka.publish(topic, [withTrace(record, TraceContext.format(span))])
+    (span) => request(kafka, topic, [withTrace(record, TraceContext.format(span))])
   )
 }
 

@@ -94,6 +94,7 @@ export const mainOf = (service: ServiceName): string => `packages/${service}/src
 
 export interface ServiceProcess extends Process {
   readonly service: ServiceName
+  readonly port: number
   /** Status and text of a page. */
   readonly get: (path: string) => Effect.Effect<{ readonly status: number; readonly text: string }, NoReply>
   readonly isReady: Effect.Effect<boolean>
@@ -122,6 +123,7 @@ export const startService = Effect.fnUntraced(function* (service: ServiceName, e
   const result: ServiceProcess = {
     ...started,
     service,
+    port,
     get,
     isReady,
     becomesReady: eventually(

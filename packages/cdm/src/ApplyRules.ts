@@ -82,7 +82,7 @@ export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<R
       const counts = yield* Tags.countsFor(touchedRules, [...new Set(held.map((tag) => tag.userId))])
       const zeros = missingCounts(touchedRules, counts, held)
       const tags = decideTags(touchedRules, [...counts, ...zeros], held)
-      yield* Tags.writeTags(tags, new Map())
+      yield* Tags.writeTags(tags, () => undefined)
       const applied: AppliedRules = {
         changes,
         unknownCategories: categories.unknown,

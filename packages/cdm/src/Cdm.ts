@@ -78,24 +78,33 @@ const prepare = (received: ReadonlyArray<ReceivedStats>): Prepared => {
   return { received, newest: [...newest.values()].sort((a, b) => (a.orderId < b.orderId ? -1 : 1)) }
 }
 
-/** What news brings beside contributions: names, the app's ids of guests, and the trace of what moved a guest's counters. */
-const newsOf = (received: ReadonlyArray<ReceivedStats>, replaced: ReadonlyMap<string, Contribution>) => {
+/** What news brings beside contributions: names, and the app's ids of guests. */
+const newsOf = (received: ReadonlyArray<ReceivedStats>) => {
   const products: Array<Name> = []
   const categories: Array<Name> = []
   const guests = new Map<string, string>()
-  const traces = new Map<string, string>()
-  for (const { message, traceparent } of received) {
+  for (const { message } of received) {
     const { contribution, guestId, namesVersion, stats } = message
     for (const stat of stats) {
       products.push({ id: stat.product_id.toLowerCase(), name: stat.product_name, version: namesVersion })
       categories.push({ id: stat.category_id.toLowerCase(), name: stat.category_name, version: namesVersion })
     }
     if (contribution.userId !== null && guestId !== undefined) guests.set(contribution.userId, guestId)
-    for (const userId of [contribution.userId, replaced.get(contribution.orderId)?.userId ?? null]) {
-      if (userId !== null) traces.set(userId, traceparent)
+  }
+  return { products: newestNames(products), categories: newestNames(categories), guests }
+}
+
+/** The trace of the order that moved a guest's counter of a category: of several in a batch, the last. */
+const tracesOf = (received: ReadonlyArray<ReceivedStats>, replaced: ReadonlyMap<string, Contribution>) => {
+  const traces = new Map<string, string>()
+  const keyOf = (userId: string | null, categoryId: string) => `${userId} ${categoryId}`
+  for (const { message, traceparent } of received) {
+    for (const moved of [replaced.get(message.contribution.orderId), message.contribution]) {
+      for (const categoryId of moved?.categoryIds ?? [])
+        traces.set(keyOf(moved?.userId ?? null, categoryId), traceparent)
     }
   }
-  return { products: newestNames(products), categories: newestNames(categories), guests, traces }
+  return ({ categoryId, userId }: CategoryCount) => traces.get(keyOf(userId, categoryId))
 }
 
 /** Puts the newest contributions into the ledger; says what they replace, and which orders they are news of. */
@@ -118,7 +127,11 @@ const record = Effect.fnUntraced(function* (newest: ReadonlyArray<Contribution>)
 })
 
 /** Gives and takes tags where counters changed. */
-const tag = Effect.fnUntraced(function* (counts: ReadonlyArray<CategoryCount>, traces: ReadonlyMap<string, string>) {
+const tag = Effect.fnUntraced(function* (
+  counts: ReadonlyArray<CategoryCount>,
+  received: ReadonlyArray<ReceivedStats>,
+  replaced: ReadonlyMap<string, Contribution>
+) {
   const rules = yield* Tags.activeRules
   const categories = new Set(rules.map((rule) => rule.categoryId))
   const relevant = counts.filter((count) => categories.has(count.categoryId))
@@ -129,7 +142,7 @@ const tag = Effect.fnUntraced(function* (counts: ReadonlyArray<CategoryCount>, t
     rules.filter((rule) => relevantCategories.has(rule.categoryId)).map((rule) => rule.tag)
   )
   const changes = decideTags(rules, relevant, held)
-  yield* Tags.writeTags(changes, traces)
+  yield* Tags.writeTags(changes, tracesOf(received, replaced))
   yield* Metrics.recordTags({ given: changes.given.length, taken: changes.taken.length })
 })
 
@@ -138,12 +151,10 @@ const store = Effect.fnUntraced(function* ({ newest, received }: Prepared) {
   yield* Tags.lockRules("shared")
   const { before, duplicate, replaced, replacing } = yield* record(newest)
   // An older version than the one held brings nothing, not even a name.
-  const news = newsOf(
-    received.filter(
-      ({ message: { contribution } }) => (before.get(contribution.orderId)?.version ?? "") < contribution.version
-    ),
-    before
+  const newer = received.filter(
+    ({ message: { contribution } }) => (before.get(contribution.orderId)?.version ?? "") < contribution.version
   )
+  const news = newsOf(newer)
   const products = yield* takeNames(productNames, news.products)
   const categories = yield* takeNames(categoryNames, news.categories)
   if (categories.isNew) yield* Tags.bindRules
@@ -156,7 +167,7 @@ const store = Effect.fnUntraced(function* ({ newest, received }: Prepared) {
     counterChanges(replaced, replacing, ({ categoryIds }) => categoryIds),
     categories.names
   )
-  yield* tag(counts, news.traces)
+  yield* tag(counts, newer, before)
   const accepted = replacing.length
   return { outgoing: [], outcomes: { accepted, duplicate, stale: received.length - accepted - duplicate } }
 })

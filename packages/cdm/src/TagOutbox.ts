@@ -2,10 +2,11 @@
  * Announces givings and takings on `guest-tags`. They are announced because something changed, so the history is the
  * outbox: written with the tags, drained in order by one publisher at a time, each row marked when it is sent.
  */
-import { Kafka, KafkaError, KafkaUnavailable, type OutgoingRecord } from "@metka/core/Kafka"
+import { KafkaError, KafkaUnavailable, type OutgoingRecord } from "@metka/core/Kafka"
 import type { GuestTag } from "@metka/core/messages/GuestTag"
 import { header } from "@metka/core/messages/headers"
 import { describe } from "@metka/core/Outage"
+import { publish } from "@metka/core/publish"
 import { Topology } from "@metka/core/Topology"
 import { transaction } from "@metka/core/transaction"
 import { Clock, Effect, Schedule } from "effect"
@@ -58,7 +59,6 @@ const somethingWaits = Effect.gen(function* () {
 
 /** Sends one page in order and marks it; 0 when somebody else is sending. */
 const publishPage = Effect.gen(function* () {
-  const kafka = yield* Kafka
   const sql = yield* SqlClient.SqlClient
   const { guestTags } = yield* Topology
   return yield* transaction(
@@ -72,7 +72,7 @@ const publishPage = Effect.gen(function* () {
       where published_at is null order by user_tag_history.event_id limit ${pageSize}::int`
       if (rows.length === 0) return 0
       // The transaction stays open meanwhile.
-      yield* Effect.timeoutOrElse(kafka.publish(guestTags, rows.map(toOutgoing)), {
+      yield* Effect.timeoutOrElse(publish(guestTags, rows.map(toOutgoing)), {
         duration: "10 seconds",
         orElse: () => Effect.fail(slow)
       })

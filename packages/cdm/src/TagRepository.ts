@@ -110,8 +110,11 @@ export const countsFor = Effect.fnUntraced(function* (rules: ReadonlyArray<TagRu
   }))
 })
 
-/** Writes tags and their history, in one statement each. `traces` has the trace of the order that moved a guest's counter. */
-export const writeTags = Effect.fnUntraced(function* (changes: TagChanges, traces: ReadonlyMap<string, string>) {
+/** Writes tags and their history, in one statement each. `traceOf` knows the trace of the order that moved a counter. */
+export const writeTags = Effect.fnUntraced(function* (
+  changes: TagChanges,
+  traceOf: (tag: HeldTag) => string | undefined
+) {
   const { given, taken, updated } = changes
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
@@ -149,6 +152,6 @@ export const writeTags = Effect.fnUntraced(function* (changes: TagChanges, trace
     from unnest(${events.map((row) => row.userId)}::uuid[], ${events.map((row) => row.tag)}::text[],
       ${events.map((row) => row.categoryId)}::uuid[], ${events.map((row) => row.action)}::text[],
       ${events.map((row) => row.orderCount)}::int[], ${events.map((row) => row.ruleVersion)}::int[],
-      ${events.map((row) => traces.get(row.userId) ?? TraceContext.makeRoot())}::text[])
+      ${events.map((row) => traceOf(row) ?? TraceContext.makeRoot())}::text[])
       as row (user_id, tag, category_id, action, order_cnt, rule_version, traceparent)`
 })

@@ -24,9 +24,18 @@ export interface Stats {
   readonly names?: number
   /** Another key for the categories than the one that the vault derives from their names. */
   readonly categoryKey?: string
+  readonly traceparent?: string
 }
 
-export const toOutgoing = ({ categoryKey, dishes, guest, names = 1, order, version }: Stats): OutgoingRecord => {
+export const toOutgoing = ({
+  categoryKey,
+  dishes,
+  guest,
+  names = 1,
+  order,
+  traceparent,
+  version
+}: Stats): OutgoingRecord => {
   const day = (n: number) => `2023-04-${String(n).padStart(2, "0")} 00:00:00`
   return {
     key: guest,
@@ -47,7 +56,8 @@ export const toOutgoing = ({ categoryKey, dishes, guest, names = 1, order, versi
       [header.orderVersion]: `${fixedWidth(day(version))}|${fixedWidth(day(version))}|${hash("sha256", String(version), "hex")}`,
       [header.orderId]: String(order),
       [header.orderDate]: day(1),
-      [header.restaurantVersion]: day(names)
+      [header.restaurantVersion]: day(names),
+      ...(traceparent === undefined ? {} : { [header.traceparent]: traceparent })
     }
   }
 }

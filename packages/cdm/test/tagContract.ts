@@ -1,6 +1,7 @@
 /** What rules, tags and the outbox promise, on PGlite and on a real server alike. */
 import { assert, layer as withLayer } from "@effect/vitest"
 import { Kafka, KafkaFaults } from "@metka/core/Kafka"
+import * as TraceContext from "@metka/core/TraceContext"
 import { Effect, type Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { atTime, emptied, writtenRows } from "../../core/test/DatabaseLayers.ts"
@@ -47,6 +48,27 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
           [userId("a"), "t", "given", 3],
           [userId("a"), "t", "taken", 2]
         ])
+      })
+    )
+
+    test(
+      "giving and taking carry the trace of the order that moved the counter, not of another order of the guest",
+      Effect.gen(function* () {
+        yield* applyRules([rule("t", "soups", 0)])
+        const trace = (order: Stats) => ({ ...order, traceparent: TraceContext.makeRoot() })
+        const [soup, roll, noSoup, noRoll] = [
+          trace({ order: 1, version: 1, guest: "a", dishes: ["borsch:soups"] }),
+          trace({ order: 2, version: 1, guest: "a", dishes: ["maki:rolls"] }),
+          trace({ order: 1, version: 2, guest: "a", dishes: [] }),
+          trace({ order: 2, version: 2, guest: "a", dishes: [] })
+        ]
+        yield* takeIn([soup, roll], [noSoup, noRoll])
+        const sql = yield* SqlClient.SqlClient
+        const rows = yield* sql<{ traceparent: string }>`select traceparent from cdm.user_tag_history order by event_id`
+        assert.deepStrictEqual(
+          rows.map(({ traceparent }) => traceparent),
+          [soup.traceparent, noSoup.traceparent]
+        )
       })
     )
 

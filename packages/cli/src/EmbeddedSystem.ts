@@ -5,6 +5,7 @@ import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
 import { Health } from "@metka/core/Health"
 import { Kafka } from "@metka/core/Kafka"
 import { migrate } from "@metka/core/Migrations"
+import { publish } from "@metka/core/publish"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import * as Service from "@metka/core/Service"
 import { Topology } from "@metka/core/Topology"
@@ -26,14 +27,13 @@ const publishSize = 2_000
 const everyOrder = "12 seconds"
 
 const publishWeek = Effect.fnUntraced(function* (week: DemoWeek) {
-  const kafka = yield* Kafka
   const { orders } = yield* Topology
   const messages = week.messages[Symbol.iterator]()
   let done = false
   while (!done) {
     const page = [...take(messages, publishSize)]
     done = page.length < publishSize
-    yield* kafka.publish(
+    yield* publish(
       orders,
       page.map(({ key, value }) => ({ key, value, headers: {} }))
     )
@@ -94,7 +94,6 @@ const ensureRules = Effect.gen(function* () {
 
 /** Goes on with the sequence of orders where the database says it stopped. */
 const trickleOn = Effect.fnUntraced(function* ({ orders, seed }: KeptWeek) {
-  const kafka = yield* Kafka
   const sql = yield* SqlClient.SqlClient
   const topology = yield* Topology
   const [held] = yield* sql<{ held: number }>`
@@ -103,7 +102,7 @@ const trickleOn = Effect.fnUntraced(function* ({ orders, seed }: KeptWeek) {
   for (let skipped = 0; skipped < (held?.held ?? 0); skipped++) source.nextOrder(0)
   yield* Effect.gen(function* () {
     const { key, value } = source.nextOrder(yield* Clock.currentTimeMillis)
-    yield* kafka.publish(topology.orders, [{ key, value, headers: {} }])
+    yield* publish(topology.orders, [{ key, value, headers: {} }])
   }).pipe(Effect.schedule(Schedule.spaced(everyOrder)))
 })
 

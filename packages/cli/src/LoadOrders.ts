@@ -1,11 +1,9 @@
 /** Sends history into the orders topic: each order message is checked before it is sent. */
 import { Kafka } from "@metka/core/Kafka"
-import { header } from "@metka/core/messages/headers"
 import { decodeSourceOrder } from "@metka/core/messages/SourceOrder"
 import { retryWhile } from "@metka/core/Outage"
 import { publishIsolated } from "@metka/core/publishIsolated"
 import { Topology } from "@metka/core/Topology"
-import * as TraceContext from "@metka/core/TraceContext"
 import { Console, Effect, Result } from "effect"
 import { type GoodLine, loadLines } from "./LoadLines.ts"
 import type { Progress } from "./Progress.ts"
@@ -27,13 +25,7 @@ export const loadOrders = Effect.fnUntraced(function* (path: string, progress: P
       Effect.retry(retryWhile<E>(() => true))
     )
   const send = (page: ReadonlyArray<GoodLine<string>>) =>
-    waitOut(
-      publishIsolated(orders, page, ({ line, value }) => ({
-        key: value,
-        value: line.text,
-        headers: { [header.traceparent]: TraceContext.makeRoot() }
-      }))
-    ).pipe(
+    waitOut(publishIsolated(orders, page, ({ line, value }) => ({ key: value, value: line.text, headers: {} }))).pipe(
       Effect.map((refused) => refused.map(({ item, refusal }) => ({ number: item.line.number, why: refusal.detail })))
     )
   yield* waitOut(kafka.ensureTopics([orders]))

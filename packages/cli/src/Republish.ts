@@ -6,7 +6,6 @@ import { Kafka } from "@metka/core/Kafka"
 import { decodeSourcePayload } from "@metka/core/messages/SourceOrder"
 import { publishIsolated } from "@metka/core/publishIsolated"
 import { Topology } from "@metka/core/Topology"
-import * as TraceContext from "@metka/core/TraceContext"
 import type { Enrichment } from "@metka/stg/enrich"
 import { toOutgoing } from "@metka/stg/Stg"
 import { Effect } from "effect"
@@ -60,6 +59,6 @@ const enrichedOrders = Effect.fnUntraced(function* (objectIds: ReadonlyArray<str
     version: row.order_version,
     payload: decodeSourcePayload(JSON.parse(row.payload)),
     enrichment: JSON.parse(row.enrichment) as Enrichment,
-    traceparent: TraceContext.makeRoot()
+    traceparent: undefined
   }))
 })

@@ -1,54 +1,131 @@
 /** How a batch of records shows in traces, so that one order is one trace from topic to topic. */
-import { Clock, Effect, Result } from "effect"
+import { Clock, Context, Effect, Result } from "effect"
 import type { Exit, Tracer } from "effect"
-import type { KafkaRecord, RecordBatch } from "./Kafka.ts"
+import type { Kafka, KafkaRecord, RecordBatch } from "./Kafka.ts"
 import { header, readHeader } from "./messages/headers.ts"
+import { messagingAttributes } from "./messagingAttributes.ts"
+import { randomnessOf } from "./Sampler.ts"
 import * as TraceContext from "./TraceContext.ts"
 
+/** Whether spans are exported. Where they are not, a message keeps the trace it came with, untouched. */
+export const TracesExported = Context.Reference<boolean>("metka/core/TracesExported", { defaultValue: () => false })
+
 /**
- * One span a batch. A record alone continues its own trace; a batch has a trace of its own.
- * Names and attributes: OpenTelemetry semantic conventions for messaging and Kafka.
+ * So many messages of a batch are followed: the batch links to them, and they get spans of their own. It is the number
+ * of links that OpenTelemetry allows a span, unless configured.
  */
-export const batchSpan = (group: string, batch: RecordBatch) => {
-  const [only] = batch.records
-  const parent = batch.records.length === 1 && only !== undefined ? parentOf(only) : undefined
-  return Effect.makeSpan(`process ${batch.topic}`, {
-    kind: "consumer",
-    root: parent === undefined,
-    ...(parent === undefined ? {} : { parent }),
-    attributes: {
-      "messaging.system": "kafka",
-      "messaging.operation.type": "process",
-      "messaging.destination.name": batch.topic,
-      "messaging.consumer.group.name": group,
-      "messaging.batch.message_count": batch.records.length,
-      ...(batch.records.length === 1 && only !== undefined
-        ? {
-            "messaging.destination.partition.id": String(only.partition),
-            "messaging.kafka.offset": only.offset
-          }
-        : {})
-    }
-  })
+export const followedLimit = 128
+
+/** The spans of a batch under way. */
+export interface BatchTrace {
+  /** The parent of all that is done for the batch. */
+  readonly span: Tracer.Span
+  /** The batch's records, each with the `traceparent` that its outgoing messages carry on. */
+  readonly records: ReadonlyArray<{ readonly record: KafkaRecord; readonly traceparent: string }>
+  readonly end: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
-const traceparentOf = (record: KafkaRecord): string | undefined =>
-  Result.getOrElse(readHeader(record, header.traceparent), () => undefined)
+/** A record and the span that sent it, as far as it says. */
+interface Delivery {
+  readonly record: KafkaRecord
+  readonly parent: Tracer.ExternalSpan | undefined
+}
 
-const parentOf = (record: KafkaRecord) => {
-  const traceparent = traceparentOf(record)
+type Attributes = Readonly<Record<string, string | number>>
+
+/**
+ * A record alone continues its own trace. A batch of several has a trace of its own, with links to the messages in it;
+ * each message that is followed gets a span in its own trace, with a link to the batch.
+ */
+export const traceBatch = Effect.fnUntraced(function* (kafka: Kafka["Service"], group: string, batch: RecordBatch) {
+  const attributes = {
+    ...messagingAttributes(kafka, "process", batch.topic),
+    "messaging.consumer.group.name": group
+  }
+  const deliveries = batch.records.map((record): Delivery => ({ record, parent: parentOf(record) }))
+  const isExported = yield* TracesExported
+  const [only] = deliveries
+  return only !== undefined && deliveries.length === 1
+    ? yield* traceAlone(attributes, only, isExported)
+    : yield* traceSeveral(attributes, batch.topic, deliveries, isExported)
+})
+
+const traceAlone = Effect.fnUntraced(function* (attributes: Attributes, delivery: Delivery, isExported: boolean) {
+  const span = yield* messageSpan({ ...attributes, "messaging.batch.message_count": 1 }, delivery, [])
+  const trace: BatchTrace = {
+    span,
+    records: [{ record: delivery.record, traceparent: isExported ? TraceContext.format(span) : asItCame(delivery) }],
+    end: (exit) => endSpans([span], exit)
+  }
+  return trace
+})
+
+const traceSeveral = Effect.fnUntraced(function* (
+  attributes: Attributes,
+  topic: string,
+  deliveries: ReadonlyArray<Delivery>,
+  isExported: boolean
+) {
+  const followed = isExported ? chooseFollowed(deliveries) : []
+  const span = yield* Effect.makeSpan(`process ${topic}`, {
+    kind: "consumer",
+    root: true,
+    attributes: { ...attributes, "messaging.batch.message_count": deliveries.length },
+    links: followed.flatMap(({ parent, record }) =>
+      parent === undefined ? [] : [{ span: parent, attributes: placeOf(record) }]
+    )
+  })
+  const own = new Map<Delivery, Tracer.Span>()
+  for (const delivery of followed) {
+    own.set(delivery, yield* messageSpan(attributes, delivery, [{ span, attributes: {} }]))
+  }
+  const carriedOn = (delivery: Delivery): string => {
+    const ownSpan = own.get(delivery)
+    if (ownSpan !== undefined) return TraceContext.format(ownSpan)
+    // A trace that would begin here with no span is not one to sample from here on.
+    return isExported && delivery.parent === undefined ? TraceContext.makeRoot(false) : asItCame(delivery)
+  }
+  const trace: BatchTrace = {
+    span,
+    records: deliveries.map((delivery) => ({ record: delivery.record, traceparent: carriedOn(delivery) })),
+    end: (exit) => endSpans([...own.values(), span], exit)
+  }
+  return trace
+})
+
+const messageSpan = (attributes: Attributes, { parent, record }: Delivery, links: ReadonlyArray<Tracer.SpanLink>) =>
+  Effect.makeSpan(`process ${record.topic}`, {
+    kind: "consumer",
+    ...(parent === undefined ? { root: true } : { parent }),
+    attributes: { ...attributes, ...placeOf(record) },
+    links
+  })
+
+/**
+ * Messages of sampled traces, and of none. Where these are too many, every stage chooses the same traces, so that an
+ * order is followed all the way.
+ */
+const chooseFollowed = (deliveries: ReadonlyArray<Delivery>): ReadonlyArray<Delivery> => {
+  const candidates = deliveries.filter(({ parent }) => parent === undefined || parent.sampled)
+  if (candidates.length <= followedLimit) return candidates
+  const rank = ({ parent }: Delivery) => (parent === undefined ? "" : randomnessOf(parent.traceId))
+  return candidates.sort((a, b) => (rank(a) < rank(b) ? 1 : -1)).slice(0, followedLimit)
+}
+
+const placeOf = (record: KafkaRecord): Attributes => ({
+  "messaging.destination.partition.id": String(record.partition),
+  "messaging.kafka.offset": record.offset
+})
+
+const parentOf = (record: KafkaRecord): Tracer.ExternalSpan | undefined => {
+  const traceparent = Result.getOrElse(readHeader(record, header.traceparent), () => undefined)
   return traceparent === undefined ? undefined : TraceContext.parse(traceparent)
 }
 
-/**
- * The `traceparent` that a record's outgoing messages carry on: the batch's span when the record is alone, else its own
- * trace as it came.
- */
-export const traceOf = (record: KafkaRecord, batch: RecordBatch, span: Tracer.Span): string => {
-  if (batch.records.length === 1) return TraceContext.format(span)
-  const parent = parentOf(record)
-  return parent === undefined ? TraceContext.makeRoot() : TraceContext.format(parent)
-}
+const asItCame = ({ parent }: Delivery): string =>
+  parent === undefined ? TraceContext.makeRoot() : TraceContext.format(parent)
 
-export const endSpan = (span: Tracer.Span, exit: Exit.Exit<unknown, unknown>) =>
-  Effect.map(Clock.currentTimeNanos, (now) => span.end(now, exit))
+const endSpans = (spans: ReadonlyArray<Tracer.Span>, exit: Exit.Exit<unknown, unknown>) =>
+  Effect.map(Clock.currentTimeNanos, (now) => {
+    for (const span of spans) span.end(now, exit)
+  })

@@ -5,6 +5,7 @@ import { HttpMiddleware, HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { createServer, type Server } from "node:http"
 import { Health } from "./Health.ts"
+import { prometheusName } from "./MessagingMetrics.ts"
 
 /** The address cannot be listened on: it is taken, or not one of this machine's. */
 export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
@@ -94,7 +95,10 @@ export const layer = <E = never, R = never>(options: {
       }).pipe(
         Layer.catchTag("ServeError", (error) => Layer.effectContext(Effect.fail(listenFailed(host, port, error.cause))))
       )
-      const own = Layer.mergeAll(healthRoutes, PrometheusMetrics.layerHttp({ path: metricsPath }))
+      const own = Layer.mergeAll(
+        healthRoutes,
+        PrometheusMetrics.layerHttp({ path: metricsPath, metricNameMapper: prometheusName })
+      )
       const all = options.routes === undefined ? own : Layer.merge(own, options.routes)
       return HttpRouter.serve(all, { disableLogger: true }).pipe(
         Layer.provide(closeConnections(server)),

@@ -116,6 +116,8 @@ export class Kafka extends Context.Service<
     >
     /** Succeeds when the broker answers. */
     readonly ping: Effect.Effect<void, KafkaError>
+    /** What spans and metrics say of the connection, by OpenTelemetry's names. */
+    readonly attributes: Readonly<Record<string, string | number>>
   }
 >()("metka/core/Kafka") {
   /**
@@ -235,7 +237,9 @@ export const connectMemory = (broker: MemoryBroker, client: symbol = Symbol("cli
         Effect.sync(() => broker.lag(topic, group))
       ),
 
-    ping: whenAvailable("ping", Effect.void)
+    ping: whenAvailable("ping", Effect.void),
+
+    attributes: {}
   })
 }
 

@@ -8,6 +8,7 @@ import { GroupMembers } from "./KafkaJsConsumer.ts"
 import { isCoordinatorNotReady, kafkaError } from "./KafkaJsErrors.ts"
 import { sendAll } from "./KafkaJsProducer.ts"
 
+const clientId = "metka"
 const connectionTimeoutMillis = 3_000
 const requestTimeoutMillis = 15_000
 /** Short: whoever calls waits out an outage, and says so, which kafkajs cannot. */
@@ -113,6 +114,12 @@ const createMissing = async (
   }
 }
 
+/** Of several brokers none can be named: which one leads a partition changes. */
+const serverOf = (brokers: ReadonlyArray<string>): Readonly<Record<string, string | number>> => {
+  const [address, port] = brokers.length === 1 ? (brokers[0]?.split(":") ?? []) : []
+  return address === undefined ? {} : { "server.address": address, "server.port": Number(port) }
+}
+
 /**
  * From the environment (`KAFKA_*`). Builds without a connection: a broker that is down is an outage of the operations,
  * only a wrong configuration fails the layer.
@@ -127,7 +134,7 @@ export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
     const makeClient = () =>
       new KafkaClient({
         ...config.client,
-        clientId: "metka",
+        clientId,
         connectionTimeout: connectionTimeoutMillis,
         requestTimeout: requestTimeoutMillis,
         retry,
@@ -178,7 +185,9 @@ export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
 
       lag: (topic, group) => admin.use("lag", (client) => readLag(client, topic, group), adminTimeoutMillis),
 
-      ping: admin.use("ping", askBroker, pingTimeoutMillis)
+      ping: admin.use("ping", askBroker, pingTimeoutMillis),
+
+      attributes: { "messaging.client.id": clientId, ...serverOf(config.client.brokers) }
     })
   })
 )

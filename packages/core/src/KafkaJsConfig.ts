@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs"
 import type { ConnectionOptions } from "node:tls"
 
 export interface KafkaJsConfig {
-  readonly client: Pick<KafkaConfig, "brokers" | "ssl" | "sasl">
+  readonly client: Pick<KafkaConfig, "ssl" | "sasl"> & { readonly brokers: Array<string> }
   /** Of a topic that is created. */
   readonly partitions: number
   readonly replication: number

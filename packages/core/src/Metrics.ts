@@ -1,8 +1,9 @@
 /** What Metka measures, named as Prometheus names things. Recorded a batch at a time: it costs nothing per record. */
-import { Effect, Metric } from "effect"
+import { Clock, Effect, Metric } from "effect"
 import type { Context } from "effect"
 import type { DeadLetter } from "./DeadLetters.ts"
 import type { RecordBatch } from "./Kafka.ts"
+import { perLabels, withMetrics } from "./perLabels.ts"
 
 const storeOutcomes = ["accepted", "stale", "duplicate", "parked"] as const
 type StoreOutcome = (typeof storeOutcomes)[number]
@@ -21,20 +22,6 @@ export interface Settled {
   readonly outcomes: Outcomes
   readonly letters: ReadonlyArray<DeadLetter>
   readonly seconds: Seconds
-}
-
-/** One metric for each set of label values; made once, since a metric computes its key when it is made. */
-const perLabels = <M>(make: (...labels: ReadonlyArray<string>) => M) => {
-  const made = new Map<string, M>()
-  return (...labels: ReadonlyArray<string>): M => {
-    const key = labels.join("\u0000")
-    let metric = made.get(key)
-    if (metric === undefined) {
-      metric = make(...labels)
-      made.set(key, metric)
-    }
-    return metric
-  }
 }
 
 const records = perLabels((service = "", outcome = "") =>
@@ -76,6 +63,13 @@ const consumerLag = perLabels((topic = "", partition = "") =>
   })
 )
 
+const lastBatch = perLabels((service = "", topic = "") =>
+  Metric.gauge("metka_last_batch_timestamp_seconds", {
+    description: "When the offsets of the last batch were committed, or the service started, in seconds since 1970",
+    attributes: { service, topic }
+  })
+)
+
 const tags = perLabels((action = "") =>
   Metric.counter("metka_tags_total", {
     description: "Tags given to guests and taken from them",
@@ -88,10 +82,11 @@ const parkedOrders = Metric.gauge("metka_parked_orders", {
   description: "Orders that wait for a guest, restaurant or dish that Redis does not know"
 })
 
-const ready = Metric.gauge("metka_ready", { description: "1 while the service is ready, else 0" })
+const parkedOldest = Metric.gauge("metka_parked_oldest_seconds", {
+  description: "For how long the order has waited that waits longest for its references; 0 when none waits"
+})
 
-const withContext = (record: (context: Context.Context<never>) => void): Effect.Effect<void> =>
-  Effect.map(Effect.context(), record)
+const ready = Metric.gauge("metka_ready", { description: "1 while the service is ready, else 0" })
 
 const recordLag = (batch: RecordBatch, context: Context.Context<never>): void => {
   const next = new Map<number, number>()
@@ -104,9 +99,20 @@ const recordLag = (batch: RecordBatch, context: Context.Context<never>): void =>
   }
 }
 
+/** What alerts compare with must be there before the first batch: a counter that begins at 1 has not increased. */
+export const recordStart = (service: string, topic: string): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    withMetrics((context) => {
+      for (const outcome of [...storeOutcomes, "dead_letter"]) records(service, outcome).updateUnsafe(0, context)
+      lastBatch(service, topic).updateUnsafe(now / 1_000, context)
+    })
+  )
+
 /** Records a batch that is done: sizes, outcomes, durations, and how far its partitions are behind. */
-export const recordBatch = (service: string, batch: RecordBatch, settled: Settled): Effect.Effect<void> =>
-  withContext((context) => {
+export const recordBatch = Effect.fnUntraced(function* (service: string, batch: RecordBatch, settled: Settled) {
+  const now = yield* Clock.currentTimeMillis
+  yield* withMetrics((context) => {
+    lastBatch(service, batch.topic).updateUnsafe(now / 1_000, context)
     batchSize(service).updateUnsafe(batch.records.length, context)
     // An outcome of 0 is recorded too: an alert on the increase of a series needs the series to be there.
     for (const outcome of storeOutcomes) {
@@ -120,6 +126,7 @@ export const recordBatch = (service: string, batch: RecordBatch, settled: Settle
     }
     recordLag(batch, context)
   })
+})
 
 /** Two halves of a batch taken together. */
 export const combineSettled = (one: Settled, other: Settled): Settled => ({
@@ -145,7 +152,7 @@ export const setConsumerLag = (
   topic: string,
   lags: ReadonlyArray<{ readonly partition: number; readonly committed: number; readonly end: number }>
 ): Effect.Effect<void> =>
-  withContext((context) => {
+  withMetrics((context) => {
     for (const { committed, end, partition } of lags) {
       consumerLag(topic, String(partition)).updateUnsafe(Math.max(0, end - committed), context)
     }
@@ -153,11 +160,16 @@ export const setConsumerLag = (
 
 /** Counts the tags that one batch gave and took. */
 export const recordTags = (count: { readonly given: number; readonly taken: number }): Effect.Effect<void> =>
-  withContext((context) => {
+  withMetrics((context) => {
     tags("given").updateUnsafe(count.given, context)
     tags("taken").updateUnsafe(count.taken, context)
   })
 
-export const setParkedOrders = (count: number): Effect.Effect<void> => Metric.update(parkedOrders, count)
+/** Sets how many orders are parked, and for how long the first of them has been. */
+export const setParkedOrders = (parked: {
+  readonly count: number
+  readonly oldestSeconds: number
+}): Effect.Effect<void> =>
+  Effect.andThen(Metric.update(parkedOrders, parked.count), Metric.update(parkedOldest, parked.oldestSeconds))
 
 export const setReady = (isReady: boolean): Effect.Effect<void> => Metric.update(ready, isReady ? 1 : 0)

@@ -7,18 +7,19 @@
  * work and changes nothing.
  */
 import { Duration, Effect, Fiber, Result, Schedule, Stream } from "effect"
-import type { Tracer } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { transaction } from "./transaction.ts"
-import { batchSpan, endSpan, traceOf } from "./BatchTrace.ts"
+import { type BatchTrace, traceBatch } from "./BatchTrace.ts"
 import { type DeadLetter, keepDeadLetters } from "./DeadLetters.ts"
 import { Health } from "./Health.ts"
 import { Kafka, type KafkaRecord, type OutgoingRecord, type RecordBatch } from "./Kafka.ts"
 import { BadRecord, cleanDetail } from "./messages/BadRecord.ts"
+import * as MessagingMetrics from "./MessagingMetrics.ts"
 import * as Metrics from "./Metrics.ts"
 import { makeOffsetCommits } from "./OffsetCommits.ts"
 import { componentOf, describe, isContention, type Outage, refusalOf, retryWhile } from "./Outage.ts"
+import { publish } from "./publish.ts"
 
 /** A decoded record. `traceparent` is what its outgoing messages carry on. */
 export interface Received<A> {
@@ -55,7 +56,7 @@ const grace = Duration.millis(900)
 
 interface Prepared<A, P> {
   readonly batch: RecordBatch
-  readonly span: Tracer.Span
+  readonly trace: BatchTrace
   readonly received: ReadonlyArray<Received<A>>
   readonly letters: ReadonlyArray<DeadLetter>
   readonly enriched: P
@@ -91,25 +92,27 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       }
     }
 
-    const decodeBatch = (batch: RecordBatch, span: Tracer.Span) => {
+    const decodeBatch = ({ records }: BatchTrace) => {
       const received: Array<Received<A>> = []
       const letters: Array<DeadLetter> = []
-      for (const record of batch.records) {
+      for (const { record, traceparent } of records) {
         Result.match(decode(record), {
           onFailure: (bad) => letters.push({ record, bad }),
-          onSuccess: (message) => received.push({ record, message, traceparent: traceOf(record, batch, span) })
+          onSuccess: (message) => received.push({ record, message, traceparent })
         })
       }
       return { received, letters }
     }
 
     const prepare = Effect.fnUntraced(function* (batch: RecordBatch) {
-      const span = yield* batchSpan(stage.group, batch)
-      const [decodeSeconds, { letters, received }] = yield* timed(Effect.sync(() => decodeBatch(batch, span)))
-      const [enrichSeconds, enriched] = yield* timed(waitOut(stage.enrich(received))).pipe(Effect.withParentSpan(span))
+      const trace = yield* traceBatch(kafka, stage.group, batch)
+      const [decodeSeconds, { letters, received }] = yield* timed(Effect.sync(() => decodeBatch(trace)))
+      const [enrichSeconds, enriched] = yield* timed(waitOut(stage.enrich(received))).pipe(
+        Effect.withParentSpan(trace.span)
+      )
       const prepared: Prepared<A, P> = {
         batch,
-        span,
+        trace,
         received,
         letters,
         enriched,
@@ -125,13 +128,13 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     ): Effect.Effect<Metrics.Settled, Outage, R | SqlClient.SqlClient> =>
       Effect.gen(function* () {
         const prepared = yield* enriched
-        const [store, stored] = yield* timed(
+        const [storeSeconds, stored] = yield* timed(
           waitOut(transaction(keepDeadLetters(stage.service, letters).pipe(Effect.andThen(stage.store(prepared)))))
         )
-        const [publish] = yield* timed(
-          stored.outgoing.length === 0 ? Effect.void : waitOut(kafka.publish(stage.output, stored.outgoing))
+        const [publishSeconds] = yield* timed(
+          waitOut(Effect.provideService(publish(stage.output, stored.outgoing), Kafka, kafka))
         )
-        return { outcomes: stored.outcomes, letters, seconds: { store, publish } }
+        return { outcomes: stored.outcomes, letters, seconds: { store: storeSeconds, publish: publishSeconds } }
       }).pipe(
         Effect.catch((error) => {
           const refusal = refusalOf(error)
@@ -173,10 +176,9 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
           discard: true
         }
       )
-      yield* Metrics.recordBatch(stage.service, prepared.batch, {
-        ...settled,
-        seconds: { ...prepared.seconds, ...settled.seconds, commit }
-      })
+      const seconds = { ...prepared.seconds, ...settled.seconds, commit }
+      yield* Metrics.recordBatch(stage.service, prepared.batch, { ...settled, seconds })
+      yield* MessagingMetrics.recordProcessed(stage.topic, stage.group, prepared.batch.records.length, seconds)
     })
 
     const consume = kafka.consume({ topic: stage.topic, group: stage.group, maxRecords: stage.maxRecords }).pipe(
@@ -185,8 +187,8 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       Stream.buffer({ capacity: 1 }),
       Stream.runForEach((prepared) =>
         finishBeforeStopping(finish(prepared)).pipe(
-          Effect.withParentSpan(prepared.span),
-          Effect.onExit((exit) => endSpan(prepared.span, exit))
+          Effect.withParentSpan(prepared.trace.span),
+          Effect.onExit((exit) => prepared.trace.end(exit))
         )
       )
     )
@@ -197,6 +199,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       Effect.repeat(Schedule.spaced("10 seconds"))
     )
 
+    yield* Metrics.recordStart(stage.service, stage.topic)
     yield* waitOut(kafka.ensureTopics([stage.topic, stage.output]))
     yield* Effect.all([waitOut(consume), watchLag], { concurrency: "unbounded", discard: true })
   })

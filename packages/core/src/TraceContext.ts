@@ -38,11 +38,5 @@ const randomId = (bytes: number): string => {
   return /[^0]/.test(id) ? id : randomId(bytes)
 }
 
-/** A `traceparent` of a new, sampled trace. */
-export const makeRoot = (): string => format({ traceId: randomId(16), spanId: randomId(8), sampled: true })
-
-/** Goes on with the trace of `traceparent` under a span id of its own; without a valid one starts a new trace. */
-export const childTraceparent = (traceparent: string | undefined): string => {
-  const parent = traceparent === undefined ? undefined : parse(traceparent)
-  return parent === undefined ? makeRoot() : format({ ...parent, spanId: randomId(8) })
-}
+/** A `traceparent` of a new trace. */
+export const makeRoot = (sampled = true): string => format({ traceId: randomId(16), spanId: randomId(8), sampled })

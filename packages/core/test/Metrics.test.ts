@@ -76,8 +76,8 @@ describe("Metrics", () => {
     Effect.gen(function* () {
       const lines = yield* scrape(
         Effect.all([
-          Metrics.setParkedOrders(7),
-          Metrics.setParkedOrders(3),
+          Metrics.setParkedOrders({ count: 7, oldestSeconds: 90 }),
+          Metrics.setParkedOrders({ count: 3, oldestSeconds: 12 }),
           Metrics.setReady(true),
           Metrics.recordTags({ given: 2, taken: 1 }),
           Metrics.recordTags({ given: 5, taken: 0 }),
@@ -86,6 +86,7 @@ describe("Metrics", () => {
       )
       assert.includeMembers(lines, [
         "metka_parked_orders 3",
+        "metka_parked_oldest_seconds 12",
         "metka_ready 1",
         'metka_tags_total{action="given"} 7',
         'metka_tags_total{action="taken"} 1',

@@ -96,6 +96,10 @@ describe("Wrong configuration", () => {
     { LOG_LEVEL: "loud" },
     { OTEL_EXPORTER_OTLP_ENDPOINT: "localhost:4318" },
     { OTEL_EXPORTER_OTLP_ENDPOINT: "/v1" },
+    { OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" },
+    { OTEL_TRACES_SAMPLER: "sometimes" },
+    { OTEL_TRACES_SAMPLER_ARG: "10%" },
+    { OTEL_TRACES_SAMPLER_ARG: "1.5" },
     { OTEL_RESOURCE_ATTRIBUTES: "region=%" }
   ]) {
     const [variable = ""] = Object.keys(environment)
@@ -213,6 +217,26 @@ describe("OpenTelemetry", () => {
       const { closing, lines } = yield* runOnce({ OTEL_SERVICE_NAME: "tagger" })
       assert.include(String(lines[0]), '"service":"tagger"')
       assert.isBelow(closing, 100)
+    })
+  )
+
+  it.live("is off when OTEL_SDK_DISABLED is true", () =>
+    Effect.gen(function* () {
+      const { exports, url } = yield* collector((response) => response.end())
+      yield* runOnce({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_SDK_DISABLED: "True" })
+      assert.lengthOf(exports, 0)
+    })
+  )
+
+  it.live("leaves out the traces that OTEL_TRACES_SAMPLER does not choose, not metrics and logs", () =>
+    Effect.gen(function* () {
+      const { exports, url } = yield* collector((response) => response.end())
+      yield* runOnce({
+        OTEL_EXPORTER_OTLP_ENDPOINT: url,
+        OTEL_TRACES_SAMPLER: "traceidratio",
+        OTEL_TRACES_SAMPLER_ARG: "0"
+      })
+      assert.sameMembers([...new Set(exports.map(({ path }) => path))], ["/v1/metrics", "/v1/logs"])
     })
   )
 

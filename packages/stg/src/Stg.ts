@@ -65,7 +65,8 @@ const enrichmentOf = (resolution: Resolution): Enrichment | undefined =>
 export const toOutgoing = (
   order: Omit<Repository.EnrichedOrder, "payload"> & {
     readonly payload: SourceOrder["payload"]
-    readonly traceparent: string
+    /** What is sent for no message, but because an operator asked for it, has none. */
+    readonly traceparent: string | undefined
   }
 ): Kafka.OutgoingRecord => ({
   key: order.payload.user.id,
@@ -75,7 +76,7 @@ export const toOutgoing = (
     [header.userLogin]: order.enrichment.guest.login,
     [header.userVersion]: order.enrichment.guest.version,
     [header.restaurantVersion]: order.enrichment.restaurant.version,
-    [header.traceparent]: order.traceparent
+    ...(order.traceparent === undefined ? {} : { [header.traceparent]: order.traceparent })
   }
 })
 

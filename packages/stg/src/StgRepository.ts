@@ -197,10 +197,15 @@ export const noteMissing = Effect.fnUntraced(function* (
       and parked.missing <> noted.missing`
 })
 
+/** How many orders are parked, and for how long the first of them has been; 0 when there is none. */
 export const countParked = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<{ parked: number }>`select count(*)::int as parked from stg.parked_orders`
-  return rows[0]?.parked ?? 0
+  const now = iso(yield* Clock.currentTimeMillis)
+  const rows = yield* sql<{ count: number; oldest_seconds: number }>`
+    select count(*)::int as count,
+      coalesce(extract(epoch from ${now}::timestamptz - min(parked_at)), 0)::float8 as oldest_seconds
+    from stg.parked_orders`
+  return { count: rows[0]?.count ?? 0, oldestSeconds: rows[0]?.oldest_seconds ?? 0 }
 })
 
 /** An enriched order as STG holds it. */

@@ -2,7 +2,15 @@
 import { Effect, Exit, Scope } from "effect"
 import type { TestProject } from "vitest/node"
 import type { ServerAddress } from "./ServerAddresses.ts"
-import { kafkaServer, postgresServer, redisServer, type ServerFailed, type ServerMissing } from "./servers.ts"
+import {
+  collectorExecutable,
+  kafkaServer,
+  postgresServer,
+  prometheusExecutable,
+  redisServer,
+  type ServerFailed,
+  type ServerMissing
+} from "./servers.ts"
 
 const isCi = ["true", "1"].includes(process.env["CI"] ?? "")
 
@@ -23,7 +31,10 @@ const startAll = Effect.all(
   {
     kafka: optional(Effect.map(kafkaServer, ({ brokers }) => brokers)),
     redis: optional(Effect.map(redisServer, ({ url }) => url)),
-    postgres: optional(Effect.map(postgresServer, ({ url }) => url))
+    postgres: optional(Effect.map(postgresServer, ({ url }) => url)),
+    // A test starts these by itself, with a configuration of its own.
+    collector: optional(collectorExecutable),
+    prometheus: optional(prometheusExecutable)
   },
   { concurrency: "unbounded" }
 )

@@ -100,6 +100,7 @@ export const mainOf = (service: ServiceName): string => `dist/${service}.mjs`
 
 export interface ServiceProcess extends Process {
   readonly service: ServiceName
+  readonly port: number
   /** Status and text of a page. */
   readonly get: (path: string) => Effect.Effect<{ readonly status: number; readonly text: string }, NoReply>
   readonly isReady: Effect.Effect<boolean>
@@ -128,6 +129,7 @@ export const startService = Effect.fnUntraced(function* (service: ServiceName, e
   const result: ServiceProcess = {
     ...started,
     service,
+    port,
     get,
     isReady,
     becomesReady: eventually(

@@ -57,7 +57,7 @@ const runWithoutJava = (ci: string) =>
       },
       (error, stdout, stderr) => {
         const output = stdout + stderr
-        const lastLines = stdout.trimEnd().split("\n").slice(-6).join("\n")
+        const lastLines = stdout.trimEnd().split("\n").slice(-8).join("\n")
         resume(Effect.succeed({ failed: error !== null, lastLines, output }))
       }
     )

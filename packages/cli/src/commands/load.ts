@@ -1,6 +1,7 @@
 /** `metka references load` and `metka load`: day one on real servers. */
 import * as KafkaJs from "@metka/core/KafkaJs"
 import * as RedisReferenceData from "@metka/core/RedisReferenceData"
+import * as TelemetryExport from "@metka/core/TelemetryExport"
 import { Topology } from "@metka/core/Topology"
 import { Console, Effect, Layer, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -74,5 +75,9 @@ export const load = Command.make(
         yield* Console.log(`${what}, ${seconds.toFixed(1)} s after the last order was sent. ${left}`.trimEnd())
       }
       yield* report(file, "orders sent", loaded)
-    }).pipe(Effect.provide(Layer.mergeAll(KafkaJs.layer, Topology.layer)))
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(KafkaJs.layer, Topology.layer).pipe(Layer.provideMerge(TelemetryExport.layer("metka-load")))
+      )
+    )
 ).pipe(Command.withDescription("Send history into the orders topic"))

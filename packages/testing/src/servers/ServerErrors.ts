@@ -1,7 +1,7 @@
 /** Why a real server cannot be had: it is not on this machine, or it is and does not start. */
 import { Schema } from "effect"
 
-export const ServerName = Schema.Literals(["kafka", "redis", "postgres"])
+export const ServerName = Schema.Literals(["kafka", "redis", "postgres", "collector", "prometheus"])
 export type ServerName = typeof ServerName.Type
 
 /**

@@ -1,0 +1,65 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit } from "effect"
+import { SqlError, UnknownError } from "effect/sql/SqlError"
+import { KafkaError, KafkaUnavailable } from "../src/Kafka.ts"
+import { exported } from "./RecordingTracer.ts"
+
+const quoting = Object.assign(new Error('invalid input syntax for type json: "Котова"'), { code: "22P02" })
+
+const failures = [
+  ["the SQLSTATE", new SqlError({ reason: new UnknownError({ cause: quoting }) }), "22P02"],
+  [
+    "the reason",
+    new KafkaError({ operation: "publish", reason: new KafkaUnavailable({ message: "Котова" }) }),
+    "KafkaUnavailable"
+  ],
+  ["the class", new RangeError("Котова"), "RangeError"],
+  ["no more than that it is one", "Котова", "_OTHER"]
+] as const
+
+describe("Of a failure", () => {
+  for (const [what, error, type] of failures) {
+    it.effect(`a span tells ${what}, never a message that may quote the data`, () =>
+      Effect.gen(function* () {
+        for (const failing of [Effect.fail(error), Effect.die(error)]) {
+          const [span] = yield* exported(Effect.exit(Effect.withSpan(failing, "store")))
+          assert.strictEqual(span?.attributes.get("error.type"), type)
+          if (span?.status._tag !== "Ended" || !Exit.isFailure(span.status.exit)) return assert.fail("it did not fail")
+          const told = Cause.prettyErrors(span.status.exit.cause, { includeCauseInStack: true })
+          assert.deepStrictEqual(
+            told.map(({ message, name }) => ({ message, name })),
+            [{ message: type, name: type }]
+          )
+          assert.notInclude(told.map(({ stack }) => stack).join(), "Котова")
+        }
+      })
+    )
+  }
+
+  it.effect("an interruption is not one", () =>
+    Effect.gen(function* () {
+      const [span] = yield* exported(Effect.exit(Effect.withSpan(Effect.interrupt, "store")))
+      assert.isFalse(span?.attributes.has("error.type"))
+    })
+  )
+})
+
+describe("The sampler", () => {
+  const nested = Effect.void.pipe(Effect.withSpan("inner"), Effect.withSpan("outer"))
+
+  it.effect("exports whole traces or nothing of them", () =>
+    Effect.gen(function* () {
+      const spans = yield* exported(Effect.repeat(nested, { times: 199 }), "parentbased_traceidratio", 0.5)
+      const traces = new Set(spans.map(({ traceId }) => traceId))
+      assert.isAbove(traces.size, 50)
+      assert.isBelow(traces.size, 150)
+      assert.lengthOf(spans, 2 * traces.size)
+    })
+  )
+
+  it.effect("that is always off exports nothing", () =>
+    Effect.gen(function* () {
+      assert.lengthOf(yield* exported(nested, "always_off"), 0)
+    })
+  )
+})

@@ -7,13 +7,14 @@ import { Command } from "effect/cli"
 import { demoData } from "./commands/demoData.ts"
 import { load, references } from "./commands/load.ts"
 import { republish } from "./commands/republish.ts"
+import { roles } from "./commands/roles.ts"
 import { rules } from "./commands/rules.ts"
 import { all, console, migrate } from "./commands/services.ts"
 import { start } from "./commands/start.ts"
 
 const metka = Command.make("metka").pipe(
   Command.withDescription("Tags the guests of a food-ordering app from their CLOSED orders"),
-  Command.withSubcommands([start, migrate, all, console, references, load, rules, republish, demoData])
+  Command.withSubcommands([start, migrate, all, console, references, load, rules, republish, roles, demoData])
 )
 
 Command.run(metka, { version }).pipe(Effect.provide(NodeServices.layer), runMain("metka"))

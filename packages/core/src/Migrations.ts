@@ -15,6 +15,12 @@ export interface SchemaMigrations {
 
 const lockKey = 7_370_117
 
+/** Whoever changes schemas or rights has them alone until the transaction ends. */
+export const lockSchemas = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`select pg_advisory_xact_lock(${lockKey}::bigint)`
+})
+
 const migrator = Migrator.make({})
 
 /** Splits a script at the semicolons that end a line: PostgreSQL prepares one statement at a time. */
@@ -35,7 +41,7 @@ export const migrate = (
     const sql = yield* SqlClient.SqlClient
     return yield* sql.withTransaction(
       Effect.gen(function* () {
-        yield* sql`select pg_advisory_xact_lock(${lockKey}::bigint)`
+        yield* lockSchemas
         const done: Array<string> = []
         for (const { migrations, schema } of all) {
           yield* sql`create schema if not exists ${sql(schema)}`

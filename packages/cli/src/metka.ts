@@ -4,6 +4,7 @@ import { runMain } from "@metka/core/Service"
 import { version } from "@metka/core/version"
 import { Effect } from "effect"
 import { Command } from "effect/cli"
+import { bi } from "./commands/bi.ts"
 import { demoData } from "./commands/demoData.ts"
 import { load, references } from "./commands/load.ts"
 import { republish } from "./commands/republish.ts"
@@ -14,7 +15,7 @@ import { start } from "./commands/start.ts"
 
 const metka = Command.make("metka").pipe(
   Command.withDescription("Tags the guests of a food-ordering app from their CLOSED orders"),
-  Command.withSubcommands([start, migrate, all, console, references, load, rules, republish, roles, demoData])
+  Command.withSubcommands([start, migrate, all, console, references, load, rules, republish, bi, roles, demoData])
 )
 
 Command.run(metka, { version }).pipe(Effect.provide(NodeServices.layer), runMain("metka"))

@@ -2,6 +2,7 @@
  * The PostgreSQL roles of Metka and what each may do. A role that is not listed for an object may do nothing with it;
  * tables belong to the user that migrates, and nobody else alters them.
  */
+import { biViews } from "@metka/bi/BiSchema"
 
 export interface DatabaseRole {
   readonly name: string
@@ -42,6 +43,8 @@ const vault = [
   "s_order_product"
 ]
 
+const refreshBi = ["usage on schema bi", "execute on function bi.refresh"]
+
 const tagTables = ["cdm.tag_rules", "cdm.user_tags", "cdm.user_tag_history"]
 
 export const databaseRoles: ReadonlyArray<DatabaseRole> = [
@@ -80,7 +83,8 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
       "select, insert, update, delete on cdm.user_product_counters, cdm.user_category_counters, cdm.user_tags",
       // A rule that was made before its category came gets the category's key.
       "select, update (category_id) on cdm.tag_rules",
-      "select, insert, update (published_at) on cdm.user_tag_history"
+      "select, insert, update (published_at) on cdm.user_tag_history",
+      ...refreshBi
     ]
   },
   {
@@ -88,8 +92,8 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
     purpose: "the console",
     grants: [
       ...heartbeat,
-      "select on all tables in schema ops, cdm",
-      "usage on schema stg, cdm",
+      "usage on schema stg, cdm, bi",
+      "select on all tables in schema ops, cdm, bi",
       "select on stg.parked_orders",
       // Neither the payload nor the guest's name and login.
       "select (id, object_id, order_version, received_at) on stg.order_events"
@@ -100,17 +104,26 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
     purpose: "the command line: rules, republish",
     grants: [
       "usage on schema ops, stg, dds, cdm",
-      "select on all tables in schema ops, stg, dds, cdm",
-      `insert, update, delete on ${tagTables.join(", ")}`
+      "select on all tables in schema ops, stg, dds, cdm, bi",
+      `insert, update, delete on ${tagTables.join(", ")}`,
+      ...refreshBi
     ]
+  },
+  {
+    name: "metka_bi",
+    purpose: "BI: DataLens and other tools",
+    grants: ["usage on schema bi", `select on ${biViews.join(", ")}`],
+    options: "connection limit 20",
+    settings: { statement_timeout: "10s", default_transaction_read_only: "on" }
   }
 ]
 
-const schemas = ["ops", "stg", "dds", "cdm"]
+const schemas = ["ops", "stg", "dds", "cdm", "bi"]
 
 /** Takes everything from the role and gives what is listed: a grant that is not listed any more goes. */
 export const grantStatements = ({ grants, name }: DatabaseRole): ReadonlyArray<string> => [
   `revoke all on all tables in schema ${schemas.join(", ")} from ${name}`,
+  `revoke all on all functions in schema ${schemas.join(", ")} from ${name}`,
   `revoke all on schema ${schemas.join(", ")} from ${name}`,
   ...grants.map((grant) => `grant ${grant} to ${name}`)
 ]

@@ -1,6 +1,6 @@
 /** What a user may do in a database, found out by trying everything. */
 import { sqlStateOf } from "@metka/core/Outage"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 
 interface Column {
@@ -18,15 +18,24 @@ export const columnsOf = Effect.fnUntraced(function* (schemas: ReadonlyArray<str
     order by nspname, relname, attnum`
 })
 
-const insufficientPrivilege = "42501"
+/** SQLSTATEs of what a user may not do, or nobody can: to write into a view is an operation on the wrong kind of object. */
+const refusals = new Set(["42501", "42809", "55000", "0A000"])
 
-/** Whether PostgreSQL has another objection to this statement than missing rights, or none. */
+class Done extends Schema.TaggedError<Done>()("Done", {}) {}
+
+/**
+ * Whether PostgreSQL does this for the user, or has another objection than the user's rights. Tried in a transaction that
+ * may write, whatever the user's sessions are set to, and that is rolled back.
+ */
 export const isAllowed = Effect.fnUntraced(function* (statement: string) {
   const sql = yield* SqlClient.SqlClient
-  return yield* sql.unsafe(statement).pipe(
-    Effect.as(true),
-    Effect.catch((error) => Effect.succeed(sqlStateOf(error) !== insufficientPrivilege))
+  const attempt = sql`set transaction read write`.pipe(
+    Effect.andThen(sql.unsafe(statement)),
+    Effect.andThen(Effect.fail(new Done())),
+    sql.withTransaction
   )
+  const ended = yield* Effect.flip(attempt)
+  return ended._tag === "Done" || !refusals.has(sqlStateOf(ended) ?? "")
 })
 
 /** `select` where it may read every column, `select (a, b)` where it may read these, nothing where it may read none. */
@@ -50,7 +59,7 @@ export const rightsOn = Effect.fnUntraced(function* (columns: ReadonlyArray<Colu
         ["delete", `delete from ${table} where false`],
         ["truncate", `truncate ${table}`],
         ["alter", `alter table ${table} add column attempt integer`],
-        ["drop", `drop table ${table}`]
+        ["drop", `drop table if exists ${table}`]
       ] as const,
       ([, statement]) => isAllowed(statement)
     )

@@ -1,54 +1,42 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import * as Database from "@metka/core/Database"
+import { biViews } from "@metka/bi/BiSchema"
 import { endsAs, loadReferences, oracle, send } from "@metka/testing/againstOracle"
 import { eventuallyTrue } from "@metka/testing/eventually"
 import { finalReferences, messyStream } from "@metka/testing/messyStream/messyStream"
-import { type Environment, metka, runProcess, startService } from "@metka/testing/processes"
+import { metka, runProcess, startService } from "@metka/testing/processes"
 import { applyRulesFile, clientsOf, serviceNames } from "@metka/testing/processSystem"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { freePort, freshDatabase, ownPostgresServer } from "@metka/testing/servers"
 import { settled } from "@metka/testing/settled"
-import { ConfigProvider, Context, Effect, Layer } from "effect"
-import { SqlClient } from "effect/sql"
+import { Effect, Option, Schema } from "effect"
 import { migrateDatabase } from "../src/Migrate.ts"
 import { databaseRoles } from "../src/roles.ts"
 import { readCounts } from "../src/Summary.ts"
 import { columnsOf, isAllowed, rightsOn } from "./attempts.ts"
 import { realEnvironment } from "./realSystem.ts"
+import { as, databaseOf, databaseWithRoles, execute, letIn, RolesDatabase } from "./rolesDatabase.ts"
 
-const schemas = ["ops", "stg", "dds", "cdm"]
+const schemas = ["ops", "stg", "dds", "cdm", "bi"]
 
-/** The same database, as another user; the servers of tests ask for no password. */
-const as = (user: string, url: string): string => {
-  const other = new URL(url)
-  other.username = user
-  return other.href
-}
-
-const databaseOf = (url: string) =>
-  Layer.fresh(Database.layer("metka test")).pipe(
-    Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ DATABASE_URL: url })))
+/** All that these tables hold, as text. */
+const allOf = (tables: ReadonlyArray<string>) =>
+  Effect.map(
+    Effect.forEach(tables, (table) => execute(`select to_jsonb(held)::text as row from ${table} held`)),
+    (rows) => JSON.stringify(rows.flat())
   )
 
-const execute = (statement: string) => Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(statement))
+const Guest = Schema.fromJsonString(
+  Schema.Struct({ _id: Schema.String, name: Schema.String, login: Schema.String, menu: Schema.optional(Schema.Never) })
+)
 
-/** Every role may log in, as an administrator lets it. */
-const letIn = Effect.forEach(databaseRoles, ({ name }) => execute(`alter role ${name} login`), { discard: true })
-
-/** A migrated database with the roles, made by the command line. */
-const databaseWithRoles = Effect.gen(function* () {
-  const server = yield* ownPostgresServer
-  const env: Environment = { DATABASE_URL: server.url }
-  yield* metka(env, "migrate")
-  yield* metka(env, "roles")
-  yield* Effect.provide(letIn, databaseOf(server.url))
-  return server.url
-})
-
-/** The URL of a database for tests that leave it as it is, since to make one takes seconds. */
-class RolesDatabase extends Context.Service<RolesDatabase, string>()("metka/test/RolesDatabase") {
-  static readonly layer = Layer.effect(RolesDatabase, databaseWithRoles)
-}
+/** Ids, names and logins of guests in documents of Redis, but for those so short that they are part of other words. */
+const personal = (documents: Iterable<string>): ReadonlyArray<string> =>
+  [...documents].flatMap((document) =>
+    Option.match(Schema.decodeUnknownOption(Guest)(document), {
+      onNone: () => [],
+      onSome: (guest) => [guest._id, guest.name, guest.login].filter((text) => text.length > 5)
+    })
+  )
 
 const heartbeat = { "ops.service_instances": "select, insert, update, delete" }
 const deadLetters = { "ops.dead_letters": 'select (topic, partition, "offset", kafka_timestamp), insert' }
@@ -93,6 +81,19 @@ const rights: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "cdm.user_product_counters": "select, insert, update, delete",
     "cdm.user_tag_history": "select, insert, update (published_at)",
     "cdm.user_tags": "select, insert, update, delete"
+  },
+  metka_bi: {
+    "bi.categories": "select",
+    "bi.category_days": "select",
+    "bi.days": "select",
+    "bi.dish_days": "select",
+    "bi.dishes": "select",
+    "bi.freshness": "select",
+    "bi.hours": "select",
+    "bi.restaurant_days": "select",
+    "bi.tag_days": "select",
+    "bi.tags": "select",
+    "bi.totals": "select"
   }
 }
 
@@ -220,6 +221,15 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services, each as 
           assert.isNotEmpty(expected.deadLetters)
           assert.isNotEmpty(expected.userTags)
           assert.match(yield* metka(operator, "republish"), /DDS and CDM hold every order/)
+          assert.match(yield* metka(operator, "bi", "refresh"), /as of now/)
+          const shown = yield* Effect.provide(allOf(biViews), databaseOf(as("metka_bi", url)))
+          assert.isNotEmpty(expected.userTags.filter(({ tag }) => shown.includes(tag)))
+          const guests = personal(finalReferences(stream).values())
+          assert.isAbove(guests.length, 100)
+          assert.deepStrictEqual(
+            guests.filter((text) => shown.includes(text)),
+            []
+          )
           yield* applyRulesFile(operator, [])
           yield* eventuallyTrue(
             "every service has its heartbeat",

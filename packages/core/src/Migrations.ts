@@ -23,12 +23,12 @@ export const lockSchemas = Effect.gen(function* () {
 
 const migrator = Migrator.make({})
 
-/** Splits a script at the semicolons that end a line: PostgreSQL prepares one statement at a time. */
+/** Up to a semicolon that ends a line, or to the end; the body of a function, between $$ and $$, is not looked into. */
+const statement = /(?:\$\$[\s\S]*?\$\$|[^;$]|\$(?!\$)|;(?![ \t]*$))+/gm
+
+/** PostgreSQL prepares one statement at a time. */
 const statements = (script: string): ReadonlyArray<string> =>
-  script
-    .split(/;\s*$/m)
-    .map((statement) => statement.trim())
-    .filter((statement) => statement !== "")
+  (script.match(statement) ?? []).map((text) => text.trim()).filter((text) => text !== "")
 
 /**
  * Runs what is missing, in the order given; safe to call from several processes at once.

@@ -1,4 +1,5 @@
 /** `metka migrate` and `metka all`: against the real services that the environment names. */
+import * as BiRefresh from "@metka/bi/Refresh"
 import * as Database from "@metka/core/Database"
 import { Health } from "@metka/core/Health"
 import * as KafkaJs from "@metka/core/KafkaJs"
@@ -37,7 +38,10 @@ export const all = Command.make("all", {}, () =>
     { name: "all", defaultPort: 8080, routes: page },
     Effect.andThen(
       migrateWhenUp,
-      Effect.all([Service.probeServers, Service.probeReferences, runAll], { concurrency: "unbounded", discard: true })
+      Effect.all([Service.probeServers, Service.probeReferences, runAll, BiRefresh.run], {
+        concurrency: "unbounded",
+        discard: true
+      })
     )
   ).pipe(
     Effect.provide(

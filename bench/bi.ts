@@ -2,7 +2,7 @@
  * `npm run bench:bi`: how long the charts of docs/datalens.md take at 1,000,000 orders, and what keeping their tables up
  * to date costs. Fails when a chart takes longer than 100 ms.
  */
-import { refresh } from "@metka/bi/Refresh"
+import { refresh } from "@metka/cdm/BiRefresh"
 import { runMain } from "@metka/core/Service"
 import { migrateDatabase } from "@metka/cli/Migrate"
 import { createRoles, grantRoles, missingRoles } from "@metka/cli/GrantRoles"

@@ -1,5 +1,5 @@
 /** The CDM service: cdm-service-stats → cdm.* → guest-tags. */
-import * as BiRefresh from "@metka/bi/Refresh"
+import * as BiRefresh from "./BiRefresh.ts"
 import * as Database from "@metka/core/Database"
 import { Health } from "@metka/core/Health"
 import * as KafkaJs from "@metka/core/KafkaJs"

@@ -2,7 +2,7 @@
  * The PostgreSQL roles of Metka and what each may do. A role that is not listed for an object may do nothing with it;
  * tables belong to the user that migrates, and nobody else alters them.
  */
-import { biViews } from "@metka/bi/BiSchema"
+import { biViews } from "@metka/cdm/BiSchema"
 
 export interface DatabaseRole {
   readonly name: string

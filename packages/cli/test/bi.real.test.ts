@@ -1,6 +1,6 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { biViews } from "@metka/bi/BiSchema"
-import { refresh } from "@metka/bi/Refresh"
+import { biViews } from "@metka/cdm/BiSchema"
+import { refresh } from "@metka/cdm/BiRefresh"
 import { chartsOfPage } from "@metka/testing/chartsOfPage"
 import { insertManyOrders } from "@metka/testing/manyOrders"
 import { isMissing } from "@metka/testing/realServers"

@@ -1,42 +1,14 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { biViews } from "@metka/bi/BiSchema"
-import { endsAs, loadReferences, oracle, send } from "@metka/testing/againstOracle"
-import { eventuallyTrue } from "@metka/testing/eventually"
-import { finalReferences, messyStream } from "@metka/testing/messyStream/messyStream"
-import { metka, runProcess, startService } from "@metka/testing/processes"
-import { applyRulesFile, clientsOf, serviceNames } from "@metka/testing/processSystem"
-import { isMissing, RealServers } from "@metka/testing/realServers"
-import { freePort, freshDatabase, ownPostgresServer } from "@metka/testing/servers"
-import { settled } from "@metka/testing/settled"
-import { Effect, Option, Schema } from "effect"
+import { metka, runProcess } from "@metka/testing/processes"
+import { isMissing } from "@metka/testing/realServers"
+import { freshDatabase, ownPostgresServer } from "@metka/testing/servers"
+import { Effect } from "effect"
 import { migrateDatabase } from "../src/Migrate.ts"
 import { databaseRoles } from "../src/roles.ts"
-import { readCounts } from "../src/Summary.ts"
 import { columnsOf, isAllowed, rightsOn } from "./attempts.ts"
-import { realEnvironment } from "./realSystem.ts"
-import { as, databaseOf, databaseWithRoles, execute, letIn, RolesDatabase } from "./rolesDatabase.ts"
+import { as, databaseOf, execute, letIn, RolesDatabase } from "./rolesDatabase.ts"
 
 const schemas = ["ops", "stg", "dds", "cdm", "bi"]
-
-/** All that these tables hold, as text. */
-const allOf = (tables: ReadonlyArray<string>) =>
-  Effect.map(
-    Effect.forEach(tables, (table) => execute(`select to_jsonb(held)::text as row from ${table} held`)),
-    (rows) => JSON.stringify(rows.flat())
-  )
-
-const Guest = Schema.fromJsonString(
-  Schema.Struct({ _id: Schema.String, name: Schema.String, login: Schema.String, menu: Schema.optional(Schema.Never) })
-)
-
-/** Ids, names and logins of guests in documents of Redis, but for those so short that they are part of other words. */
-const personal = (documents: Iterable<string>): ReadonlyArray<string> =>
-  [...documents].flatMap((document) =>
-    Option.match(Schema.decodeUnknownOption(Guest)(document), {
-      onNone: () => [],
-      onSome: (guest) => [guest._id, guest.name, guest.login].filter((text) => text.length > 5)
-    })
-  )
 
 const heartbeat = { "ops.service_instances": "select, insert, update, delete" }
 const deadLetters = { "ops.dead_letters": 'select (topic, partition, "offset", kafka_timestamp), insert' }
@@ -187,60 +159,5 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
       assert.isTrue(yield* Effect.provide(isAllowed("select * from stg.order_events"), stg))
       assert.isFalse(yield* Effect.provide(isAllowed("select * from dds.h_order"), stg))
     })
-  )
-})
-
-describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services, each as its role", () => {
-  it.live(
-    "end a messy stream in the oracle's state; the operator applies rules and sends again; the console counts",
-    () =>
-      Effect.gen(function* () {
-        const url = yield* databaseWithRoles
-        const env = yield* realEnvironment(url)
-        const operator = { ...env, DATABASE_URL: as("metka_operator", url) }
-        const stream = messyStream(2027)
-        yield* applyRulesFile(operator, stream.rules)
-        const services = yield* Effect.forEach(
-          serviceNames,
-          (service) =>
-            Effect.flatMap(freePort, (port) =>
-              startService(service, { ...env, DATABASE_URL: as(`metka_${service}`, url) }, port)
-            ),
-          { concurrency: "unbounded" }
-        )
-        for (const { becomesReady } of services) yield* becomesReady
-        yield* Effect.gen(function* () {
-          yield* loadReferences(stream.initialReferences)
-          yield* send(stream.deliveries)
-          const before = yield* oracle(stream.initialReferences, stream.rules)
-          yield* settled(before.parked.length, "60 seconds")
-          yield* loadReferences(stream.lateReferences)
-          const expected = yield* oracle(finalReferences(stream), stream.rules)
-          yield* settled(expected.parked.length, "60 seconds")
-          yield* endsAs(expected)
-          assert.isNotEmpty(expected.deadLetters)
-          assert.isNotEmpty(expected.userTags)
-          assert.match(yield* metka(operator, "republish"), /DDS and CDM hold every order/)
-          assert.match(yield* metka(operator, "bi", "refresh"), /as of now/)
-          const shown = yield* Effect.provide(allOf(biViews), databaseOf(as("metka_bi", url)))
-          assert.isNotEmpty(expected.userTags.filter(({ tag }) => shown.includes(tag)))
-          const guests = personal(finalReferences(stream).values())
-          assert.isAbove(guests.length, 100)
-          assert.deepStrictEqual(
-            guests.filter((text) => shown.includes(text)),
-            []
-          )
-          yield* applyRulesFile(operator, [])
-          yield* eventuallyTrue(
-            "every service has its heartbeat",
-            Effect.map(execute("select 1 from ops.service_instances where ready"), (rows) => rows.length === 3)
-          )
-        }).pipe(Effect.provide(clientsOf(env)))
-        const counts = yield* Effect.provide(readCounts, databaseOf(as("metka_console", url)))
-        assert.isAbove(counts.closed, 0)
-        assert.isAbove(counts.deadLetters, 0)
-        for (const service of services) assert.notMatch(service.stdout(), /42501|permission denied/)
-      }).pipe(Effect.provide(RealServers.layer)),
-    120_000
   )
 })

@@ -24,7 +24,7 @@ export const execute = (statement: string) => Effect.flatMap(SqlClient.SqlClient
 export const letIn = Effect.forEach(databaseRoles, ({ name }) => execute(`alter role ${name} login`), { discard: true })
 
 /** A migrated database with the roles, made by the command line. */
-export const databaseWithRoles = Effect.gen(function* () {
+const databaseWithRoles = Effect.gen(function* () {
   const server = yield* ownPostgresServer
   const env: Environment = { DATABASE_URL: server.url }
   yield* metka(env, "migrate")

@@ -2,10 +2,11 @@
  * Real Kafka, Redis and PostgreSQL for tests and benchmarks: on free loopback ports, in temporary folders, gone with
  * the scope. They wait in real time: under `it.effect` the test clock would hold them forever, use `it.live`.
  */
+export { type Certificates, makeCertificates } from "./servers/certificates.ts"
 export { freePort } from "./servers/freePort.ts"
 export { freshDatabase } from "./servers/freshDatabase.ts"
-export { kafkaServer, type KafkaServer, ownKafkaServer } from "./servers/Kafka.ts"
-export { ownPostgresServer, postgresServer, type PostgresServer } from "./servers/Postgres.ts"
-export { ownRedisServer, redisServer, type RedisServer } from "./servers/Redis.ts"
+export { kafkaServer, type KafkaServer, ownKafkaServer, securedKafkaServer } from "./servers/Kafka.ts"
+export { ownPostgresServer, postgresServer, type PostgresServer, securedPostgresServer } from "./servers/Postgres.ts"
+export { ownRedisServer, redisServer, type RedisServer, securedRedisServer } from "./servers/Redis.ts"
 export { ServerFailed, ServerMissing, ServerName } from "./servers/ServerErrors.ts"
 export type { ServerProcess } from "./servers/ServerProcess.ts"

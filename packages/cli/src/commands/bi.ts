@@ -1,5 +1,5 @@
 /** `metka bi`: the views that charts are made of. */
-import { refresh as refreshViews } from "@metka/bi/Refresh"
+import { refresh as refreshViews } from "@metka/cdm/BiRefresh"
 import * as Database from "@metka/core/Database"
 import { Console, Duration, Effect } from "effect"
 import { Command } from "effect/cli"

@@ -1,5 +1,5 @@
 /** `metka migrate` and `metka all`: against the real services that the environment names. */
-import * as BiRefresh from "@metka/bi/Refresh"
+import * as BiRefresh from "@metka/cdm/BiRefresh"
 import * as Database from "@metka/core/Database"
 import { Health } from "@metka/core/Health"
 import * as KafkaJs from "@metka/core/KafkaJs"

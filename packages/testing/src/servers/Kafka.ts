@@ -3,6 +3,7 @@ import { Effect, Option } from "effect"
 import type { Scope } from "effect"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import type { Certificates } from "./certificates.ts"
 import { isExecutable, onPath, run } from "./command.ts"
 import { fromEnvironment } from "./environment.ts"
 import { freePort } from "./freePort.ts"
@@ -13,8 +14,22 @@ import { ServerFailed, ServerMissing } from "./ServerErrors.ts"
 import { type ServerProcess, startServerProcess } from "./ServerProcess.ts"
 
 export interface KafkaServer extends ServerProcess {
-  /** `127.0.0.1:port`, as in `KAFKA_BROKERS`. */
+  /** `127.0.0.1:port`, as in `KAFKA_BROKERS`; `localhost:port` of one that is secured. */
   readonly brokers: string
+}
+
+/** TLS with SASL for clients, and nobody may do anything that no ACL allows. */
+export interface KafkaSecurity {
+  readonly certificates: Certificates
+  /** Passwords by user, for PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
+  readonly users: Readonly<Record<string, string>>
+  /** Users who may do everything. */
+  readonly superUsers?: ReadonlyArray<string>
+}
+
+export interface SecuredKafkaServer extends KafkaServer {
+  /** Without TLS and SASL, as a user who may do everything: for the hands of an administrator. */
+  readonly administration: string
 }
 
 const install =
@@ -40,14 +55,39 @@ const findJava = Effect.gen(function* () {
   return java
 })
 
-const properties = (folder: string, port: number, controllerPort: number): string =>
+interface Ports {
+  readonly plaintext: number
+  readonly controller: number
+}
+
+const mechanisms = ["SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+/** The listener of clients. Whoever comes by another one is nobody, and may do everything. */
+const securityProperties = (keystore: string, { superUsers = [], users }: KafkaSecurity): ReadonlyArray<string> => {
+  const credentials = Object.entries(users).map(([user, password]) => `user_${user}="${password}"`)
+  const jaas = (mechanism: string, module: string, options = "") =>
+    `listener.name.clients.${mechanism}.sasl.jaas.config=org.apache.kafka.common.security.${module} required ${options};`
+  return [
+    `listener.name.clients.ssl.keystore.type=PEM`,
+    `listener.name.clients.ssl.keystore.location=${keystore}`,
+    `listener.name.clients.sasl.enabled.mechanisms=PLAIN,${mechanisms.join(",")}`,
+    jaas("plain", "plain.PlainLoginModule", credentials.join(" ")),
+    ...mechanisms.map((mechanism) => jaas(mechanism.toLowerCase(), "scram.ScramLoginModule")),
+    "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    `super.users=${["ANONYMOUS", ...superUsers].map((user) => `User:${user}`).join(";")}`
+  ]
+}
+
+const properties = (folder: string, { controller, plaintext }: Ports, clients?: number): string =>
   [
     "process.roles=broker,controller",
     "node.id=1",
-    `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
-    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
-    "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    `controller.quorum.voters=1@127.0.0.1:${controller}`,
+    `listeners=PLAINTEXT://127.0.0.1:${plaintext},CONTROLLER://127.0.0.1:${controller}` +
+      (clients === undefined ? "" : `,CLIENTS://127.0.0.1:${clients}`),
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${plaintext}` +
+      (clients === undefined ? "" : `,CLIENTS://localhost:${clients}`),
+    "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,CLIENTS:SASL_SSL",
     "controller.listener.names=CONTROLLER",
     "inter.broker.listener.name=PLAINTEXT",
     `log.dirs=${join(folder, "data")}`,
@@ -76,54 +116,69 @@ const properties = (folder: string, port: number, controllerPort: number): strin
 const apiVersions = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 77, 0xff, 0xff])
 const isApiVersions = (received: Buffer): boolean => received.length >= 8 && received.readInt32BE(4) === 77
 
+const kafkaOfOurOwn = Effect.fnUntraced(function* (
+  secured?: KafkaSecurity
+): Effect.fn.Return<SecuredKafkaServer, ServerMissing | ServerFailed, Scope.Scope> {
+  const java = yield* findJava
+  const jars = yield* fetchedByMaven({
+    server: "kafka",
+    name: "kafka-4.4.0",
+    goal: ["dependency:copy-dependencies"],
+    install
+  })
+  const guard = yield* makeGuard({ prefix: "kafka", signal: "KILL" })
+  const ports = { plaintext: yield* freePort, controller: yield* freePort }
+  const clients = secured === undefined ? undefined : yield* freePort
+  const configuration = join(guard.folder, "server.properties")
+  const keystore = join(guard.folder, "server.pem")
+  yield* Effect.promise(async () => {
+    const security = secured === undefined ? [] : securityProperties(keystore, secured)
+    await writeFile(configuration, properties(guard.folder, ports, clients) + security.join("\n"))
+    if (secured !== undefined) await writeFile(keystore, secured.certificates.key + secured.certificates.certificate)
+  })
+  const jvm = [
+    "-Xms512m",
+    "-Xmx512m",
+    "-Djava.awt.headless=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-cp",
+    join(jars, "*")
+  ]
+  // Any 16 bytes in base64url are a cluster id.
+  const clusterId = Buffer.from("metka-test-kafka").toString("base64url")
+  const scram = Object.entries(secured?.users ?? {}).flatMap(([user, password]) =>
+    mechanisms.flatMap((mechanism) => ["--add-scram", `${mechanism}=[name=${user},password=${password}]`])
+  )
+  const format = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", configuration, ...scram]
+  yield* run(java, [...jvm, ...format], { guard }).pipe(
+    Effect.mapError(
+      ({ output }) => new ServerFailed({ server: "kafka", problem: "could not format its storage", log: output })
+    )
+  )
+  const server = yield* startServerProcess({
+    server: "kafka",
+    guard,
+    executable: java,
+    args: [...jvm, "kafka.Kafka", configuration],
+    stopSignal: "SIGTERM",
+    discardSignal: "SIGKILL",
+    answers: probe({ port: ports.plaintext, question: apiVersions, isAnswer: isApiVersions })
+  })
+  const administration = `127.0.0.1:${ports.plaintext}`
+  return { ...server, brokers: clients === undefined ? administration : `localhost:${clients}`, administration }
+})
+
 /**
  * A broker of our own that a test may stop and kill, whatever the environment says. Topics are created on first use
  * with 6 partitions, replication is 1, nothing expires.
  */
-export const ownKafkaServer: Effect.Effect<KafkaServer, ServerMissing | ServerFailed, Scope.Scope> = Effect.gen(
-  function* () {
-    const java = yield* findJava
-    const jars = yield* fetchedByMaven({
-      server: "kafka",
-      name: "kafka-4.4.0",
-      goal: ["dependency:copy-dependencies"],
-      install
-    })
-    const guard = yield* makeGuard({ prefix: "kafka", signal: "KILL" })
-    const port = yield* freePort
-    const controllerPort = yield* freePort
-    const configuration = join(guard.folder, "server.properties")
-    yield* Effect.promise(() => writeFile(configuration, properties(guard.folder, port, controllerPort)))
-    const jvm = [
-      "-Xms512m",
-      "-Xmx512m",
-      "-Djava.awt.headless=true",
-      "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-      "-Dorg.slf4j.simpleLogger.showDateTime=true",
-      "-cp",
-      join(jars, "*")
-    ]
-    // Any 16 bytes in base64url are a cluster id.
-    const clusterId = Buffer.from("metka-test-kafka").toString("base64url")
-    yield* run(java, [...jvm, "kafka.tools.StorageTool", "format", "-t", clusterId, "-c", configuration], {
-      guard
-    }).pipe(
-      Effect.mapError(
-        ({ output }) => new ServerFailed({ server: "kafka", problem: "could not format its storage", log: output })
-      )
-    )
-    const server = yield* startServerProcess({
-      server: "kafka",
-      guard,
-      executable: java,
-      args: [...jvm, "kafka.Kafka", configuration],
-      stopSignal: "SIGTERM",
-      discardSignal: "SIGKILL",
-      answers: probe({ port, question: apiVersions, isAnswer: isApiVersions })
-    })
-    return { ...server, brokers: `127.0.0.1:${port}` }
-  }
-)
+export const ownKafkaServer: Effect.Effect<KafkaServer, ServerMissing | ServerFailed, Scope.Scope> = kafkaOfOurOwn()
+
+/** The same, whose clients come over TLS, log in, and may do what an ACL says. */
+export const securedKafkaServer = (
+  secured: KafkaSecurity
+): Effect.Effect<SecuredKafkaServer, ServerMissing | ServerFailed, Scope.Scope> => kafkaOfOurOwn(secured)
 
 /** The brokers of `KAFKA_BROKERS`, else of a broker of our own. */
 export const kafkaServer: Effect.Effect<{ readonly brokers: string }, ServerMissing | ServerFailed, Scope.Scope> =

@@ -1,4 +1,5 @@
 /** The CDM service: cdm-service-stats → cdm.* → guest-tags. */
+import * as BiRefresh from "./BiRefresh.ts"
 import * as Database from "@metka/core/Database"
 import { Health } from "@metka/core/Health"
 import * as KafkaJs from "@metka/core/KafkaJs"
@@ -9,7 +10,10 @@ import { Effect, Layer } from "effect"
 import * as Cdm from "./Cdm.ts"
 import * as TagOutbox from "./TagOutbox.ts"
 
-const work = Effect.all([Service.probeServers, Cdm.run, TagOutbox.run], { concurrency: "unbounded", discard: true })
+const work = Effect.all([Service.probeServers, Cdm.run, TagOutbox.run, BiRefresh.run], {
+  concurrency: "unbounded",
+  discard: true
+})
 
 Service.serve({ name: "cdm", defaultPort: 8083 }, work).pipe(
   Effect.provide(

@@ -1,6 +1,7 @@
 /** Every schema of Metka, in the order in which it is made. */
 import type { SchemaMigrations } from "@metka/core/Migrations"
 import { opsMigrations } from "@metka/core/OpsSchema"
+import { biMigrations } from "@metka/cdm/BiSchema"
 import { cdmMigrations } from "@metka/cdm/CdmSchema"
 import { ddsMigrations } from "@metka/dds/DdsSchema"
 import { stgMigrations } from "@metka/stg/StgSchema"
@@ -9,5 +10,6 @@ export const allMigrations: ReadonlyArray<SchemaMigrations> = [
   opsMigrations,
   stgMigrations,
   ddsMigrations,
-  cdmMigrations
+  cdmMigrations,
+  biMigrations
 ]

@@ -4,9 +4,11 @@ import { runMain } from "@metka/core/Service"
 import { version } from "@metka/core/version"
 import { Effect } from "effect"
 import { Command } from "effect/cli"
+import { bi } from "./commands/bi.ts"
 import { demoData } from "./commands/demoData.ts"
 import { load, references } from "./commands/load.ts"
 import { republish } from "./commands/republish.ts"
+import { roles } from "./commands/roles.ts"
 import { rules } from "./commands/rules.ts"
 import { all, console, migrate } from "./commands/services.ts"
 import { start } from "./commands/start.ts"
@@ -14,7 +16,20 @@ import { verify } from "./commands/verify.ts"
 
 const metka = Command.make("metka").pipe(
   Command.withDescription("Tags the guests of a food-ordering app from their CLOSED orders"),
-  Command.withSubcommands([start, migrate, all, console, references, load, rules, republish, verify, demoData])
+  Command.withSubcommands([
+    start,
+    migrate,
+    all,
+    console,
+    references,
+    load,
+    rules,
+    republish,
+    verify,
+    bi,
+    roles,
+    demoData
+  ])
 )
 
 Command.run(metka, { version }).pipe(Effect.provide(NodeServices.layer), runMain("metka"))

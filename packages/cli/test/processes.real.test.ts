@@ -263,6 +263,21 @@ describe("A service with a wrong configuration exits with one line", () => {
       assertRefused("stg", { ...usable, REDIS_URL: "http://127.0.0.1" }, /REDIS_URL/),
       assertRefused("dds", { ...usable, DATABASE_URL: "mysql://127.0.0.1/metka" }, /DATABASE_URL/),
       assertRefused("dds", { ...usable, KAFKA_BROKERS: "no port" }, /KAFKA_BROKERS/),
+      assertRefused(
+        "stg",
+        { ...usable, KAFKA_SSL: "true", KAFKA_SSL_CA_FILE: "/no/ca.pem" },
+        /KAFKA_SSL_CA_FILE.*no such/
+      ),
+      assertRefused(
+        "stg",
+        { ...usable, REDIS_URL: "rediss://localhost", REDIS_CA_FILE: "/no/ca.pem" },
+        /REDIS_CA_FILE/
+      ),
+      assertRefused(
+        "dds",
+        { ...usable, DATABASE_URL: "postgres://metka@localhost/metka?sslmode=verify-full&sslrootcert=package.json" },
+        /DATABASE_URL.*package.json holds no certificate/
+      ),
       assertRefused("cdm", { ...usable, HTTP_PORT: "eighty" }, /HTTP_PORT/),
       assertRefused("cdm", { ...usable, LOG_LEVEL: "loud" }, /LOG_LEVEL/)
     ])

@@ -1,8 +1,8 @@
 /** The one `PgClient` of a process, from the environment: `DATABASE_URL`, with libpq's `sslmode` and `sslrootcert`. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Config, Effect, Layer, Redacted, Schema } from "effect"
-import { readFileSync } from "node:fs"
 import type { ConnectionOptions } from "node:tls"
+import { readCaFile } from "./CaFile.ts"
 
 export class DatabaseConfigError extends Schema.TaggedError<DatabaseConfigError>()("DatabaseConfigError", {
   message: Schema.String
@@ -35,7 +35,7 @@ const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, DatabaseConfi
       const mode = url.searchParams.get("sslmode") ?? (url.searchParams.has("sslrootcert") ? "verify-full" : "disable")
       if (!isSslMode(mode)) throw new Error(`sslmode must be one of ${sslModes.join(", ")}`)
       const rootCertFile = url.searchParams.get("sslrootcert") ?? undefined
-      const rootCert = rootCertFile === undefined ? undefined : readFileSync(rootCertFile, "utf8")
+      const rootCert = rootCertFile === undefined ? undefined : readCaFile(rootCertFile)
       return {
         url: Redacted.make(text),
         ...(mode === "allow" || mode === "prefer" ? {} : { ssl: mode === "disable" ? false : tls(mode, rootCert) })

@@ -1,8 +1,8 @@
 /** How to reach the brokers, from the environment (`KAFKA_*`). */
 import { Config, ConfigProvider, Effect, Redacted } from "effect"
 import type { KafkaConfig, SASLOptions } from "kafkajs"
-import { readFileSync } from "node:fs"
 import type { ConnectionOptions } from "node:tls"
+import { readCaFile } from "./CaFile.ts"
 
 export interface KafkaJsConfig {
   readonly client: Pick<KafkaConfig, "ssl" | "sasl"> & { readonly brokers: Array<string> }
@@ -41,7 +41,7 @@ const sslConfig = Config.all({
     if (caFile === "") return Effect.succeed(enabled)
     if (!enabled) return Effect.fail(invalid("KAFKA_SSL_CA_FILE is set, but KAFKA_SSL is not true"))
     return Effect.try({
-      try: () => ({ ca: [readFileSync(caFile, "utf8")] }),
+      try: () => ({ ca: [readCaFile(caFile)] }),
       catch: (error) =>
         invalid(`KAFKA_SSL_CA_FILE cannot be read: ${error instanceof Error ? error.message : String(error)}`)
     })

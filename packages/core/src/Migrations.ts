@@ -15,14 +15,20 @@ export interface SchemaMigrations {
 
 const lockKey = 7_370_117
 
+/** Whoever changes schemas or rights has them alone until the transaction ends. */
+export const lockSchemas = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`select pg_advisory_xact_lock(${lockKey}::bigint)`
+})
+
 const migrator = Migrator.make({})
 
-/** Splits a script at the semicolons that end a line: PostgreSQL prepares one statement at a time. */
+/** Up to a semicolon that ends a line, or to the end; the body of a function, between $$ and $$, is not looked into. */
+const statement = /(?:\$\$[\s\S]*?\$\$|[^;$]|\$(?!\$)|;(?![ \t]*$))+/gm
+
+/** PostgreSQL prepares one statement at a time. */
 const statements = (script: string): ReadonlyArray<string> =>
-  script
-    .split(/;\s*$/m)
-    .map((statement) => statement.trim())
-    .filter((statement) => statement !== "")
+  (script.match(statement) ?? []).map((text) => text.trim()).filter((text) => text !== "")
 
 /**
  * Runs what is missing, in the order given; safe to call from several processes at once.
@@ -35,7 +41,7 @@ export const migrate = (
     const sql = yield* SqlClient.SqlClient
     return yield* sql.withTransaction(
       Effect.gen(function* () {
-        yield* sql`select pg_advisory_xact_lock(${lockKey}::bigint)`
+        yield* lockSchemas
         const done: Array<string> = []
         for (const { migrations, schema } of all) {
           yield* sql`create schema if not exists ${sql(schema)}`

@@ -56,7 +56,8 @@ const detailOf = (error: SqlError): string =>
 const advice: Readonly<Record<string, string>> = {
   "3F000": ": run `npm run migrate`",
   "42P01": ": run `npm run migrate`",
-  "42703": ": run `npm run migrate`"
+  "42703": ": run `npm run migrate`",
+  "42501": ": run `npm run migrate` as the owner of the tables, which gives Metka's roles their rights"
 }
 
 /** One line on what happened and, where it is known, what to do. */

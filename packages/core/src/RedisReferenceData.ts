@@ -1,7 +1,7 @@
 /** The reference port on Redis, with ioredis: `REDIS_URL`, and `REDIS_CA_FILE` for `rediss://`. */
 import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { Redis, type RedisOptions } from "ioredis"
-import { readFileSync } from "node:fs"
+import { readCaFile } from "./CaFile.ts"
 import { makeFind, ReferenceData, ReferenceUnavailable } from "./ReferenceData.ts"
 
 /** A command ends within this time, one way or the other; the caller retries. Milliseconds. */
@@ -34,7 +34,7 @@ const tlsOptions = (url: URL, caFile: string): Effect.Effect<Pick<RedisOptions, 
   }
   if (caFile === "") return Effect.succeed({ tls: {} })
   return Effect.try({
-    try: () => ({ tls: { ca: readFileSync(caFile, "utf8") } }),
+    try: () => ({ tls: { ca: readCaFile(caFile) } }),
     catch: (error) => invalid(`REDIS_CA_FILE cannot be read: ${messageOf(error)}`)
   })
 }

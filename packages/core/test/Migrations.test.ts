@@ -30,6 +30,21 @@ layer(EmbeddedDatabase.layer(), { excludeTestServices: true, timeout: "1 minute"
     })
   )
 
+  it.effect("take the body of a function as it is, semicolons and all, and a dollar sign elsewhere as what it is", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const script = `create function bodies.f() returns integer language plpgsql as $$
+begin
+  perform 1;
+  return 2;
+end
+$$;
+create table bodies.t as select bodies.f() as n, '1 $' as price`
+      yield* migrate([schema("bodies", { "0001_f": script })])
+      assert.deepStrictEqual(yield* sql`select n, price from bodies.t`, [{ n: 2, price: "1 $" }])
+    })
+  )
+
   it.effect("of one schema never hide those of another", () =>
     Effect.gen(function* () {
       yield* migrate([schema("ahead", { "0009_t": "create table ahead.t (n int);" })])

@@ -1,8 +1,8 @@
 /** `metka migrate` and `metka all`: against the real services that the environment names. */
+import * as BiRefresh from "@metka/cdm/BiRefresh"
 import * as Database from "@metka/core/Database"
 import { Health } from "@metka/core/Health"
 import * as KafkaJs from "@metka/core/KafkaJs"
-import { migrate as migrateSchemas } from "@metka/core/Migrations"
 import { describe, isPassing, retryWhile } from "@metka/core/Outage"
 import * as RedisReferenceData from "@metka/core/RedisReferenceData"
 import * as Service from "@metka/core/Service"
@@ -10,12 +10,12 @@ import * as Telemetry from "@metka/core/Telemetry"
 import { Topology } from "@metka/core/Topology"
 import { Effect, Layer } from "effect"
 import { Command } from "effect/cli"
-import { allMigrations } from "../AllMigrations.ts"
 import { runAll } from "../AllServices.ts"
 import { countsPage } from "../CountsPage.ts"
+import { migrateDatabase } from "../Migrate.ts"
 
 /** Waits for the server, then brings the schemas to the newest form. */
-const migrateWhenUp = migrateSchemas(allMigrations).pipe(
+const migrateWhenUp = migrateDatabase.pipe(
   Effect.tapError((error) =>
     isPassing(error) ? Effect.logWarning(`migrations wait: ${describe(error)}`) : Effect.void
   ),
@@ -27,7 +27,9 @@ export const migrate = Command.make("migrate", {}, () =>
   Effect.asVoid(migrateWhenUp).pipe(
     Effect.provide(Database.layer("metka migrate").pipe(Layer.provideMerge(Telemetry.layer("metka-migrate"))))
   )
-).pipe(Command.withDescription("Bring the database's schemas to the newest form"))
+).pipe(
+  Command.withDescription("Bring the database's schemas to the newest form, and the rights of the roles that exist")
+)
 
 const page = countsPage(Effect.succeed("The marts as they are now."))
 
@@ -36,7 +38,10 @@ export const all = Command.make("all", {}, () =>
     { name: "all", defaultPort: 8080, routes: page },
     Effect.andThen(
       migrateWhenUp,
-      Effect.all([Service.probeServers, Service.probeReferences, runAll], { concurrency: "unbounded", discard: true })
+      Effect.all([Service.probeServers, Service.probeReferences, runAll, BiRefresh.run], {
+        concurrency: "unbounded",
+        discard: true
+      })
     )
   ).pipe(
     Effect.provide(

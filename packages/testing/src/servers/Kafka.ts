@@ -3,6 +3,7 @@ import { Effect, Option } from "effect"
 import type { Scope } from "effect"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import type { Certificates } from "./certificates.ts"
 import { isExecutable, onPath, run } from "./command.ts"
 import { fromEnvironment } from "./environment.ts"
 import { freePort } from "./freePort.ts"
@@ -14,8 +15,22 @@ import { type ServerProcess, startServerProcess } from "./ServerProcess.ts"
 import { type TcpProxy, tcpProxy } from "./TcpProxy.ts"
 
 export interface KafkaServer extends ServerProcess {
-  /** `127.0.0.1:port`, as in `KAFKA_BROKERS`. */
+  /** `127.0.0.1:port`, as in `KAFKA_BROKERS`; `localhost:port` of one that is secured. */
   readonly brokers: string
+}
+
+/** TLS with SASL for clients, and nobody may do anything that no ACL allows. */
+export interface KafkaSecurity {
+  readonly certificates: Certificates
+  /** Passwords by user, for PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
+  readonly users: Readonly<Record<string, string>>
+  /** Users who may do everything. */
+  readonly superUsers?: ReadonlyArray<string>
+}
+
+export interface SecuredKafkaServer extends KafkaServer {
+  /** Without TLS and SASL, as a user who may do everything: for the hands of an administrator. */
+  readonly administration: string
 }
 
 const install =
@@ -42,19 +57,40 @@ const findJava = Effect.gen(function* () {
 })
 
 interface Ports {
-  readonly port: number
-  /** Where clients are told to connect: another one's for a broker behind a proxy. */
-  readonly advertisedPort: number
+  readonly plaintext: number
+  /** Where its clients are told to connect: another one's for a broker behind a proxy. */
+  readonly advertised: number
+  readonly controller: number
 }
 
-const properties = (folder: string, { advertisedPort, port }: Ports, controllerPort: number): string =>
+const mechanisms = ["SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+/** The listener of clients. Whoever comes by another one is nobody, and may do everything. */
+const securityProperties = (keystore: string, { superUsers = [], users }: KafkaSecurity): ReadonlyArray<string> => {
+  const credentials = Object.entries(users).map(([user, password]) => `user_${user}="${password}"`)
+  const jaas = (mechanism: string, module: string, options = "") =>
+    `listener.name.clients.${mechanism}.sasl.jaas.config=org.apache.kafka.common.security.${module} required ${options};`
+  return [
+    `listener.name.clients.ssl.keystore.type=PEM`,
+    `listener.name.clients.ssl.keystore.location=${keystore}`,
+    `listener.name.clients.sasl.enabled.mechanisms=PLAIN,${mechanisms.join(",")}`,
+    jaas("plain", "plain.PlainLoginModule", credentials.join(" ")),
+    ...mechanisms.map((mechanism) => jaas(mechanism.toLowerCase(), "scram.ScramLoginModule")),
+    "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    `super.users=${["ANONYMOUS", ...superUsers].map((user) => `User:${user}`).join(";")}`
+  ]
+}
+
+const properties = (folder: string, { advertised, controller, plaintext }: Ports, clients?: number): string =>
   [
     "process.roles=broker,controller",
     "node.id=1",
-    `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
-    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${advertisedPort}`,
-    "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    `controller.quorum.voters=1@127.0.0.1:${controller}`,
+    `listeners=PLAINTEXT://127.0.0.1:${plaintext},CONTROLLER://127.0.0.1:${controller}` +
+      (clients === undefined ? "" : `,CLIENTS://127.0.0.1:${clients}`),
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${advertised}` +
+      (clients === undefined ? "" : `,CLIENTS://localhost:${clients}`),
+    "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,CLIENTS:SASL_SSL",
     "controller.listener.names=CONTROLLER",
     "inter.broker.listener.name=PLAINTEXT",
     `log.dirs=${join(folder, "data")}`,
@@ -83,9 +119,10 @@ const properties = (folder: string, { advertisedPort, port }: Ports, controllerP
 const apiVersions = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 77, 0xff, 0xff])
 const isApiVersions = (received: Buffer): boolean => received.length >= 8 && received.readInt32BE(4) === 77
 
-const startKafka = Effect.fnUntraced(function* (
-  ports: Ports
-): Effect.fn.Return<KafkaServer, ServerMissing | ServerFailed, Scope.Scope> {
+const kafkaOfOurOwn = Effect.fnUntraced(function* (
+  { plaintext, advertised = plaintext }: { readonly plaintext: number; readonly advertised?: number },
+  secured?: KafkaSecurity
+): Effect.fn.Return<SecuredKafkaServer, ServerMissing | ServerFailed, Scope.Scope> {
   const java = yield* findJava
   const jars = yield* fetchedByMaven({
     server: "kafka",
@@ -94,9 +131,15 @@ const startKafka = Effect.fnUntraced(function* (
     install
   })
   const guard = yield* makeGuard({ prefix: "kafka", signal: "KILL" })
-  const controllerPort = yield* freePort
+  const ports = { plaintext, advertised, controller: yield* freePort }
+  const clients = secured === undefined ? undefined : yield* freePort
   const configuration = join(guard.folder, "server.properties")
-  yield* Effect.promise(() => writeFile(configuration, properties(guard.folder, ports, controllerPort)))
+  const keystore = join(guard.folder, "server.pem")
+  yield* Effect.promise(async () => {
+    const security = secured === undefined ? [] : securityProperties(keystore, secured)
+    await writeFile(configuration, properties(guard.folder, ports, clients) + security.join("\n"))
+    if (secured !== undefined) await writeFile(keystore, secured.certificates.key + secured.certificates.certificate)
+  })
   const jvm = [
     "-Xms512m",
     "-Xmx512m",
@@ -108,9 +151,11 @@ const startKafka = Effect.fnUntraced(function* (
   ]
   // Any 16 bytes in base64url are a cluster id.
   const clusterId = Buffer.from("metka-test-kafka").toString("base64url")
-  yield* run(java, [...jvm, "kafka.tools.StorageTool", "format", "-t", clusterId, "-c", configuration], {
-    guard
-  }).pipe(
+  const scram = Object.entries(secured?.users ?? {}).flatMap(([user, password]) =>
+    mechanisms.flatMap((mechanism) => ["--add-scram", `${mechanism}=[name=${user},password=${password}]`])
+  )
+  const format = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", configuration, ...scram]
+  yield* run(java, [...jvm, ...format], { guard }).pipe(
     Effect.mapError(
       ({ output }) => new ServerFailed({ server: "kafka", problem: "could not format its storage", log: output })
     )
@@ -122,9 +167,10 @@ const startKafka = Effect.fnUntraced(function* (
     args: [...jvm, "kafka.Kafka", configuration],
     stopSignal: "SIGTERM",
     discardSignal: "SIGKILL",
-    answers: probe({ port: ports.port, question: apiVersions, isAnswer: isApiVersions })
+    answers: probe({ port: ports.plaintext, question: apiVersions, isAnswer: isApiVersions })
   })
-  return { ...server, brokers: `127.0.0.1:${ports.advertisedPort}` }
+  const administration = `127.0.0.1:${advertised}`
+  return { ...server, brokers: clients === undefined ? administration : `localhost:${clients}`, administration }
 })
 
 /**
@@ -133,8 +179,14 @@ const startKafka = Effect.fnUntraced(function* (
  */
 export const ownKafkaServer: Effect.Effect<KafkaServer, ServerMissing | ServerFailed, Scope.Scope> = Effect.flatMap(
   freePort,
-  (port) => startKafka({ port, advertisedPort: port })
+  (plaintext) => kafkaOfOurOwn({ plaintext })
 )
+
+/** The same, whose clients come over TLS, log in, and may do what an ACL says. */
+export const securedKafkaServer = (
+  secured: KafkaSecurity
+): Effect.Effect<SecuredKafkaServer, ServerMissing | ServerFailed, Scope.Scope> =>
+  Effect.flatMap(freePort, (plaintext) => kafkaOfOurOwn({ plaintext }, secured))
 
 /** The same behind a proxy, through which every client comes: a broker tells its clients where to connect. */
 export const ownKafkaServerBehindProxy: Effect.Effect<
@@ -142,9 +194,9 @@ export const ownKafkaServerBehindProxy: Effect.Effect<
   ServerMissing | ServerFailed,
   Scope.Scope
 > = Effect.gen(function* () {
-  const port = yield* freePort
-  const proxy = yield* tcpProxy(port)
-  return { ...(yield* startKafka({ port, advertisedPort: proxy.port })), proxy }
+  const plaintext = yield* freePort
+  const proxy = yield* tcpProxy(plaintext)
+  return { ...(yield* kafkaOfOurOwn({ plaintext, advertised: proxy.port })), proxy }
 })
 
 /** The brokers of `KAFKA_BROKERS`, else of a broker of our own. */

@@ -1,7 +1,9 @@
 /** A real PostgreSQL: the one `DATABASE_URL` names, else one of our own, as durable as in production. */
 import { Effect, Option } from "effect"
 import type { Scope } from "effect"
+import { chown, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { type Certificates, writeCertificate } from "./certificates.ts"
 import { run } from "./command.ts"
 import { fromEnvironment } from "./environment.ts"
 import { freePort } from "./freePort.ts"
@@ -13,8 +15,18 @@ import { type ServerProcess, startServerProcess } from "./ServerProcess.ts"
 import { type SystemUser, unprivilegedUser } from "./SystemUser.ts"
 
 export interface PostgresServer extends ServerProcess {
-  /** `postgres://postgres@127.0.0.1:port/postgres`, as in `DATABASE_URL`; a superuser, without a password. */
+  /**
+   * `postgres://postgres@127.0.0.1:port/postgres`, as in `DATABASE_URL`; a superuser, without a password. Of one that is
+   * secured: with the password, at `localhost`, with no word on TLS.
+   */
   readonly url: string
+}
+
+/** TLS and a password for everybody. */
+export interface PostgresSecurity {
+  readonly certificates: Certificates
+  /** The superuser's. */
+  readonly password: string
 }
 
 const startupMessage = ((): Buffer => {
@@ -28,6 +40,9 @@ const startupMessage = ((): Buffer => {
 /** ReadyForQuery, idle; a server that is starting up or recovering sends an error instead. */
 const isReadyForQuery = (received: Buffer): boolean =>
   received.subarray(-6).equals(Buffer.from([0x5a, 0, 0, 0, 5, 0x49]))
+
+/** "No entry for this host without encryption": an answer of one that speaks TLS only. */
+const isNoEntry = (received: Buffer): boolean => received.includes("C28000\0")
 
 /**
  * Production databases sort by language, and one that sorts by bytes hides code that relies on bytes; so ICU's
@@ -49,16 +64,44 @@ const initdb = (bin: string, data: string, guard: Guard, user: SystemUser | unde
   )
 }
 
+/** In single-user mode, which asks for none: from its first start on the server lets nobody in without. */
+const setPassword = (bin: string, data: string, user: SystemUser | undefined, password: string) =>
+  run(join(bin, "postgres"), ["--single", "-D", data, "postgres"], {
+    cwd: data,
+    user,
+    input: `alter role postgres password '${password}'\n`
+  }).pipe(
+    Effect.mapError(
+      ({ output }) => new ServerFailed({ server: "postgres", problem: "could not set a password", log: output })
+    )
+  )
+
+const security = Effect.fnUntraced(function* (
+  data: string,
+  user: SystemUser | undefined,
+  { certificates }: PostgresSecurity
+) {
+  const files = yield* writeCertificate(data, certificates)
+  yield* Effect.promise(async () => {
+    await writeFile(join(data, "pg_hba.conf"), "hostssl all all 127.0.0.1/32 scram-sha-256\n")
+    for (const file of [files.certificate, files.key]) if (user !== undefined) await chown(file, user.uid, user.gid)
+  })
+  return { ssl: "on", ssl_cert_file: files.certificate, ssl_key_file: files.key }
+})
+
 /** Starts the `postgres` of this folder as this user. */
 export const postgresFrom = Effect.fnUntraced(function* (
   bin: string,
-  user: SystemUser | undefined
+  user: SystemUser | undefined,
+  secured?: PostgresSecurity
 ): Effect.fn.Return<PostgresServer, ServerFailed, Scope.Scope> {
   const guard = yield* makeGuard({ prefix: "postgres", signal: "QUIT", owner: user })
   const data = join(guard.folder, "data")
   yield* initdb(bin, data, guard, user)
   const port = yield* freePort
+  if (secured !== undefined) yield* setPassword(bin, data, user, secured.password)
   const settings = {
+    ...(secured === undefined ? {} : yield* security(data, user, secured)),
     listen_addresses: "127.0.0.1",
     unix_socket_directories: guard.folder,
     max_connections: "100",
@@ -82,21 +125,31 @@ export const postgresFrom = Effect.fnUntraced(function* (
     stopSignal: "SIGINT",
     // Immediate shutdown: unlike after SIGKILL, no shared memory stays behind.
     discardSignal: "SIGQUIT",
-    answers: probe({ port, question: startupMessage, isAnswer: isReadyForQuery })
+    answers: probe({ port, question: startupMessage, isAnswer: secured === undefined ? isReadyForQuery : isNoEntry })
   })
-  return { ...server, url: `postgres://postgres@127.0.0.1:${port}/postgres` }
+  const url =
+    secured === undefined
+      ? `postgres://postgres@127.0.0.1:${port}/postgres`
+      : `postgres://postgres:${secured.password}@localhost:${port}/postgres`
+  return { ...server, url }
 })
 
 /**
  * A PostgreSQL of our own that a test may stop and kill, whatever the environment says. fsync and synchronous commit
  * are on, so that benchmarks measure what production would do. Run as another user when we are root.
  */
-export const ownPostgresServer: Effect.Effect<PostgresServer, ServerMissing | ServerFailed, Scope.Scope> = Effect.gen(
-  function* () {
-    const user = yield* unprivilegedUser
-    return yield* postgresFrom(yield* postgresBinaries(user), user)
-  }
-)
+export const ownPostgresServer: Effect.Effect<PostgresServer, ServerMissing | ServerFailed, Scope.Scope> =
+  Effect.suspend(() => postgresOfOurOwn())
+
+/** The same, reached over TLS with a password and in no other way. */
+export const securedPostgresServer = (
+  secured: PostgresSecurity
+): Effect.Effect<PostgresServer, ServerMissing | ServerFailed, Scope.Scope> => postgresOfOurOwn(secured)
+
+const postgresOfOurOwn = Effect.fnUntraced(function* (secured?: PostgresSecurity) {
+  const user = yield* unprivilegedUser
+  return yield* postgresFrom(yield* postgresBinaries(user), user, secured)
+})
 
 /** `DATABASE_URL`, else a PostgreSQL of our own. */
 export const postgresServer: Effect.Effect<{ readonly url: string }, ServerMissing | ServerFailed, Scope.Scope> =

@@ -3,6 +3,7 @@ import { Effect, Option } from "effect"
 import type { Scope } from "effect"
 import { chmod } from "node:fs/promises"
 import { join } from "node:path"
+import { type Certificates, writeCertificate } from "./certificates.ts"
 import { onPath } from "./command.ts"
 import { fromEnvironment } from "./environment.ts"
 import { freePort } from "./freePort.ts"
@@ -13,8 +14,14 @@ import { type ServerFailed, ServerMissing } from "./ServerErrors.ts"
 import { type ServerProcess, startServerProcess } from "./ServerProcess.ts"
 
 export interface RedisServer extends ServerProcess {
-  /** `redis://127.0.0.1:port`, as in `REDIS_URL`. */
+  /** `redis://127.0.0.1:port`, as in `REDIS_URL`; `rediss://:password@localhost:port` of one that is secured. */
   readonly url: string
+}
+
+/** TLS and nothing else, and a password. */
+export interface RedisSecurity {
+  readonly certificates: Certificates
+  readonly password: string
 }
 
 const install =
@@ -60,9 +67,23 @@ export const embeddedRedis: Effect.Effect<string, ServerMissing> = Effect.gen(fu
   return executable
 })
 
+const security = Effect.fnUntraced(function* (folder: string, port: number, secured: RedisSecurity) {
+  const files = yield* writeCertificate(folder, secured.certificates)
+  return {
+    port: "0",
+    "tls-port": String(port),
+    "tls-cert-file": files.certificate,
+    "tls-key-file": files.key,
+    "tls-ca-cert-file": secured.certificates.authorityFile,
+    "tls-auth-clients": "no",
+    requirepass: secured.password
+  }
+})
+
 /** Starts this very executable. */
 export const redisFrom = Effect.fnUntraced(function* (
-  executable: string
+  executable: string,
+  secured?: RedisSecurity
 ): Effect.fn.Return<RedisServer, ServerFailed, Scope.Scope> {
   const guard = yield* makeGuard({ prefix: "redis", signal: "KILL" })
   const port = yield* freePort
@@ -71,7 +92,7 @@ export const redisFrom = Effect.fnUntraced(function* (
     guard,
     executable,
     args: Object.entries({
-      port: String(port),
+      ...(secured === undefined ? { port: String(port) } : yield* security(guard.folder, port, secured)),
       bind: "127.0.0.1",
       dir: guard.folder,
       // Every write is in the log before it is answered: a SIGKILL loses nothing, as managed Redis promises.
@@ -84,19 +105,29 @@ export const redisFrom = Effect.fnUntraced(function* (
     answers: probe({
       port,
       question: Buffer.from("PING\r\n"),
-      isAnswer: (received) => received.toString("latin1").startsWith("+PONG")
+      isAnswer: (received) => /^(\+PONG|-NOAUTH)/.test(received.toString("latin1")),
+      secure: secured !== undefined
     })
   })
-  return { ...server, url: `redis://127.0.0.1:${port}` }
+  const url = secured === undefined ? `redis://127.0.0.1:${port}` : `rediss://:${secured.password}@localhost:${port}`
+  return { ...server, url }
 })
 
-/** A Redis of our own that a test may stop and kill, whatever the environment says. */
-export const ownRedisServer: Effect.Effect<RedisServer, ServerMissing | ServerFailed, Scope.Scope> = Effect.suspend(
-  () => {
+const redisOfOurOwn = (secured?: RedisSecurity) =>
+  Effect.suspend(() => {
     const installed = onPath("redis-server")
-    return Effect.flatMap(installed === undefined ? embeddedRedis : Effect.succeed(installed), redisFrom)
-  }
-)
+    return Effect.flatMap(installed === undefined ? embeddedRedis : Effect.succeed(installed), (executable) =>
+      redisFrom(executable, secured)
+    )
+  })
+
+/** A Redis of our own that a test may stop and kill, whatever the environment says. */
+export const ownRedisServer: Effect.Effect<RedisServer, ServerMissing | ServerFailed, Scope.Scope> = redisOfOurOwn()
+
+/** The same, reached over TLS with a password and in no other way. */
+export const securedRedisServer = (
+  secured: RedisSecurity
+): Effect.Effect<RedisServer, ServerMissing | ServerFailed, Scope.Scope> => redisOfOurOwn(secured)
 
 /** `REDIS_URL`, else a Redis of our own. */
 export const redisServer: Effect.Effect<{ readonly url: string }, ServerMissing | ServerFailed, Scope.Scope> =

@@ -49,6 +49,8 @@ export const run = (
     readonly cwd?: string
     readonly user?: SystemUser | undefined
     readonly env?: Readonly<Record<string, string>>
+    /** What it reads on its standard input. */
+    readonly input?: string
     /** Ends the program if we are killed meanwhile, before it removes the folder the program writes to. */
     readonly guard?: Guard
   } = {}
@@ -73,6 +75,8 @@ export const run = (
         )
       }
     )
+    // A program that ends before it has read all says by its exit code what was wrong.
+    child.stdin?.on("error", () => {}).end(options.input)
     options.guard?.watch(child.pid)
     return Effect.callback<void>((gone) => {
       child.once("close", () => gone(Effect.void))

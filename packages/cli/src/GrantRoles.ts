@@ -1,0 +1,46 @@
+/** Gives the roles of `roles.ts` their rights, and makes those that are missing. */
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { createStatements, type DatabaseRole, databaseRoles, grantStatements } from "./roles.ts"
+
+const existing = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ name: string }>`
+    select rolname::text as name from pg_roles where rolname = any(${databaseRoles.map(({ name }) => name)}::text[])`
+  return new Set(rows.map(({ name }) => name))
+})
+
+const runAll = Effect.fnUntraced(function* (statements: ReadonlyArray<string>) {
+  const sql = yield* SqlClient.SqlClient
+  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+})
+
+/** Everybody may make temporary tables unless told otherwise. Who does not own the database is told so by a warning. */
+const noTemporaryTables = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [database] = yield* sql<{ name: string }>`select quote_ident(current_database()) as name`
+  return `revoke temporary on database ${database?.name} from public`
+})
+
+/**
+ * Gives each role that exists exactly its rights. A cluster without the roles stays as it is: one user for everything.
+ * Part of a transaction that has the schemas alone.
+ */
+export const grantRoles = Effect.gen(function* () {
+  const names = yield* existing
+  const roles = databaseRoles.filter(({ name }) => names.has(name))
+  if (roles.length > 0) yield* runAll([yield* noTemporaryTables, ...roles.flatMap(grantStatements)])
+  return roles
+})
+
+export const missingRoles = Effect.map(existing, (names) => databaseRoles.filter(({ name }) => !names.has(name)))
+
+/** Whether the user of this connection may make roles; in managed PostgreSQL often only the cloud may. */
+export const mayCreateRoles = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ may: boolean }>`
+    select rolsuper or rolcreaterole as may from pg_roles where rolname = current_user`
+  return rows[0]?.may === true
+})
+
+export const createRoles = (roles: ReadonlyArray<DatabaseRole>) => runAll(roles.flatMap(createStatements))

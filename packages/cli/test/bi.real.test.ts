@@ -1,0 +1,194 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { biViews } from "@metka/cdm/BiSchema"
+import { refresh } from "@metka/cdm/BiRefresh"
+import { chartsOfPage } from "@metka/testing/chartsOfPage"
+import { insertManyOrders } from "@metka/testing/manyOrders"
+import { isMissing } from "@metka/testing/realServers"
+import { ConfigProvider, Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { migrateDatabase } from "../src/Migrate.ts"
+import { as, databaseOf, execute, RolesDatabase } from "./rolesDatabase.ts"
+
+const inZone = (zone: string) => ConfigProvider.layer(ConfigProvider.fromUnknown({ BUSINESS_TIME_ZONE: zone }))
+
+/** What is counted by day, as it would be counted from nothing: what a refresh leaves must be the same. */
+const countedAnew: Readonly<Record<string, string>> = {
+  days: `select placed_at::date as day, extract(isodow from placed_at)::int as weekday, count(*)::int as orders,
+    count(distinct user_id)::int as guests from bi.counted_orders group by 1, 2`,
+  hours: `select placed_at::date as day, extract(isodow from placed_at)::int as weekday,
+    extract(hour from placed_at)::int as hour, count(*)::int as orders, count(distinct user_id)::int as guests
+    from bi.counted_orders group by 1, 2, 3`,
+  dish_days: `select placed_at::date as day, product_id, product_name as dish, category, count(*)::int as orders,
+    count(distinct user_id)::int as guests
+    from bi.counted_orders, unnest(product_ids) as product_id join cdm.product_names using (product_id)
+    join bi.dishes using (product_id) group by 1, 2, 3, 4`,
+  category_days: `select placed_at::date as day, category_id, category_name as category, count(*)::int as orders,
+    count(distinct user_id)::int as guests
+    from bi.counted_orders, unnest(category_ids) as category_id join cdm.category_names using (category_id)
+    group by 1, 2, 3`,
+  restaurant_days: `select placed_at::date as day, h_restaurant_pk as restaurant_id, name as restaurant,
+    count(*)::int as orders, count(distinct user_id)::int as guests, sum(payment) as paid
+    from bi.counted_orders join dds.h_order hub on hub.order_id::text = counted_orders.order_id
+    join dds.s_order_effectivity using (h_order_pk, version_no) join dds.s_order_cost using (h_order_pk, version_no)
+    join dds.s_restaurant_names using (h_restaurant_pk) group by 1, 2, 3`
+}
+
+/** Rows by day that should not be there, and rows that are missing. */
+const wrongDays = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* Effect.forEach(Object.entries(countedAnew), ([table, query]) =>
+    sql.unsafe<{ row: string }>(`
+      (select 'surplus ' || held::text as row from (table bi.${table} except ${query}) held)
+      union all
+      (select 'missing ' || missing::text from (${query} except table bi.${table}) missing)`)
+  )
+  return rows.flat().map(({ row }) => row)
+})
+
+interface Plan {
+  readonly "Relation Name"?: string
+  readonly Schema?: string
+  readonly Plans?: ReadonlyArray<Plan>
+}
+
+const relationsOf = (plan: Plan): ReadonlyArray<string> => [
+  ...(plan["Relation Name"] === undefined ? [] : [`${plan.Schema}.${plan["Relation Name"]}`]),
+  ...(plan.Plans ?? []).flatMap(relationsOf)
+]
+
+describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
+  layer(RolesDatabase.layer, { excludeTestServices: true, timeout: "1 minute" })("with a year of orders", (it) => {
+    const orders = 3_000
+
+    it.effect("are of every order after a refresh", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        yield* Effect.gen(function* () {
+          yield* insertManyOrders(orders)
+          assert.isTrue(yield* refresh)
+          assert.deepStrictEqual(yield* wrongDays, [])
+          const [totals] = yield* execute(`
+            select orders = (select count(*) from cdm.order_contributions where user_id is not null)
+              and guests = (select count(distinct user_id) from cdm.user_product_counters) as right from bi.totals`)
+          assert.deepStrictEqual(totals, { right: true })
+          assert.deepStrictEqual(
+            yield* execute(`
+              select dish from bi.dishes where (orders, guests) is distinct from (
+                select (sum(order_cnt)::int, count(*)::int) from cdm.user_product_counters where product_name = dish)
+                or abs(share_of_orders * (select orders from bi.totals) - orders) > 0.001
+                or abs(share_of_guests * (select guests from bi.totals) - guests) > 0.001`),
+            []
+          )
+        }).pipe(Effect.provide(databaseOf(url)))
+      })
+    )
+
+    it.effect("follow orders that change, move to another day, or count no more, and names", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        yield* Effect.gen(function* () {
+          const change = (number: number, what: string) =>
+            execute(`update cdm.order_contributions set order_version = order_version || '+', ${what}
+              where order_id = (select order_id from cdm.order_contributions where user_id is not null
+                order by order_dt limit 1 offset ${number})`)
+          yield* change(10, "order_dt = order_dt + interval '40 days'")
+          yield* change(20, "user_id = null, product_ids = '{}', category_ids = '{}'")
+          yield* change(30, "product_ids = product_ids[1:1], category_ids = category_ids[1:1]")
+          // The first day loses its last order.
+          yield* execute(`update cdm.order_contributions set order_version = order_version || '+', order_dt = '2030-05-05 10:00'
+            where order_dt < (select min(placed_at)::date + 1 from bi.counted_orders) and user_id is not null`)
+          yield* execute("update cdm.product_names set product_name = product_name || ' (новое)'")
+          assert.isNotEmpty(yield* wrongDays)
+          assert.isTrue(yield* refresh)
+          assert.deepStrictEqual(yield* wrongDays, [])
+        }).pipe(Effect.provide(databaseOf(url)))
+      })
+    )
+
+    it.effect("show days and hours of BUSINESS_TIME_ZONE", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        yield* Effect.gen(function* () {
+          yield* execute(`insert into cdm.order_contributions
+            values ('late', '2027|late', gen_random_uuid(), '2027-01-31 22:30', '{}', '{}', now())`)
+          const late = Effect.andThen(
+            refresh,
+            execute("select day::text as day, hour from bi.hours where day > '2027-01-01' and day < '2027-12-31'")
+          )
+          assert.deepStrictEqual(yield* late, [{ day: "2027-02-01", hour: 1 }])
+          yield* Effect.provide(migrateDatabase, inZone("America/New_York"))
+          assert.deepStrictEqual(yield* late, [{ day: "2027-01-31", hour: 17 }])
+          assert.deepStrictEqual(yield* wrongDays, [])
+        }).pipe(Effect.provide(databaseOf(url)))
+        const error = yield* migrateDatabase.pipe(
+          Effect.provide(Layer.mergeAll(databaseOf(url), inZone("Mars/Olympus"))),
+          Effect.flip
+        )
+        assert.match(error.message, /BUSINESS_TIME_ZONE/)
+      })
+    )
+
+    it.effect("make each chart of the page, which reads nothing that grows with the orders", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        const charts = yield* chartsOfPage
+        assert.isAtLeast(charts.length, 12)
+        yield* Effect.gen(function* () {
+          for (const { query, title } of charts) {
+            assert.isNotEmpty(yield* execute(query), title)
+            const [explained] = yield* execute(`explain (format json, verbose) ${query}`)
+            const plans: ReadonlyArray<{ readonly Plan: Plan }> = Object.values(explained ?? {})[0]
+            const relations = plans.flatMap(({ Plan }) => relationsOf(Plan))
+            const grown = relations.filter((relation) => !biViews.includes(relation) && relation !== "bi.settings")
+            assert.deepStrictEqual(grown, [], title)
+          }
+        }).pipe(Effect.provide(databaseOf(as("metka_bi", url))))
+      })
+    )
+
+    it.effect("say what each of them and each of their columns is", () =>
+      Effect.gen(function* () {
+        const silent = yield* Effect.provide(
+          execute(`
+            select relname, attname from pg_class
+            left join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
+            where relnamespace = 'bi'::regnamespace and relkind in ('r', 'v', 'm') and relname not in ('migrations', 'settings')
+              and (obj_description(pg_class.oid, 'pg_class') is null or col_description(pg_class.oid, attnum) is null)`),
+          databaseOf(yield* RolesDatabase)
+        )
+        assert.deepStrictEqual(silent, [])
+      })
+    )
+
+    it.effect("are computed once though several processes ask, and not again before it is time", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        const ask = (now: string) =>
+          Effect.map(execute(`select bi.refresh('${now}', true) as done`), (rows) => JSON.stringify(rows[0]))
+        const asCdm = <A, E>(effect: Effect.Effect<A, E, SqlClient.SqlClient>) =>
+          Effect.provide(effect, databaseOf(as("metka_cdm", url)))
+        yield* Effect.provide(execute("update bi.settings set refreshed_at = null"), databaseOf(url))
+        const answers = yield* Effect.forEach([1, 2, 3], () => asCdm(ask("2027-03-01 12:00Z")), {
+          concurrency: "unbounded"
+        })
+        assert.deepStrictEqual(answers.toSorted(), ['{"done":false}', '{"done":false}', '{"done":true}'])
+        assert.strictEqual(yield* asCdm(ask("2027-03-01 12:00:59Z")), '{"done":false}')
+        yield* Effect.provide(execute("update bi.settings set refresh_took = '10 s'"), databaseOf(url))
+        assert.strictEqual(yield* asCdm(ask("2027-03-01 12:03Z")), '{"done":false}')
+        assert.strictEqual(yield* asCdm(ask("2027-03-01 12:04Z")), '{"done":true}')
+      })
+    )
+
+    it.effect("are for a user whose sessions read only, not long, and not many at once", () =>
+      Effect.gen(function* () {
+        const [session] = yield* Effect.provide(
+          execute(`select current_setting('default_transaction_read_only') as read_only,
+            current_setting('statement_timeout') as timeout, rolconnlimit as connections
+            from pg_roles where rolname = current_user`),
+          databaseOf(as("metka_bi", yield* RolesDatabase))
+        )
+        assert.deepStrictEqual(session, { read_only: "on", timeout: "10s", connections: 20 })
+      })
+    )
+  })
+})

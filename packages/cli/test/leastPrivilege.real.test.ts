@@ -1,0 +1,217 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { biViews } from "@metka/cdm/BiSchema"
+import { Kafka, type KafkaError } from "@metka/core/Kafka"
+import * as KafkaJs from "@metka/core/KafkaJs"
+import { administerKafka } from "@metka/testing/aclsOfPage"
+import { endsAs, loadReferences, oracle, send } from "@metka/testing/againstOracle"
+import { eventuallyTrue } from "@metka/testing/eventually"
+import { finalReferences, messyStream } from "@metka/testing/messyStream/messyStream"
+import { type Environment, metka, type ServiceName, startService } from "@metka/testing/processes"
+import { applyRulesFile, clientsOf, serviceNames } from "@metka/testing/processSystem"
+import { isMissing } from "@metka/testing/realServers"
+import {
+  freePort,
+  makeCertificates,
+  securedKafkaServer,
+  securedPostgresServer,
+  securedRedisServer
+} from "@metka/testing/servers"
+import { settled } from "@metka/testing/settled"
+import { ConfigProvider, Context, Effect, Layer, Option, Schema } from "effect"
+import { databaseRoles } from "../src/roles.ts"
+import { readCounts } from "../src/Summary.ts"
+import { databaseOf, execute } from "./rolesDatabase.ts"
+
+const topics = ["order-service_orders", "stg-service-orders", "cdm-service-stats", "guest-tags"]
+
+const mechanisms: Readonly<Record<ServiceName | "operator", string>> = {
+  stg: "plain",
+  dds: "scram-sha-256",
+  cdm: "scram-sha-512",
+  operator: "scram-sha-512"
+}
+
+type User = keyof typeof mechanisms
+
+const passwordOf = (user: string): string => `password of ${user}`.replaceAll(/[ _-]/g, ".")
+
+/** Kafka, Redis and PostgreSQL that speak TLS only, each user with its own rights and no others. */
+const makeSecuredServers = Effect.gen(function* () {
+  const certificates = yield* makeCertificates
+  const users = Object.fromEntries(Object.keys(mechanisms).map((user) => [`metka-${user}`, passwordOf(user)]))
+  const { kafka, postgres, redis } = yield* Effect.all(
+    {
+      kafka: securedKafkaServer({ certificates, users }),
+      postgres: securedPostgresServer({ certificates, password: "owner" }),
+      redis: securedRedisServer({ certificates, password: "redis" })
+    },
+    { concurrency: "unbounded" }
+  )
+  const authority = certificates.authorityFile
+  const owner = `${postgres.url}?sslmode=verify-full&sslrootcert=${encodeURIComponent(authority)}`
+  const redisOf: Environment = { REDIS_URL: redis.url, REDIS_CA_FILE: authority }
+
+  const databaseUrl = (role: string) => owner.replace("postgres:owner@", `${role}:${passwordOf(role)}@`)
+  const environmentOf = (user: User): Environment => ({
+    KAFKA_BROKERS: kafka.brokers,
+    KAFKA_SSL: "true",
+    KAFKA_SSL_CA_FILE: authority,
+    KAFKA_SASL_MECHANISM: mechanisms[user],
+    KAFKA_SASL_USERNAME: `metka-${user}`,
+    KAFKA_SASL_PASSWORD: passwordOf(user),
+    DATABASE_URL: databaseUrl(`metka_${user}`),
+    ...(user === "stg" ? redisOf : {})
+  })
+
+  yield* administerKafka(kafka.administration, topics)
+  yield* metka({ DATABASE_URL: owner }, "migrate")
+  yield* metka({ DATABASE_URL: owner }, "roles")
+  yield* Effect.forEach(databaseRoles, ({ name }) =>
+    execute(`alter role ${name} login password '${passwordOf(name)}'`)
+  ).pipe(Effect.provide(databaseOf(owner)))
+  return {
+    /** Of somebody who may do everything. */
+    administrator: { KAFKA_BROKERS: kafka.administration, DATABASE_URL: owner, ...redisOf } satisfies Environment,
+    environmentOf,
+    databaseUrl
+  }
+})
+
+class SecuredServers extends Context.Service<SecuredServers, Effect.Success<typeof makeSecuredServers>>()(
+  "metka/test/SecuredServers"
+) {
+  static readonly layer = Layer.effect(SecuredServers, makeSecuredServers)
+}
+
+/** All that these tables hold, as text. */
+const allOf = (tables: ReadonlyArray<string>) =>
+  Effect.map(
+    Effect.forEach(tables, (table) => execute(`select to_jsonb(held)::text as row from ${table} held`)),
+    (rows) => JSON.stringify(rows.flat())
+  )
+
+const Guest = Schema.fromJsonString(
+  Schema.Struct({ _id: Schema.String, name: Schema.String, login: Schema.String, menu: Schema.optional(Schema.Never) })
+)
+
+/** Ids, names and logins of guests in documents of Redis, but for those so short that they are part of other words. */
+const personal = (documents: Iterable<string>): ReadonlyArray<string> =>
+  [...documents].flatMap((document) =>
+    Option.match(Schema.decodeUnknownOption(Guest)(document), {
+      onNone: () => [],
+      onSome: (guest) => [guest._id, guest.name, guest.login].filter((text) => text.length > 5)
+    })
+  )
+
+/** Topics that each may read and write, and the group it may be in. */
+const mayUse: Readonly<Record<ServiceName, { readonly read: string; readonly write: string; readonly group: string }>> =
+  {
+    stg: { read: "order-service_orders", write: "stg-service-orders", group: "stg-service" },
+    dds: { read: "stg-service-orders", write: "cdm-service-stats", group: "dds-service" },
+    cdm: { read: "cdm-service-stats", write: "guest-tags", group: "cdm-service" }
+  }
+
+/** Tries every topic and group of the others as this user; the refusals must be all. */
+const foreignIsRefused = Effect.fnUntraced(function* (user: ServiceName, env: Environment) {
+  const { group, read, write } = mayUse[user]
+  yield* Effect.gen(function* () {
+    const kafka = yield* Kafka
+    const isRefused = (attempt: Effect.Effect<unknown, KafkaError>, says = /authoriz/i) =>
+      Effect.map(Effect.flip(Effect.asVoid(attempt)), (error) => assert.match(error.message, says))
+    yield* kafka.lag(read, group)
+    for (const topic of topics) {
+      if (topic !== write) yield* isRefused(kafka.publish(topic, [{ key: null, value: "x", headers: {} }]))
+      if (topic !== read && topic !== write) yield* isRefused(kafka.lag(topic, group))
+    }
+    for (const other of Object.values(mayUse)) {
+      // kafkajs keeps the broker's reason to itself.
+      if (other.group !== group) yield* isRefused(kafka.lag(read, other.group), /find group coordinator/)
+    }
+    yield* isRefused(kafka.ensureTopics(["a-topic-of-its-own"]))
+  }).pipe(
+    Effect.provide(Layer.provide(Layer.fresh(KafkaJs.layer), ConfigProvider.layer(ConfigProvider.fromUnknown(env))))
+  )
+})
+
+describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services over TLS", () => {
+  layer(SecuredServers.layer, { excludeTestServices: true, timeout: "2 minutes" })("each with its own rights", (it) => {
+    it.effect(
+      "end a messy stream in the oracle's state; the operator applies rules and sends again; the console counts; BI sees nobody",
+      () =>
+        Effect.gen(function* () {
+          const { administrator, databaseUrl, environmentOf } = yield* SecuredServers
+          const operator = environmentOf("operator")
+          const stream = messyStream(2027)
+          yield* applyRulesFile(operator, stream.rules)
+          const services = yield* Effect.forEach(
+            serviceNames,
+            (service) => Effect.flatMap(freePort, (port) => startService(service, environmentOf(service), port)),
+            { concurrency: "unbounded" }
+          )
+          for (const { becomesReady } of services) yield* becomesReady
+          const expected = yield* Effect.gen(function* () {
+            yield* loadReferences(stream.initialReferences)
+            yield* send(stream.deliveries)
+            const before = yield* oracle(stream.initialReferences, stream.rules)
+            yield* settled(before.parked.length, "60 seconds")
+            yield* loadReferences(stream.lateReferences)
+            const expected = yield* oracle(finalReferences(stream), stream.rules)
+            yield* settled(expected.parked.length, "60 seconds")
+            yield* endsAs(expected)
+            yield* eventuallyTrue(
+              "every service has its heartbeat",
+              Effect.map(execute("select 1 from ops.service_instances where ready"), (rows) => rows.length === 3)
+            )
+            return expected
+          }).pipe(Effect.provide(clientsOf(administrator)))
+          assert.isNotEmpty(expected.deadLetters)
+          for (const service of services) assert.notMatch(service.stdout(), /42501|permission denied|authoriz/i)
+
+          assert.match(yield* metka(operator, "republish"), /DDS and CDM hold every order/)
+          assert.match(yield* metka(operator, "bi", "refresh"), /as of now/)
+          const shown = yield* Effect.provide(allOf(biViews), databaseOf(databaseUrl("metka_bi")))
+          assert.isNotEmpty(expected.userTags.filter(({ tag }) => shown.includes(tag)))
+          const guests = personal(finalReferences(stream).values())
+          assert.isAbove(guests.length, 100)
+          assert.deepStrictEqual(
+            guests.filter((text) => shown.includes(text)),
+            []
+          )
+          yield* applyRulesFile(operator, [])
+          const counts = yield* Effect.provide(readCounts, databaseOf(databaseUrl("metka_console")))
+          assert.isAbove(counts.closed, 0)
+          assert.isAbove(counts.deadLetters, 0)
+          for (const service of serviceNames) yield* foreignIsRefused(service, environmentOf(service))
+        }),
+      180_000
+    )
+
+    it.effect("wait where a password or a certificate is not accepted: not ready, with the reason, and running", () =>
+      Effect.gen(function* () {
+        const { environmentOf } = yield* SecuredServers
+        const { authorityFile } = yield* makeCertificates
+        const right = environmentOf("stg")
+        const wrong: Environment = {
+          ...right,
+          KAFKA_SASL_PASSWORD: "no",
+          REDIS_CA_FILE: authorityFile,
+          DATABASE_URL: (right["DATABASE_URL"] ?? "").replace(passwordOf("metka_stg"), "no")
+        }
+        const stg = yield* startService("stg", wrong, yield* freePort)
+        yield* eventuallyTrue(
+          "it says what every server refuses",
+          stg.get("/health/ready").pipe(
+            Effect.map(
+              ({ status, text }) =>
+                status === 503 && ["uthenticat", "certificate", "password"].every((word) => text.includes(word))
+            ),
+            Effect.orElseSucceed(() => false)
+          )
+        )
+        assert.isUndefined(stg.ended())
+        assert.deepStrictEqual(yield* stg.terminate, { code: 0, signal: null })
+        assert.strictEqual(stg.stderr(), "")
+      })
+    )
+  })
+})

@@ -1,0 +1,163 @@
+import { assert, describe, it, layer } from "@effect/vitest"
+import { metka, runProcess } from "@metka/testing/processes"
+import { isMissing } from "@metka/testing/realServers"
+import { freshDatabase, ownPostgresServer } from "@metka/testing/servers"
+import { Effect } from "effect"
+import { migrateDatabase } from "../src/Migrate.ts"
+import { databaseRoles } from "../src/roles.ts"
+import { columnsOf, isAllowed, rightsOn } from "./attempts.ts"
+import { as, databaseOf, execute, letIn, RolesDatabase } from "./rolesDatabase.ts"
+
+const schemas = ["ops", "stg", "dds", "cdm", "bi"]
+
+const heartbeat = { "ops.service_instances": "select, insert, update, delete" }
+const deadLetters = { "ops.dead_letters": 'select (topic, partition, "offset", kafka_timestamp), insert' }
+const insertOnly = "select, insert"
+
+const rights: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  metka_stg: {
+    ...heartbeat,
+    ...deadLetters,
+    "stg.order_events": "select, insert, update",
+    "stg.parked_orders": "select, insert, update, delete"
+  },
+  metka_dds: {
+    ...heartbeat,
+    ...deadLetters,
+    "dds.h_category": insertOnly,
+    "dds.h_order": "select, insert, update (order_dt, order_version, version_no)",
+    "dds.h_product": insertOnly,
+    "dds.h_restaurant": insertOnly,
+    "dds.h_user": insertOnly,
+    "dds.l_order_product": insertOnly,
+    "dds.l_order_user": insertOnly,
+    "dds.l_product_category": insertOnly,
+    "dds.l_product_restaurant": insertOnly,
+    "dds.s_order_cost": insertOnly,
+    "dds.s_order_effectivity": insertOnly,
+    "dds.s_order_product": insertOnly,
+    "dds.s_order_status": insertOnly,
+    "dds.s_product_names": insertOnly,
+    "dds.s_restaurant_names": insertOnly,
+    "dds.s_user_names": insertOnly
+  },
+  metka_cdm: {
+    ...heartbeat,
+    ...deadLetters,
+    "cdm.category_names": "select, insert, update",
+    "cdm.guests": insertOnly,
+    "cdm.order_contributions": "select, insert, update",
+    "cdm.product_names": "select, insert, update",
+    "cdm.tag_rules": "select, update (category_id)",
+    "cdm.user_category_counters": "select, insert, update, delete",
+    "cdm.user_product_counters": "select, insert, update, delete",
+    "cdm.user_tag_history": "select, insert, update (published_at)",
+    "cdm.user_tags": "select, insert, update, delete"
+  },
+  metka_bi: {
+    "bi.categories": "select",
+    "bi.category_days": "select",
+    "bi.days": "select",
+    "bi.dish_days": "select",
+    "bi.dishes": "select",
+    "bi.freshness": "select",
+    "bi.hours": "select",
+    "bi.restaurant_days": "select",
+    "bi.tag_days": "select",
+    "bi.tags": "select",
+    "bi.totals": "select"
+  }
+}
+
+describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
+  layer(RolesDatabase.layer, { excludeTestServices: true, timeout: "1 minute" })("once made", (it) => {
+    it.effect("a service may touch what its work needs, and is refused everything else", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        const columns = yield* Effect.provide(columnsOf(schemas), databaseOf(url))
+        for (const [role, expected] of Object.entries(rights)) {
+          const found = yield* Effect.provide(rightsOn(columns), databaseOf(as(role, url)))
+          assert.deepStrictEqual(found, expected, role)
+        }
+      })
+    )
+
+    it.effect("nobody but the owner makes or drops anything, or becomes somebody else", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        const attempts = [
+          ...[...schemas, "public"].map((schema) => `create table ${schema}.attempt ()`),
+          "create schema attempt",
+          "create temporary table attempt ()",
+          "drop schema cdm cascade",
+          "set role postgres",
+          "create role attempt"
+        ]
+        for (const { name } of databaseRoles) {
+          const allowed = yield* Effect.provide(Effect.filter(attempts, isAllowed), databaseOf(as(name, url)))
+          assert.deepStrictEqual(allowed, [], name)
+        }
+      })
+    )
+
+    it.effect(
+      "the console reads no payload and no guest's name; the operator writes tags and rules, and reads all",
+      () =>
+        Effect.gen(function* () {
+          const url = yield* RolesDatabase
+          const columns = yield* Effect.provide(columnsOf(schemas), databaseOf(url))
+          const console = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_console", url)))
+          assert.strictEqual(console["stg.order_events"], "select (id, object_id, order_version, received_at)")
+          assert.strictEqual(console["cdm.user_tags"], "select")
+          assert.deepStrictEqual(
+            Object.keys(console).filter((table) => table.startsWith("dds.")),
+            []
+          )
+          const operator = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_operator", url)))
+          assert.sameMembers(Object.keys(operator), [...new Set(columns.map(({ table }) => table))])
+          assert.deepStrictEqual(
+            Object.keys(operator).filter((table) => operator[table] !== "select"),
+            ["cdm.tag_rules", "cdm.user_tag_history", "cdm.user_tags"]
+          )
+        })
+    )
+
+    it.effect("a right that is not listed any more goes with the next migration, and a new one comes", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        const asOwner = databaseOf(url)
+        const reads = (table: string) =>
+          Effect.provide(isAllowed(`select 1 from ${table}`), databaseOf(as("metka_stg", url)))
+        yield* Effect.provide(execute("grant usage on schema cdm to metka_stg"), asOwner)
+        yield* Effect.provide(execute("grant select on cdm.user_tags to metka_stg"), asOwner)
+        yield* Effect.provide(execute("revoke select on stg.order_events from metka_stg"), asOwner)
+        assert.deepStrictEqual([yield* reads("cdm.user_tags"), yield* reads("stg.order_events")], [true, false])
+        yield* Effect.provide(migrateDatabase, asOwner)
+        assert.deepStrictEqual([yield* reads("cdm.user_tags"), yield* reads("stg.order_events")], [false, true])
+      })
+    )
+  })
+
+  it.live("who owns the database but may not make roles is given the SQL, and then grants to roles others made", () =>
+    Effect.gen(function* () {
+      const server = yield* ownPostgresServer
+      yield* Effect.provide(execute("create role owner login nocreaterole"), databaseOf(server.url))
+      const database = yield* freshDatabase(server.url)
+      const name = new URL(database).pathname.slice(1)
+      yield* Effect.provide(execute(`alter database ${name} owner to owner`), databaseOf(server.url))
+      const env = { DATABASE_URL: as("owner", database) }
+      yield* metka(env, "migrate")
+      const refused = yield* runProcess(["packages/cli/bin/metka.mjs", "roles"], env)
+      assert.strictEqual(refused.code, 1)
+      assert.match(refused.stderr, /^metka: the user of DATABASE_URL may not make roles.*\n$/)
+      const statements = refused.stdout.split(/;\s*/).filter((statement) => statement !== "")
+      assert.isAtLeast(statements.length, databaseRoles.length)
+      yield* Effect.provide(Effect.forEach(statements, execute, { discard: true }), databaseOf(server.url))
+      yield* metka(env, "roles")
+      yield* Effect.provide(letIn, databaseOf(server.url))
+      const stg = databaseOf(as("metka_stg", database))
+      assert.isTrue(yield* Effect.provide(isAllowed("select * from stg.order_events"), stg))
+      assert.isFalse(yield* Effect.provide(isAllowed("select * from dds.h_order"), stg))
+    })
+  )
+})

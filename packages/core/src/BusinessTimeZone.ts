@@ -1,0 +1,18 @@
+/** The zone of days and hours as people see them, from the environment (`BUSINESS_TIME_ZONE`). Stored times are UTC. */
+import { Config, Schema } from "effect"
+
+const isTimeZone = (name: string): boolean => {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== ""
+  } catch {
+    return false
+  }
+}
+
+const TimeZone = Schema.String.check(
+  Schema.makeFilter((name) => isTimeZone(name) || "the name of a time zone, like Europe/Moscow")
+)
+
+export const businessTimeZone: Config.Config<string> = Config.schema(TimeZone, "BUSINESS_TIME_ZONE").pipe(
+  Config.withDefault("Europe/Moscow")
+)

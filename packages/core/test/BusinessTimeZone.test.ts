@@ -1,0 +1,22 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect } from "effect"
+import { businessTimeZone } from "../src/BusinessTimeZone.ts"
+
+const zoneOf = (env: Readonly<Record<string, string>>) =>
+  businessTimeZone.pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(env))))
+
+describe("BUSINESS_TIME_ZONE", () => {
+  it.effect("is Moscow's unless told otherwise", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* zoneOf({}), "Europe/Moscow")
+      assert.strictEqual(yield* zoneOf({ BUSINESS_TIME_ZONE: "Asia/Vladivostok" }), "Asia/Vladivostok")
+    })
+  )
+
+  it.effect.each(["Mars/Olympus", "GMT+25"])("%j is refused by name", (zone) =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(zoneOf({ BUSINESS_TIME_ZONE: zone }))
+      assert.include(error.message, "BUSINESS_TIME_ZONE")
+    })
+  )
+})

@@ -6,7 +6,7 @@
  * data's sake is halved until the bad record stands alone. The offset is committed last, so a crash anywhere repeats
  * work and changes nothing.
  */
-import { Duration, Effect, Fiber, Result, Schedule, Stream } from "effect"
+import { Duration, Effect, Fiber, Result, Schedule, Semaphore, Stream } from "effect"
 import type { Tracer } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
@@ -48,6 +48,9 @@ export interface Stage<A, P, R> {
   /** Runs after the batch is published, for what is announced because something changed. */
   readonly announce?: Effect.Effect<void, Outage, SqlClient.SqlClient | R>
 }
+
+/** One batch is written, the next one is decoded and enriched. More would only wait, and fill the memory. */
+const batchesInMemory = 2
 
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
 const grace = Duration.millis(900)
@@ -177,17 +180,19 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       })
     })
 
-    const consume = kafka.consume({ topic: stage.topic, group: stage.group, maxRecords: stage.maxRecords }).pipe(
-      Stream.mapEffect(prepare),
-      // One batch is decoded and enriched while the one before it is written.
-      Stream.buffer({ capacity: 1 }),
-      Stream.runForEach((prepared) =>
-        finishBeforeStopping(finish(prepared)).pipe(
-          Effect.withParentSpan(prepared.span),
-          Effect.onExit((exit) => endSpan(prepared.span, exit))
+    const consume = Effect.suspend(() => {
+      const memory = Semaphore.makeUnsafe(batchesInMemory)
+      return kafka.consume({ topic: stage.topic, group: stage.group, maxRecords: stage.maxRecords }).pipe(
+        Stream.mapEffect((batch) => Effect.andThen(memory.take(1), prepare(batch))),
+        Stream.buffer({ capacity: 1 }),
+        Stream.runForEach((prepared) =>
+          finishBeforeStopping(finish(prepared)).pipe(
+            Effect.withParentSpan(prepared.span),
+            Effect.onExit((exit) => Effect.andThen(memory.release(1), endSpan(prepared.span, exit)))
+          )
         )
       )
-    )
+    })
 
     const watchLag = kafka.lag(stage.topic, stage.group).pipe(
       Effect.flatMap((lags) => Metrics.setConsumerLag(stage.topic, lags)),

@@ -2,7 +2,10 @@
 import type { ServiceName } from "@metka/testing/processes"
 import { serviceNames } from "@metka/testing/processSystem"
 import { type Random, seededRandom, shuffled } from "@metka/testing/messyStream/Random"
-import type { ServerName } from "@metka/testing/servers"
+
+const servers = ["kafka", "redis", "postgres"] as const
+/** A server that the services need, and that chaos takes away. */
+export type ServerName = (typeof servers)[number]
 
 /** As in `stg-1`. */
 export type ReplicaName = `${ServiceName}-${number}`
@@ -51,7 +54,6 @@ export const replicaNames = (replicas: number): ReadonlyArray<ReplicaName> =>
     Array.from({ length: replicas }, (_, index): ReplicaName => `${service}-${index + 1}`)
   )
 
-const servers: ReadonlyArray<ServerName> = ["kafka", "redis", "postgres"]
 const most = { downMillis: 3_000, serverDownMillis: 4_000, stallMillis: 8_000 }
 /** Longer than `sessionTimeoutMillis` of a member. */
 const zombie = { leastMillis: 7_000, mostMillis: 10_000 }

@@ -6,13 +6,13 @@ import {
   ownKafkaServerBehindProxy,
   ownPostgresServer,
   ownRedisServer,
-  type ServerName,
   type ServerProcess,
   type TcpProxy,
   tcpProxy
 } from "@metka/testing/servers"
 import { Effect } from "effect"
 import { type Fleet, startFleet } from "./Fleet.ts"
+import type { ServerName } from "./plan.ts"
 
 /** What is sent, and what else the system has to know of it. */
 export type Source = Pick<MessyStream, "deliveries" | "initialReferences" | "lateReferences" | "rules">

@@ -39,21 +39,22 @@ const orderDateOf = (record: Kafka.KafkaRecord): Result.Result<string | null, Ba
     return isTimestamp(text) ? Result.succeed(fixedWidth(text)) : bad("order-date: expected YYYY-MM-DD HH:MM:SS")
   })
 
-const decode = (record: Kafka.KafkaRecord) =>
-  Result.gen(function* () {
-    const { value: stats } = yield* decodeCdmStats(record.value)
-    return {
-      contribution: contribution(
-        yield* orderIdOf(record),
-        yield* readOrderVersion(record),
-        yield* orderDateOf(record),
-        stats
-      ),
+const decode = (record: Kafka.KafkaRecord): Result.Result<OrderStats, BadRecord> =>
+  Result.map(
+    Result.all({
+      decoded: decodeCdmStats(record.value),
+      orderId: orderIdOf(record),
+      orderVersion: readOrderVersion(record),
+      orderDate: orderDateOf(record),
+      namesVersion: readReferenceVersion(record, header.restaurantVersion)
+    }),
+    ({ decoded: { value: stats }, namesVersion, orderDate, orderId, orderVersion }) => ({
+      contribution: contribution(orderId, orderVersion, orderDate, stats),
       stats,
-      namesVersion: yield* readReferenceVersion(record, header.restaurantVersion),
+      namesVersion,
       guestId: record.key === null ? undefined : storableKey(record.key)
-    } satisfies OrderStats
-  })
+    })
+  )
 
 const storableKey = (key: Uint8Array): string | undefined => {
   const text = Buffer.from(key).toString("utf8")

@@ -1,4 +1,5 @@
 /** The SQL of the ledger and the marts: whole batches, locks in key order before reads. */
+import { int4s, texts, uuids } from "@metka/core/arrays"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Contribution, CounterChange } from "./counters.ts"
@@ -15,10 +16,10 @@ export const insertContributions = Effect.fnUntraced(function* (contributions: R
     insert into cdm.order_contributions (order_id, order_version, user_id, order_dt, product_ids, category_ids, recorded_at)
     select order_id, order_version, nullif(user_id, '')::uuid, nullif(order_dt, '')::timestamp, product_ids::uuid[],
       category_ids::uuid[], ${now}::timestamptz
-    from unnest(${contributions.map((row) => row.orderId)}::text[], ${contributions.map((row) => row.version)}::text[],
-      ${contributions.map((row) => row.userId ?? "")}::text[], ${contributions.map((row) => row.orderDate ?? "")}::text[],
-      ${contributions.map((row) => uuidArray(row.productIds))}::text[],
-      ${contributions.map((row) => uuidArray(row.categoryIds))}::text[])
+    from unnest(${texts(contributions.map((row) => row.orderId))}::text[], ${texts(contributions.map((row) => row.version))}::text[],
+      ${texts(contributions.map((row) => row.userId ?? ""))}::text[], ${texts(contributions.map((row) => row.orderDate ?? ""))}::text[],
+      ${texts(contributions.map((row) => uuidArray(row.productIds)))}::text[],
+      ${texts(contributions.map((row) => uuidArray(row.categoryIds)))}::text[])
       as delivered (order_id, order_version, user_id, order_dt, product_ids, category_ids)
     order by order_id collate "C"
     on conflict (order_id) do nothing
@@ -39,7 +40,7 @@ export const lockContributions = Effect.fnUntraced(function* (orderIds: Readonly
   }>`
     select order_id, order_version, user_id, order_dt::text as order_dt, product_ids::text as product_ids,
       category_ids::text as category_ids
-    from cdm.order_contributions where order_id = any(${orderIds}::text[])
+    from cdm.order_contributions where order_id = any(${texts(orderIds)}::text[])
     order by order_id for update`
   return rows.map((row): Contribution => ({
     orderId: row.order_id,
@@ -61,10 +62,10 @@ export const replaceContributions = Effect.fnUntraced(function* (contributions: 
       user_id = nullif(delivered.user_id, '')::uuid, order_dt = nullif(delivered.order_dt, '')::timestamp,
       product_ids = delivered.product_ids::uuid[], category_ids = delivered.category_ids::uuid[],
       recorded_at = ${now}::timestamptz
-    from unnest(${contributions.map((row) => row.orderId)}::text[], ${contributions.map((row) => row.version)}::text[],
-      ${contributions.map((row) => row.userId ?? "")}::text[], ${contributions.map((row) => row.orderDate ?? "")}::text[],
-      ${contributions.map((row) => uuidArray(row.productIds))}::text[],
-      ${contributions.map((row) => uuidArray(row.categoryIds))}::text[])
+    from unnest(${texts(contributions.map((row) => row.orderId))}::text[], ${texts(contributions.map((row) => row.version))}::text[],
+      ${texts(contributions.map((row) => row.userId ?? ""))}::text[], ${texts(contributions.map((row) => row.orderDate ?? ""))}::text[],
+      ${texts(contributions.map((row) => uuidArray(row.productIds)))}::text[],
+      ${texts(contributions.map((row) => uuidArray(row.categoryIds)))}::text[])
       as delivered (order_id, order_version, user_id, order_dt, product_ids, category_ids)
     where held.order_id = delivered.order_id`
 })
@@ -78,8 +79,8 @@ export const changeProductCounters = Effect.fnUntraced(function* (
   const sql = yield* SqlClient.SqlClient
   yield* sql`
     insert into cdm.user_product_counters as held (user_id, product_id, product_name, order_cnt)
-    select * from unnest(${changes.map((row) => row.userId)}::uuid[], ${changes.map((row) => row.id)}::uuid[],
-      ${changes.map((row) => names.get(row.id) ?? "")}::text[], ${changes.map((row) => row.change)}::int[])
+    select * from unnest(${uuids(changes.map((row) => row.userId))}::uuid[], ${uuids(changes.map((row) => row.id))}::uuid[],
+      ${texts(changes.map((row) => names.get(row.id) ?? ""))}::text[], ${int4s(changes.map((row) => row.change))}::int[])
       as change (user_id, product_id, product_name, order_cnt)
     order by user_id, product_id
     on conflict (user_id, product_id) do update set order_cnt = held.order_cnt + excluded.order_cnt`
@@ -87,7 +88,7 @@ export const changeProductCounters = Effect.fnUntraced(function* (
   if (lowered.length === 0) return
   yield* sql`
     delete from cdm.user_product_counters held
-    using unnest(${lowered.map((row) => row.userId)}::uuid[], ${lowered.map((row) => row.id)}::uuid[]) as change (user_id, product_id)
+    using unnest(${uuids(lowered.map((row) => row.userId))}::uuid[], ${uuids(lowered.map((row) => row.id))}::uuid[]) as change (user_id, product_id)
     where held.user_id = change.user_id and held.product_id = change.product_id and held.order_cnt = 0`
 })
 
@@ -100,8 +101,8 @@ export const changeCategoryCounters = Effect.fnUntraced(function* (
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<{ user_id: string; category_id: string; order_cnt: number }>`
     insert into cdm.user_category_counters as held (user_id, category_id, category_name, order_cnt)
-    select * from unnest(${changes.map((row) => row.userId)}::uuid[], ${changes.map((row) => row.id)}::uuid[],
-      ${changes.map((row) => names.get(row.id) ?? "")}::text[], ${changes.map((row) => row.change)}::int[])
+    select * from unnest(${uuids(changes.map((row) => row.userId))}::uuid[], ${uuids(changes.map((row) => row.id))}::uuid[],
+      ${texts(changes.map((row) => names.get(row.id) ?? ""))}::text[], ${int4s(changes.map((row) => row.change))}::int[])
       as change (user_id, category_id, category_name, order_cnt)
     order by user_id, category_id
     on conflict (user_id, category_id) do update set order_cnt = held.order_cnt + excluded.order_cnt
@@ -110,7 +111,7 @@ export const changeCategoryCounters = Effect.fnUntraced(function* (
   if (lowered.length > 0) {
     yield* sql`
       delete from cdm.user_category_counters held
-      using unnest(${lowered.map((row) => row.userId)}::uuid[], ${lowered.map((row) => row.id)}::uuid[]) as change (user_id, category_id)
+      using unnest(${uuids(lowered.map((row) => row.userId))}::uuid[], ${uuids(lowered.map((row) => row.id))}::uuid[]) as change (user_id, category_id)
       where held.user_id = change.user_id and held.category_id = change.category_id and held.order_cnt = 0`
   }
   return rows.map((row): CategoryCount => ({
@@ -126,7 +127,7 @@ export const insertGuests = Effect.fnUntraced(function* (guests: ReadonlyMap<str
   const sql = yield* SqlClient.SqlClient
   yield* sql`
     insert into cdm.guests (user_id, guest_id)
-    select * from unnest(${[...guests.keys()]}::uuid[], ${[...guests.values()]}::text[]) as guest (user_id, guest_id)
+    select * from unnest(${uuids([...guests.keys()])}::uuid[], ${texts([...guests.values()])}::text[]) as guest (user_id, guest_id)
     order by user_id
     on conflict (user_id) do nothing`
 })

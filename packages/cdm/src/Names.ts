@@ -3,6 +3,7 @@
  * of theirs; a batch that renames one has all of its rows alone, so that no counter with the old name slips in behind
  * the renaming. Each takes its rows in key order and never trades a shared lock for an exclusive one.
  */
+import { texts, uuids } from "@metka/core/arrays"
 import { uuidOf } from "@metka/core/Uuid"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
@@ -61,7 +62,7 @@ const read = Effect.fnUntraced(function* (
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<Name>`
     select held.${sql(kind.id)} as id, held.${sql(kind.name)} as name, held.name_version as version
-    from unnest(${ids}::uuid[]) as asked (id) join ${sql(kind.table)} held on held.${sql(kind.id)} = asked.id
+    from unnest(${uuids(ids)}::uuid[]) as asked (id) join ${sql(kind.table)} held on held.${sql(kind.id)} = asked.id
     order by held.${sql(kind.id)} ${sql.literal(lock)}`
   return new Map(rows.map((row) => [row.id, row]))
 })
@@ -99,8 +100,8 @@ const insertNames = Effect.fnUntraced(function* (kind: NameTable, names: Readonl
   const sql = yield* SqlClient.SqlClient
   yield* sql`
     insert into ${sql(kind.table)} (${sql(kind.id)}, ${sql(kind.name)}, name_version)
-    select * from unnest(${names.map((row) => row.id)}::uuid[], ${names.map((row) => row.name)}::text[],
-      ${names.map((row) => row.version)}::text[]) as row (id, name, version)
+    select * from unnest(${uuids(names.map((row) => row.id))}::uuid[], ${texts(names.map((row) => row.name))}::text[],
+      ${texts(names.map((row) => row.version))}::text[]) as row (id, name, version)
     order by id
     on conflict (${sql(kind.id)}) do nothing`
 })
@@ -108,13 +109,13 @@ const insertNames = Effect.fnUntraced(function* (kind: NameTable, names: Readonl
 const rename = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {
   const sql = yield* SqlClient.SqlClient
   const ids = names.map((row) => row.id)
-  const texts = names.map((row) => row.name)
+  const newTexts = names.map((row) => row.name)
   yield* sql`
     update ${sql(kind.table)} held set ${sql(kind.name)} = row.name, name_version = row.version
-    from unnest(${ids}::uuid[], ${texts}::text[], ${names.map((row) => row.version)}::text[]) as row (id, name, version)
+    from unnest(${uuids(ids)}::uuid[], ${texts(newTexts)}::text[], ${texts(names.map((row) => row.version))}::text[]) as row (id, name, version)
     where held.${sql(kind.id)} = row.id`
   yield* sql`
     update ${sql(kind.counters)} held set ${sql(kind.name)} = row.name
-    from unnest(${ids}::uuid[], ${texts}::text[]) as row (id, name)
+    from unnest(${uuids(ids)}::uuid[], ${texts(newTexts)}::text[]) as row (id, name)
     where held.${sql(kind.id)} = row.id and held.${sql(kind.name)} <> row.name`
 })

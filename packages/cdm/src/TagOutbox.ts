@@ -2,6 +2,7 @@
  * Announces givings and takings on `guest-tags`. They are announced because something changed, so the history is the
  * outbox: written with the tags, drained in order by one publisher at a time, each row marked when it is sent.
  */
+import { texts } from "@metka/core/arrays"
 import { KafkaError, KafkaUnavailable, type OutgoingRecord } from "@metka/core/Kafka"
 import type { GuestTag } from "@metka/core/messages/GuestTag"
 import { header } from "@metka/core/messages/headers"
@@ -78,7 +79,7 @@ const publishPage = Effect.gen(function* () {
       })
       const now = new Date(yield* Clock.currentTimeMillis).toISOString()
       yield* sql`update cdm.user_tag_history held set published_at = ${now}::timestamptz
-      from unnest(${rows.map((row) => row.event_id)}::bigint[]) as sent (event_id) where held.event_id = sent.event_id`
+      from unnest(${texts(rows.map((row) => row.event_id))}::bigint[]) as sent (event_id) where held.event_id = sent.event_id`
       return rows.length
     })
   )

@@ -1,4 +1,5 @@
 /** The SQL of tag rules, tags and their history. */
+import { int4s, texts, uuids } from "@metka/core/arrays"
 import * as TraceContext from "@metka/core/TraceContext"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
@@ -71,8 +72,8 @@ export const heldTags = Effect.fnUntraced(function* (userIds: ReadonlyArray<stri
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<HeldTagRow>`
     select user_id, held.tag, category_id, order_cnt, rule_version
-    from unnest(${userIds}::uuid[]) as guest (user_id) join cdm.user_tags held using (user_id)
-    where held.tag = any(${tags}::text[])`
+    from unnest(${uuids(userIds)}::uuid[]) as guest (user_id) join cdm.user_tags held using (user_id)
+    where held.tag = any(${texts(tags)}::text[])`
   return rows.map(heldTag)
 })
 
@@ -81,7 +82,7 @@ export const holdersOf = Effect.fnUntraced(function* (tags: ReadonlyArray<string
   if (tags.length === 0) return []
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<HeldTagRow>`
-    select user_id, tag, category_id, order_cnt, rule_version from cdm.user_tags where tag = any(${tags}::text[])`
+    select user_id, tag, category_id, order_cnt, rule_version from cdm.user_tags where tag = any(${texts(tags)}::text[])`
   return rows.map(heldTag)
 })
 
@@ -95,14 +96,14 @@ export const countsFor = Effect.fnUntraced(function* (rules: ReadonlyArray<TagRu
   }
   const rows = yield* sql<{ user_id: string; category_id: string; order_cnt: number }>`
     select counter.user_id, counter.category_id, counter.order_cnt
-    from unnest(${[...lowest.keys()]}::uuid[], ${[...lowest.values()]}::int[]) as rule (category_id, threshold)
+    from unnest(${uuids([...lowest.keys()])}::uuid[], ${int4s([...lowest.values()])}::int[]) as rule (category_id, threshold)
     join cdm.user_category_counters counter using (category_id)
     where counter.order_cnt > rule.threshold
     union
     select counter.user_id, counter.category_id, counter.order_cnt
-    from unnest(${userIds}::uuid[]) as guest (user_id)
+    from unnest(${uuids(userIds)}::uuid[]) as guest (user_id)
     join cdm.user_category_counters counter using (user_id)
-    join unnest(${[...lowest.keys()]}::uuid[]) as rule (category_id) using (category_id)`
+    join unnest(${uuids([...lowest.keys()])}::uuid[]) as rule (category_id) using (category_id)`
   return rows.map((row): CategoryCount => ({
     userId: row.user_id,
     categoryId: row.category_id,
@@ -122,23 +123,23 @@ export const writeTags = Effect.fnUntraced(function* (
     yield* sql`
       insert into cdm.user_tags (user_id, tag, category_id, order_cnt, rule_version, given_at)
       select row.*, ${now}::timestamptz
-      from unnest(${given.map((row) => row.userId)}::uuid[], ${given.map((row) => row.tag)}::text[],
-        ${given.map((row) => row.categoryId)}::uuid[], ${given.map((row) => row.orderCount)}::int[],
-        ${given.map((row) => row.ruleVersion)}::int[]) as row (user_id, tag, category_id, order_cnt, rule_version)
+      from unnest(${uuids(given.map((row) => row.userId))}::uuid[], ${texts(given.map((row) => row.tag))}::text[],
+        ${uuids(given.map((row) => row.categoryId))}::uuid[], ${int4s(given.map((row) => row.orderCount))}::int[],
+        ${int4s(given.map((row) => row.ruleVersion))}::int[]) as row (user_id, tag, category_id, order_cnt, rule_version)
       order by row.user_id, row.tag`
   }
   if (updated.length > 0) {
     yield* sql`
       update cdm.user_tags held set category_id = row.category_id, order_cnt = row.order_cnt, rule_version = row.rule_version
-      from unnest(${updated.map((row) => row.userId)}::uuid[], ${updated.map((row) => row.tag)}::text[],
-        ${updated.map((row) => row.categoryId)}::uuid[], ${updated.map((row) => row.orderCount)}::int[],
-        ${updated.map((row) => row.ruleVersion)}::int[]) as row (user_id, tag, category_id, order_cnt, rule_version)
+      from unnest(${uuids(updated.map((row) => row.userId))}::uuid[], ${texts(updated.map((row) => row.tag))}::text[],
+        ${uuids(updated.map((row) => row.categoryId))}::uuid[], ${int4s(updated.map((row) => row.orderCount))}::int[],
+        ${int4s(updated.map((row) => row.ruleVersion))}::int[]) as row (user_id, tag, category_id, order_cnt, rule_version)
       where held.user_id = row.user_id and held.tag = row.tag`
   }
   if (taken.length > 0) {
     yield* sql`
       delete from cdm.user_tags held
-      using unnest(${taken.map((row) => row.userId)}::uuid[], ${taken.map((row) => row.tag)}::text[]) as row (user_id, tag)
+      using unnest(${uuids(taken.map((row) => row.userId))}::uuid[], ${texts(taken.map((row) => row.tag))}::text[]) as row (user_id, tag)
       where held.user_id = row.user_id and held.tag = row.tag`
   }
   const events = [
@@ -149,9 +150,9 @@ export const writeTags = Effect.fnUntraced(function* (
   yield* sql`
     insert into cdm.user_tag_history (user_id, tag, category_id, action, order_cnt, rule_version, at, traceparent)
     select user_id, tag, category_id, action, order_cnt, rule_version, ${now}::timestamptz, traceparent
-    from unnest(${events.map((row) => row.userId)}::uuid[], ${events.map((row) => row.tag)}::text[],
-      ${events.map((row) => row.categoryId)}::uuid[], ${events.map((row) => row.action)}::text[],
-      ${events.map((row) => row.orderCount)}::int[], ${events.map((row) => row.ruleVersion)}::int[],
-      ${events.map((row) => traceOf(row) ?? TraceContext.makeRoot())}::text[])
+    from unnest(${uuids(events.map((row) => row.userId))}::uuid[], ${texts(events.map((row) => row.tag))}::text[],
+      ${uuids(events.map((row) => row.categoryId))}::uuid[], ${texts(events.map((row) => row.action))}::text[],
+      ${int4s(events.map((row) => row.orderCount))}::int[], ${int4s(events.map((row) => row.ruleVersion))}::int[],
+      ${texts(events.map((row) => traceOf(row) ?? TraceContext.makeRoot()))}::text[])
       as row (user_id, tag, category_id, action, order_cnt, rule_version, traceparent)`
 })

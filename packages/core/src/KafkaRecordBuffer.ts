@@ -15,6 +15,13 @@ export interface FetchedRecords {
 /** Bytes a waiting record takes beyond its key and value: an estimate, it only has to bound the memory. */
 const recordOverheadBytes = 200
 
+/**
+ * After a batch of so many records more are on their way: the next one waits a moment for them, since a batch costs
+ * PostgreSQL much the same whether it is a tenth full or full. A record that comes by itself never waits.
+ */
+const busyRecords = 100
+const gatherFor = "50 millis"
+
 const bytesOf = (record: KafkaRecord): number =>
   recordOverheadBytes + (record.key?.byteLength ?? 0) + (record.value?.byteLength ?? 0)
 
@@ -27,6 +34,8 @@ export class KafkaRecordBuffer {
   #fetched: Array<FetchedRecords> = []
   /** How many records of the first of `#fetched` were delivered. */
   #delivered = 0
+  /** How many records the batch taken last had. */
+  #lastTaken = 0
   #failure: KafkaError | undefined
   /** Open while there is something to take, or a failure. */
   readonly #ready = Latch.makeUnsafe(false)
@@ -77,11 +86,18 @@ export class KafkaRecordBuffer {
   /** Waits for records; all that wait, of whatever partition, up to `maxRecords`. */
   take(maxRecords: number): Effect.Effect<RecordBatch, KafkaError> {
     return Effect.suspend(() => {
+      const isFilling = this.#lastTaken >= busyRecords && this.#records < maxRecords && this.hasSpace
+      return isFilling ? Effect.andThen(Effect.sleep(gatherFor), this.#takeNow(maxRecords)) : this.#takeNow(maxRecords)
+    })
+  }
+
+  #takeNow(maxRecords: number): Effect.Effect<RecordBatch, KafkaError> {
+    return Effect.suspend(() => {
       if (this.#failure !== undefined) return Effect.fail(this.#failure)
       const batch = this.#drain(maxRecords)
       if (batch !== undefined) return Effect.succeed(batch)
       this.#ready.closeUnsafe()
-      return Effect.andThen(this.#ready.await, this.take(maxRecords))
+      return Effect.andThen(this.#ready.await, this.#takeNow(maxRecords))
     })
   }
 
@@ -102,6 +118,7 @@ export class KafkaRecordBuffer {
       }
     }
     if (records.length === 0) return undefined
+    this.#lastTaken = records.length
     this.#records -= records.length
     if (this.hasSpace) this.releaseWriters()
     return { topic: this.topic, records, highWatermarks }

@@ -6,7 +6,7 @@
  * data's sake is halved until the bad record stands alone. The offset is committed last, so a crash anywhere repeats
  * work and changes nothing.
  */
-import { Duration, Effect, Fiber, Result, Schedule, Stream } from "effect"
+import { Duration, Effect, Fiber, Result, Schedule, Semaphore, Stream } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { transaction } from "./transaction.ts"
@@ -50,6 +50,9 @@ export interface Stage<A, P, R> {
   /** Runs after the batch is published, for what is announced because something changed. */
   readonly announce?: Effect.Effect<void, Outage, SqlClient.SqlClient | R>
 }
+
+/** One batch is written, the next one is decoded and enriched. More would only wait, and fill the memory. */
+const batchesInMemory = 2
 
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
 const grace = Duration.millis(900)
@@ -181,17 +184,19 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       yield* MessagingMetrics.recordProcessed(stage.topic, stage.group, prepared.batch.records.length, seconds)
     })
 
-    const consume = kafka.consume({ topic: stage.topic, group: stage.group, maxRecords: stage.maxRecords }).pipe(
-      Stream.mapEffect(prepare),
-      // One batch is decoded and enriched while the one before it is written.
-      Stream.buffer({ capacity: 1 }),
-      Stream.runForEach((prepared) =>
-        finishBeforeStopping(finish(prepared)).pipe(
-          Effect.withParentSpan(prepared.trace.span),
-          Effect.onExit((exit) => prepared.trace.end(exit))
+    const consume = Effect.suspend(() => {
+      const memory = Semaphore.makeUnsafe(batchesInMemory)
+      return kafka.consume({ topic: stage.topic, group: stage.group, maxRecords: stage.maxRecords }).pipe(
+        Stream.mapEffect((batch) => Effect.andThen(memory.take(1), prepare(batch))),
+        Stream.buffer({ capacity: 1 }),
+        Stream.runForEach((prepared) =>
+          finishBeforeStopping(finish(prepared)).pipe(
+            Effect.withParentSpan(prepared.trace.span),
+            Effect.onExit((exit) => Effect.andThen(memory.release(1), prepared.trace.end(exit)))
+          )
         )
       )
-    )
+    })
 
     const watchLag = kafka.lag(stage.topic, stage.group).pipe(
       Effect.flatMap((lags) => Effect.andThen(Metrics.setConsumerLag(stage.topic, lags), offsets.catchUp(lags))),

@@ -35,7 +35,7 @@ export class Topology extends Context.Service<Topology, TopologyShape>()("metka/
   static readonly layer = Layer.effect(
     Topology,
     Effect.gen(function* () {
-      return Topology.of({ ...(yield* config), maxBatchRecords: 2_000 })
+      return Topology.of({ ...(yield* config), maxBatchRecords: 1_000 })
     })
   )
 

@@ -1,5 +1,6 @@
 /** DDS: puts enriched orders into the Data Vault; publishes what each version contributes to the marts. */
 import type * as Kafka from "@metka/core/Kafka"
+import type { BadRecord } from "@metka/core/messages/BadRecord"
 import { header, readHeader, readOrderVersion, readReferenceVersion } from "@metka/core/messages/headers"
 import { decodeStgOrder } from "@metka/core/messages/StgOrder"
 import * as Pipeline from "@metka/core/Pipeline"
@@ -8,16 +9,13 @@ import { Effect, Result } from "effect"
 import * as Repository from "./DdsRepository.ts"
 import { contributions, orderKey, rounds, vaultRows, type VersionedOrder } from "./vault.ts"
 
-const decode = (record: Kafka.KafkaRecord) =>
-  Result.gen(function* () {
-    const { value: order } = yield* decodeStgOrder(record.value)
-    return {
-      order,
-      orderVersion: yield* readOrderVersion(record),
-      userLogin: yield* readHeader(record, header.userLogin),
-      userVersion: yield* readReferenceVersion(record, header.userVersion),
-      restaurantVersion: yield* readReferenceVersion(record, header.restaurantVersion)
-    } satisfies VersionedOrder
+const decode = (record: Kafka.KafkaRecord): Result.Result<VersionedOrder, BadRecord> =>
+  Result.all({
+    order: Result.map(decodeStgOrder(record.value), ({ value }) => value),
+    orderVersion: readOrderVersion(record),
+    userLogin: readHeader(record, header.userLogin),
+    userVersion: readReferenceVersion(record, header.userVersion),
+    restaurantVersion: readReferenceVersion(record, header.restaurantVersion)
   })
 
 type TracedOrder = VersionedOrder & { readonly traceparent: string }

@@ -1,4 +1,5 @@
 /** The SQL of DDS: three statements a batch at most, every insert in key order. */
+import { int4s, int8s, texts, uuids } from "@metka/core/arrays"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { VaultRows } from "./vault.ts"
@@ -14,8 +15,8 @@ export const takeOrders = Effect.fnUntraced(function* (orders: VaultRows["orders
   const rows = yield* sql<{ h_order_pk: string; version_no: number }>`
     insert into dds.h_order as held (h_order_pk, order_id, order_dt, order_version, version_no, load_dt, load_src)
     select h_order_pk, order_id, order_dt, order_version, 1, ${now}::timestamptz, ${source}
-    from unnest(${orders.map((order) => order.pk)}::uuid[], ${orders.map((order) => String(order.orderId))}::bigint[],
-      ${orders.map((order) => order.date)}::timestamp[], ${orders.map((order) => order.version)}::text[])
+    from unnest(${uuids(orders.map((order) => order.pk))}::uuid[], ${int8s(orders.map((order) => order.orderId))}::bigint[],
+      ${texts(orders.map((order) => order.date))}::timestamp[], ${texts(orders.map((order) => order.version))}::text[])
       as delivered (h_order_pk, order_id, order_dt, order_version)
     order by h_order_pk
     on conflict (h_order_pk) do update set order_dt = excluded.order_dt, order_version = excluded.order_version,
@@ -30,7 +31,7 @@ export const heldVersions = Effect.fnUntraced(function* (orders: VaultRows["orde
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<{ h_order_pk: string; order_version: string }>`
     select h_order_pk, order_version
-    from unnest(${orders.map((order) => order.pk)}::uuid[]) as asked (h_order_pk) join dds.h_order using (h_order_pk)`
+    from unnest(${uuids(orders.map((order) => order.pk))}::uuid[]) as asked (h_order_pk) join dds.h_order using (h_order_pk)`
   return new Map(rows.map((row) => [row.h_order_pk, row.order_version]))
 })
 
@@ -47,22 +48,22 @@ export const insertThings = Effect.fnUntraced(function* (rows: VaultRows, source
   yield* sql`
     with loaded (load_dt, load_src) as (values (${now}::timestamptz, ${source}::text)),
     users as (
-      select * from loaded, unnest(${column(users, (row) => row.pk)}::uuid[], ${column(users, (row) => row.userId)}::text[],
-        ${column(users, (row) => row.name)}::text[], ${column(users, (row) => row.login ?? "")}::text[],
-        ${users.map((row) => row.login === null)}::bool[], ${column(users, (row) => row.version)}::text[],
-        ${column(users, (row) => row.hashdiff)}::uuid[])
+      select * from loaded, unnest(${uuids(column(users, (row) => row.pk))}::uuid[], ${texts(column(users, (row) => row.userId))}::text[],
+        ${texts(column(users, (row) => row.name))}::text[], ${texts(column(users, (row) => row.login ?? ""))}::text[],
+        ${users.map((row) => row.login === null)}::bool[], ${texts(column(users, (row) => row.version))}::text[],
+        ${uuids(column(users, (row) => row.hashdiff))}::uuid[])
         as row (h_user_pk, user_id, username, userlogin, without_login, user_version, hashdiff)
     ),
     restaurants as (
-      select * from loaded, unnest(${column(restaurants, (row) => row.pk)}::uuid[],
-        ${column(restaurants, (row) => row.restaurantId)}::text[], ${column(restaurants, (row) => row.name)}::text[],
-        ${column(restaurants, (row) => row.version)}::text[], ${column(restaurants, (row) => row.hashdiff)}::uuid[])
+      select * from loaded, unnest(${uuids(column(restaurants, (row) => row.pk))}::uuid[],
+        ${texts(column(restaurants, (row) => row.restaurantId))}::text[], ${texts(column(restaurants, (row) => row.name))}::text[],
+        ${texts(column(restaurants, (row) => row.version))}::text[], ${uuids(column(restaurants, (row) => row.hashdiff))}::uuid[])
         as row (h_restaurant_pk, restaurant_id, name, restaurant_version, hashdiff)
     ),
     products as (
-      select * from loaded, unnest(${column(products, (row) => row.pk)}::uuid[], ${column(products, (row) => row.productId)}::text[],
-        ${column(products, (row) => row.name)}::text[], ${column(products, (row) => row.version)}::text[],
-        ${column(products, (row) => row.hashdiff)}::uuid[])
+      select * from loaded, unnest(${uuids(column(products, (row) => row.pk))}::uuid[], ${texts(column(products, (row) => row.productId))}::text[],
+        ${texts(column(products, (row) => row.name))}::text[], ${texts(column(products, (row) => row.version))}::text[],
+        ${uuids(column(products, (row) => row.hashdiff))}::uuid[])
         as row (h_product_pk, product_id, name, restaurant_version, hashdiff)
     ),
     h_user as (
@@ -79,23 +80,23 @@ export const insertThings = Effect.fnUntraced(function* (rows: VaultRows, source
     ),
     h_category as (
       insert into dds.h_category select h_category_pk, category_name, load_dt, load_src
-      from loaded, unnest(${column(rows.categories, (row) => row.pk)}::uuid[], ${column(rows.categories, (row) => row.name)}::text[])
+      from loaded, unnest(${uuids(column(rows.categories, (row) => row.pk))}::uuid[], ${texts(column(rows.categories, (row) => row.name))}::text[])
         as row (h_category_pk, category_name)
       order by h_category_pk on conflict do nothing
     ),
     l_product_category as (
       insert into dds.l_product_category select hk_product_category_pk, h_product_pk, h_category_pk, load_dt, load_src
-      from loaded, unnest(${column(rows.productCategories, (row) => row.pk)}::uuid[],
-        ${column(rows.productCategories, (row) => row.productPk)}::uuid[],
-        ${column(rows.productCategories, (row) => row.otherPk)}::uuid[])
+      from loaded, unnest(${uuids(column(rows.productCategories, (row) => row.pk))}::uuid[],
+        ${uuids(column(rows.productCategories, (row) => row.productPk))}::uuid[],
+        ${uuids(column(rows.productCategories, (row) => row.otherPk))}::uuid[])
         as row (hk_product_category_pk, h_product_pk, h_category_pk)
       order by hk_product_category_pk on conflict do nothing
     ),
     l_product_restaurant as (
       insert into dds.l_product_restaurant select hk_product_restaurant_pk, h_product_pk, h_restaurant_pk, load_dt, load_src
-      from loaded, unnest(${column(rows.productRestaurants, (row) => row.pk)}::uuid[],
-        ${column(rows.productRestaurants, (row) => row.productPk)}::uuid[],
-        ${column(rows.productRestaurants, (row) => row.otherPk)}::uuid[])
+      from loaded, unnest(${uuids(column(rows.productRestaurants, (row) => row.pk))}::uuid[],
+        ${uuids(column(rows.productRestaurants, (row) => row.productPk))}::uuid[],
+        ${uuids(column(rows.productRestaurants, (row) => row.otherPk))}::uuid[])
         as row (hk_product_restaurant_pk, h_product_pk, h_restaurant_pk)
       order by hk_product_restaurant_pk on conflict do nothing
     ),
@@ -123,7 +124,10 @@ export const insertThings = Effect.fnUntraced(function* (rows: VaultRows, source
     ) order by h_product_pk on conflict do nothing`
 })
 
-/** Inserts the links and satellites of versions that `takeOrders` took in. */
+/**
+ * Inserts the links and satellites of versions that `takeOrders` took in. The first version of an order, which nearly
+ * every one is, cannot meet a link of its order: it is spared `on conflict`, which costs as much as the insert itself.
+ */
 export const insertOrderDetails = Effect.fnUntraced(function* (
   orders: VaultRows["orders"],
   versionNumbers: ReadonlyMap<string, number>,
@@ -137,27 +141,33 @@ export const insertOrderDetails = Effect.fnUntraced(function* (
   yield* sql`
     with loaded (load_dt, load_src) as (values (${now}::timestamptz, ${source}::text)),
     orders as (
-      select * from loaded, unnest(${orders.map((row) => row.pk)}::uuid[], ${orders.map((row) => versionNumber(row.pk))}::int[],
-        ${orders.map((row) => String(row.cost))}::numeric[], ${orders.map((row) => String(row.payment))}::numeric[],
-        ${orders.map((row) => row.status)}::text[], ${orders.map((row) => row.costHashdiff)}::uuid[],
-        ${orders.map((row) => row.statusHashdiff)}::uuid[], ${orders.map((row) => row.userPk)}::uuid[],
-        ${orders.map((row) => row.orderUserPk)}::uuid[], ${orders.map((row) => row.restaurantPk)}::uuid[])
+      select * from loaded, unnest(${uuids(orders.map((row) => row.pk))}::uuid[], ${int4s(orders.map((row) => versionNumber(row.pk)))}::int[],
+        ${texts(orders.map((row) => String(row.cost)))}::numeric[], ${texts(orders.map((row) => String(row.payment)))}::numeric[],
+        ${texts(orders.map((row) => row.status))}::text[], ${uuids(orders.map((row) => row.costHashdiff))}::uuid[],
+        ${uuids(orders.map((row) => row.statusHashdiff))}::uuid[], ${uuids(orders.map((row) => row.userPk))}::uuid[],
+        ${uuids(orders.map((row) => row.orderUserPk))}::uuid[], ${uuids(orders.map((row) => row.restaurantPk))}::uuid[])
         as row (h_order_pk, version_no, cost, payment, status, cost_hashdiff, status_hashdiff, h_user_pk,
           hk_order_user_pk, h_restaurant_pk)
     ),
     items as (
-      select * from loaded, unnest(${items.map((row) => row.orderProductPk)}::uuid[], ${items.map((row) => row.orderPk)}::uuid[],
-        ${items.map((row) => row.productPk)}::uuid[], ${items.map((row) => row.categoryPk)}::uuid[],
-        ${items.map((row) => String(row.price))}::numeric[], ${items.map((row) => String(row.quantity))}::numeric[],
-        ${items.map((row) => versionNumber(row.orderPk))}::int[])
+      select * from loaded, unnest(${uuids(items.map((row) => row.orderProductPk))}::uuid[], ${uuids(items.map((row) => row.orderPk))}::uuid[],
+        ${uuids(items.map((row) => row.productPk))}::uuid[], ${uuids(items.map((row) => row.categoryPk))}::uuid[],
+        ${texts(items.map((row) => String(row.price)))}::numeric[], ${texts(items.map((row) => String(row.quantity)))}::numeric[],
+        ${int4s(items.map((row) => versionNumber(row.orderPk)))}::int[])
         as row (hk_order_product_pk, h_order_pk, h_product_pk, h_category_pk, price, quantity, version_no)
     ),
+    l_order_user_of_first as (
+      insert into dds.l_order_user select hk_order_user_pk, h_order_pk, h_user_pk, load_dt, load_src from orders where version_no = 1
+    ),
     l_order_user as (
-      insert into dds.l_order_user select hk_order_user_pk, h_order_pk, h_user_pk, load_dt, load_src from orders
+      insert into dds.l_order_user select hk_order_user_pk, h_order_pk, h_user_pk, load_dt, load_src from orders where version_no > 1
       on conflict do nothing
     ),
+    l_order_product_of_first as (
+      insert into dds.l_order_product select hk_order_product_pk, h_order_pk, h_product_pk, load_dt, load_src from items where version_no = 1
+    ),
     l_order_product as (
-      insert into dds.l_order_product select hk_order_product_pk, h_order_pk, h_product_pk, load_dt, load_src from items
+      insert into dds.l_order_product select hk_order_product_pk, h_order_pk, h_product_pk, load_dt, load_src from items where version_no > 1
       on conflict do nothing
     ),
     s_order_cost as (

@@ -1,4 +1,5 @@
 /** The SQL of STG: whole batches, few statements; orders are locked in key order before anything of them is read. */
+import { int4s, int8s, texts } from "@metka/core/arrays"
 import type { KafkaRecord } from "@metka/core/Kafka"
 import type { SourcePayload } from "@metka/core/messages/SourceOrder"
 import { storableTimestamp } from "@metka/core/storableTimestamp"
@@ -60,11 +61,11 @@ export const upsertOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<D
       topic, partition, "offset", kafka_timestamp, received_at)
     select object_id, 'order', sent_dttm, message::json -> 'payload', order_version, nullif(enrichment, '')::json,
       topic, partition, "offset", kafka_timestamp, ${now}::timestamptz
-    from unnest(${orders.map((order) => String(order.objectId))}::bigint[], ${orders.map((order) => order.sentDttm)}::timestamp[],
-      ${orders.map((order) => order.text)}::text[], ${orders.map((order) => order.version)}::text[],
-      ${orders.map((order) => (order.enrichment === undefined ? "" : JSON.stringify(order.enrichment)))}::text[],
-      ${orders.map((order) => order.topic)}::text[], ${orders.map((order) => order.partition)}::int[],
-      ${orders.map((order) => String(order.offset))}::bigint[], ${orders.map((order) => storableTimestamp(order.kafkaTimestamp))}::timestamptz[])
+    from unnest(${int8s(orders.map((order) => order.objectId))}::bigint[], ${texts(orders.map((order) => order.sentDttm))}::timestamp[],
+      ${texts(orders.map((order) => order.text))}::text[], ${texts(orders.map((order) => order.version))}::text[],
+      ${texts(orders.map((order) => (order.enrichment === undefined ? "" : JSON.stringify(order.enrichment))))}::text[],
+      ${texts(orders.map((order) => order.topic))}::text[], ${int4s(orders.map((order) => order.partition))}::int[],
+      ${int8s(orders.map((order) => order.offset))}::bigint[], ${texts(orders.map((order) => storableTimestamp(order.kafkaTimestamp)))}::timestamptz[])
       as delivered (object_id, sent_dttm, message, order_version, enrichment, topic, partition, "offset", kafka_timestamp)
     order by object_id
     on conflict (object_id) do update set
@@ -82,7 +83,7 @@ export const heldOrders = Effect.fnUntraced(function* (objectIds: ReadonlyArray<
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<{ object_id: string; order_version: string; enrichment: string | null }>`
     select object_id::text as object_id, order_version, enrichment::text as enrichment
-    from unnest(${objectIds.map(String)}::bigint[]) as asked (object_id) join stg.order_events using (object_id)`
+    from unnest(${int8s(objectIds)}::bigint[]) as asked (object_id) join stg.order_events using (object_id)`
   return new Map<number, HeldOrder>(
     rows.map((row) => [
       Number(row.object_id),
@@ -98,12 +99,12 @@ export const storeEnrichments = Effect.fnUntraced(function* (
   if (orders.length === 0) return
   const sql = yield* SqlClient.SqlClient
   const ids = orders.map((order) => String(order.objectId))
-  yield* sql`select 1 from unnest(${ids}::bigint[]) as asked (object_id) join stg.order_events held using (object_id)
+  yield* sql`select 1 from unnest(${texts(ids)}::bigint[]) as asked (object_id) join stg.order_events held using (object_id)
     order by object_id for update of held`
   yield* sql`
     update stg.order_events held set enrichment = resolved.enrichment
-    from unnest(${ids}::bigint[], ${orders.map((order) => order.version)}::text[],
-      ${orders.map((order) => JSON.stringify(order.enrichment))}::json[]) as resolved (object_id, order_version, enrichment)
+    from unnest(${texts(ids)}::bigint[], ${texts(orders.map((order) => order.version))}::text[],
+      ${texts(orders.map((order) => JSON.stringify(order.enrichment)))}::json[]) as resolved (object_id, order_version, enrichment)
     where held.object_id = resolved.object_id and held.order_version = resolved.order_version
       and held.enrichment is null`
 })
@@ -116,8 +117,8 @@ export const parkOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<Par
   yield* sql`
     insert into stg.parked_orders as held (object_id, order_version, missing, attempts, parked_at, next_attempt_at, traceparent)
     select object_id, order_version, missing, 0, ${now}::timestamptz, ${now}::timestamptz + interval '1 second', traceparent
-    from unnest(${orders.map((order) => String(order.objectId))}::bigint[], ${orders.map((order) => order.version)}::text[],
-      ${orders.map((order) => JSON.stringify(order.missing))}::jsonb[], ${orders.map((order) => order.traceparent)}::text[])
+    from unnest(${int8s(orders.map((order) => order.objectId))}::bigint[], ${texts(orders.map((order) => order.version))}::text[],
+      ${texts(orders.map((order) => JSON.stringify(order.missing)))}::jsonb[], ${texts(orders.map((order) => order.traceparent))}::text[])
       as parked (object_id, order_version, missing, traceparent)
     order by object_id
     on conflict (object_id) do update set order_version = excluded.order_version, missing = excluded.missing,
@@ -133,7 +134,7 @@ export const unparkOrders = Effect.fnUntraced(function* (
   const sql = yield* SqlClient.SqlClient
   yield* sql`
     delete from stg.parked_orders parked
-    using unnest(${orders.map((order) => String(order.objectId))}::bigint[], ${orders.map((order) => order.version)}::text[])
+    using unnest(${int8s(orders.map((order) => order.objectId))}::bigint[], ${texts(orders.map((order) => order.version))}::text[])
       as published (object_id, order_version)
     where parked.object_id = published.object_id and parked.order_version <= published.order_version`
 })
@@ -191,8 +192,8 @@ export const noteMissing = Effect.fnUntraced(function* (
   const sql = yield* SqlClient.SqlClient
   yield* sql`
     update stg.parked_orders parked set missing = noted.missing
-    from unnest(${orders.map((order) => String(order.objectId))}::bigint[], ${orders.map((order) => order.version)}::text[],
-      ${orders.map((order) => JSON.stringify(order.missing))}::jsonb[]) as noted (object_id, order_version, missing)
+    from unnest(${int8s(orders.map((order) => order.objectId))}::bigint[], ${texts(orders.map((order) => order.version))}::text[],
+      ${texts(orders.map((order) => JSON.stringify(order.missing)))}::jsonb[]) as noted (object_id, order_version, missing)
     where parked.object_id = noted.object_id and parked.order_version = noted.order_version
       and parked.missing <> noted.missing`
 })

@@ -5,8 +5,7 @@ import "effect/schema/SchemaJITCompiler/enable"
 import { BadRecord, cleanDetail } from "./BadRecord.ts"
 import { isTooDeep, nestingLimit } from "./nesting.ts"
 import { unstorableText } from "./unstorableText.ts"
-
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+import { utf8Text } from "./utf8Text.ts"
 
 const bad = (reason: BadRecord["reason"], detail: string) =>
   Result.fail(new BadRecord({ reason, detail: cleanDetail(detail) }))
@@ -21,12 +20,8 @@ export const makeDecoder = <A>(schema: Schema.ConstraintDecoder<A>) => {
   const decode = Schema.decodeUnknownResult(schema)
   return (bytes: Uint8Array | null): Result.Result<Decoded<A>, BadRecord> => {
     if (bytes === null || bytes.length === 0) return bad("empty_value", "the record has no value")
-    let text: string
-    try {
-      text = utf8.decode(bytes)
-    } catch {
-      return bad("not_utf8", "the value is not UTF-8 text")
-    }
+    const text = utf8Text(bytes)
+    if (text === undefined) return bad("not_utf8", "the value is not UTF-8 text")
     let json: unknown
     try {
       json = JSON.parse(text)

@@ -3,6 +3,7 @@ import { Result } from "effect"
 import type { KafkaRecord } from "../Kafka.ts"
 import { BadRecord } from "./BadRecord.ts"
 import { isOrderVersion, timeless, withoutHeader } from "./OrderVersion.ts"
+import { utf8Text } from "./utf8Text.ts"
 
 export const header = {
   orderVersion: "order-version",
@@ -17,8 +18,6 @@ export const header = {
 
 type HeaderName = (typeof header)[keyof typeof header]
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
 const bad = (name: string, detail: string) =>
   Result.fail(new BadRecord({ reason: "bad_header", detail: `${name}: ${detail}` }))
 
@@ -26,12 +25,9 @@ const bad = (name: string, detail: string) =>
 export const readHeader = (record: KafkaRecord, name: HeaderName): Result.Result<string | undefined, BadRecord> => {
   const bytes = record.headers[name]
   if (bytes === undefined) return Result.succeed(undefined)
-  try {
-    const text = utf8.decode(bytes)
-    return text.includes("\u0000") ? bad(name, "holds the character U+0000") : Result.succeed(text)
-  } catch {
-    return bad(name, "is not UTF-8 text")
-  }
+  const text = utf8Text(bytes)
+  if (text === undefined) return bad(name, "is not UTF-8 text")
+  return text.includes("\u0000") ? bad(name, "holds the character U+0000") : Result.succeed(text)
 }
 
 /** `order-version`, or the version of a message without one. */

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { demoData } from "./commands/demoData.ts"
 import { load, references } from "./commands/load.ts"
+import { rebuild } from "./commands/rebuild.ts"
 import { republish } from "./commands/republish.ts"
 import { rules } from "./commands/rules.ts"
 import { all, console, migrate } from "./commands/services.ts"
@@ -14,7 +15,7 @@ import { verify } from "./commands/verify.ts"
 
 const metka = Command.make("metka").pipe(
   Command.withDescription("Tags the guests of a food-ordering app from their CLOSED orders"),
-  Command.withSubcommands([start, migrate, all, console, references, load, rules, republish, verify, demoData])
+  Command.withSubcommands([start, migrate, all, console, references, load, rules, republish, verify, rebuild, demoData])
 )
 
 Command.run(metka, { version }).pipe(Effect.provide(NodeServices.layer), runMain("metka"))

@@ -5,7 +5,7 @@
  */
 import { Kafka } from "@metka/core/Kafka"
 import { Topology } from "@metka/core/Topology"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Waiting } from "./judgeOrder.ts"
 
@@ -21,9 +21,14 @@ export interface Fate {
 /** How long the stages may take: services that stand still are not worth waiting for. */
 const patienceMillis = 10_000
 
-const positions = Effect.fnUntraced(function* (topic: string, group: string) {
-  return yield* (yield* Kafka).lag(topic, group)
-})
+/** A broker that has just made a topic, or is about to come back, answers when asked again. */
+const positions = (topic: string, group: string) =>
+  Effect.flatMap(Kafka, (kafka) =>
+    Effect.retry(kafka.lag(topic, group), {
+      schedule: Schedule.spaced("200 millis").pipe(Schedule.upTo({ duration: patienceMillis })),
+      while: (error) => error.isRetryable
+    })
+  )
 
 /** Waits until the group has committed all that the topic holds now; false when that takes too long. */
 const catchesUp = Effect.fnUntraced(function* (topic: string, group: string, deadline: number) {

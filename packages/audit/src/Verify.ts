@@ -17,7 +17,7 @@ import type { Fate } from "./LookAgain.ts"
 import { martChecks } from "./martChecks.ts"
 import { nameOrders } from "./nameOrders.ts"
 import { type OrderRecord, orderRecords } from "./OrderRecord.ts"
-import { runSqlCheck } from "./SqlCheck.ts"
+import { runSqlChecks } from "./SqlCheck.ts"
 import { checkTags } from "./tagCheck.ts"
 import { vaultChecks } from "./vaultChecks.ts"
 
@@ -80,10 +80,7 @@ export const verify = Effect.fnUntraced(function* <E, R>({ fateOf, most, onProgr
         })
       const read = yield* checkOrders(findings, advance)
       yield* checkDerivedKeys(findings, advance)
-      for (const check of sqlChecks) {
-        yield* runSqlCheck(check, findings)
-        yield* advance(1, check.table)
-      }
+      yield* runSqlChecks(sqlChecks, findings, advance)
       yield* checkTags(findings, () => Effect.void)
       yield* onProgress(total, total, "")
       return read

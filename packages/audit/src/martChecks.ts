@@ -28,7 +28,7 @@ const ledgerOfVault: SqlCheck = {
   query: `
     select order_id as object_id, 'user_id, order_dt, product_ids, category_ids' as what,
       row(held.user_id, held.order_dt, held.product_ids, held.category_ids)::text as held,
-      row(vault.user_id, vault.order_dt, vault.product_ids, vault.category_ids)::text as wanted
+      row(vault.user_id, vault.order_dt, vault.product_ids, vault.category_ids)::text as wanted, null as user_id, null as thing_id
     from (${vaultContributions}) vault join cdm.order_contributions held using (order_id, order_version)
     where (held.user_id, held.order_dt, held.product_ids, held.category_ids)
       is distinct from (vault.user_id, vault.order_dt, vault.product_ids, vault.category_ids)`
@@ -99,7 +99,8 @@ const ledgerShape: SqlCheck = {
   remedy: "rebuild",
   query: `
     select order_id as object_id, 'user_id, product_ids, category_ids' as what,
-      row(user_id, product_ids, category_ids)::text as held, 'distinct ids, and a guest exactly where there are any' as wanted
+      row(user_id, product_ids, category_ids)::text as held, 'distinct ids, and a guest exactly where there are any' as wanted,
+      null as user_id, null as thing_id
     from cdm.order_contributions
     where (user_id is null) <> (product_ids = '{}') or (user_id is null) <> (category_ids = '{}')
       or (select count(*) <> count(distinct id) from unnest(product_ids) as id)
@@ -113,7 +114,7 @@ const guests: SqlCheck = {
   remedy: "rebuild",
   query: `
     select min(ledger.order_id) as object_id, concat('user_id ', ledger.user_id) as what,
-      coalesce(guests.guest_id, 'no row') as held, hub.user_id as wanted
+      coalesce(guests.guest_id, 'no row') as held, hub.user_id as wanted, null as user_id, null as thing_id
     from cdm.order_contributions ledger
     join dds.h_order orders on orders.order_id::text = ledger.order_id and orders.order_version = ledger.order_version
     join dds.h_user hub on hub.h_user_pk = ledger.user_id
@@ -124,7 +125,7 @@ const guests: SqlCheck = {
 
 /** What receivers of `guest-tags` have been told last of every guest and tag. */
 export const toldTags = `
-  select distinct on (user_id, tag) user_id, tag, category_id, action, at from cdm.user_tag_history order by user_id, tag, event_id desc`
+  select distinct on (user_id, tag) user_id, tag, category_id, action, order_cnt, rule_version, at from cdm.user_tag_history order by user_id, tag, event_id desc`
 
 const history: SqlCheck = {
   check: "history",
@@ -147,7 +148,7 @@ const parked: SqlCheck = {
   remedy: "wait",
   query: `
     select object_id::text as object_id, 'order_version' as what, coalesce(waiting.order_version, 'no row') as held,
-      coalesce(events.order_version, 'no row: STG has no such order') as wanted
+      coalesce(events.order_version, 'no row: STG has no such order') as wanted, null as user_id, null as thing_id
     from stg.parked_orders waiting
     full join (select object_id, order_version, enrichment from stg.order_events) events using (object_id)
     where (events.object_id is null or events.enrichment is null or waiting.object_id is not null)

@@ -30,7 +30,7 @@ const missingOther = ({ columns, other, table }: Relation): Pick<SqlCheck, "chec
   return {
     check: "vault",
     table: `dds.${table}`,
-    query: `select ${objectId} as object_id, concat(${key}) as what, 'no row in ${nameOf(other)}' as held, 'a row there' as wanted
+    query: `select ${objectId} as object_id, concat(${key}) as what, 'no row in ${nameOf(other)}' as held, 'a row there' as wanted, null as user_id, null as thing_id
       from dds.${table} held where not exists (select 1 from ${other} other where ${same})`
   }
 }
@@ -85,7 +85,7 @@ const versionRows = (satellite: string): SqlCheck => ({
   table: `dds.${satellite}`,
   remedy: "retake",
   query: `select coalesce(hub.order_id::text, held.h_order_pk::text) as object_id, 'version_no of its rows' as what,
-      coalesce(held.numbers, 'none') as held, '1 to ' || hub.version_no as wanted
+      coalesce(held.numbers, 'none') as held, '1 to ' || hub.version_no as wanted, null as user_id, null as thing_id
     from dds.h_order hub
     left join (select h_order_pk, count(*) as rows, min(version_no) as least, max(version_no) as most,
       string_agg(version_no::text, ', ' order by version_no) as numbers from dds.${satellite} group by h_order_pk) held using (h_order_pk)
@@ -96,7 +96,8 @@ const oneRowAnOrder: SqlCheck = {
   check: "vault",
   table: "dds.h_order",
   remedy: "retake",
-  query: `select order_id::text as object_id, 'order_id' as what, count(*) || ' rows' as held, '1 row' as wanted
+  query: `select order_id::text as object_id, 'order_id' as what, count(*) || ' rows' as held, '1 row' as wanted,
+      null as user_id, null as thing_id
     from dds.h_order group by order_id having count(*) > 1`
 }
 

@@ -5,7 +5,7 @@ import { categoryKey, productKey, userKey } from "@metka/dds/vault"
 import { loadReferences, oracle } from "@metka/testing/againstOracle"
 import { finalReferences, messyStream } from "@metka/testing/messyStream/messyStream"
 import { settled } from "@metka/testing/settled"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, References } from "effect"
 import { SqlClient } from "effect/sql"
 import { sendStream, withMemorySystem } from "../../cli/test/memorySystem.ts"
 import { lookAgain } from "../src/LookAgain.ts"
@@ -94,8 +94,18 @@ export const restored = Effect.fnUntraced(function* (statement: string) {
   }
 })
 
+/** Puts every table back. */
+export const restoredAll = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const all = yield* tables
+  yield* sql.unsafe(`truncate ${all.map(({ name }) => name).join(", ")}`)
+  for (const { copy, name } of all) yield* sql.unsafe(`insert into ${name} overriding system value table ${copy}`)
+})
+
 /** Takes the stream in once for a whole file. */
-export const messyDatabase = Layer.effectDiscard(Effect.andThen(takeIn, keepCopies))
+export const messyDatabase = Layer.effectDiscard(Effect.andThen(takeIn, keepCopies)).pipe(
+  Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "None"))
+)
 
 /** The verdict when nothing is on its way. */
 export const verdict = verify({ most: 100, fateOf: lookAgain, onProgress: () => Effect.void }).pipe(

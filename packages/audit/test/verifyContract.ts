@@ -1,6 +1,6 @@
 /** What `metka verify` finds, on any database. */
-import { assert, layer } from "@effect/vitest"
-import { Effect, type Layer } from "effect"
+import { assert, type Vitest } from "@effect/vitest"
+import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { type Break, martBreaks, sourceBreaks } from "./breaks.ts"
 import { restored, verdict } from "./messyDatabase.ts"
@@ -15,35 +15,33 @@ export const breakOne = Effect.fnUntraced(function* (broken: Break) {
   return orders
 })
 
-export const verifyContract = <E>(name: string, database: Layer.Layer<SqlClient.SqlClient, E>) => {
-  layer(database, { excludeTestServices: true, timeout: "60 seconds" })(name, (it) => {
-    it.effect("finds nothing wrong with a messy stream, and with messages sent straight to the inner topics", () =>
-      Effect.gen(function* () {
-        const { differences, orders } = yield* verdict
-        assert.deepStrictEqual(differences, [])
-        assert.isAbove(orders.total, 100)
-        assert.isAbove(orders.parked, 0)
-        assert.strictEqual(orders.withoutStg, 5)
-        assert.strictEqual(orders.inFlight, 0)
-      })
-    )
+export const verifyContract = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) => {
+  it.effect("verify finds nothing wrong with a messy stream, and with messages sent straight to the inner topics", () =>
+    Effect.gen(function* () {
+      const { differences, orders } = yield* verdict
+      assert.deepStrictEqual(differences, [])
+      assert.isAbove(orders.total, 100)
+      assert.isAbove(orders.parked, 0)
+      assert.strictEqual(orders.withoutStg, 5)
+      assert.strictEqual(orders.inFlight, 0)
+    })
+  )
 
-    for (const broken of [...martBreaks, ...sourceBreaks]) {
-      it.effect(
-        `finds that ${broken.name}`,
-        () =>
-          Effect.gen(function* () {
-            const orders = yield* breakOne(broken)
-            const { differences } = yield* verdict
-            const named = differences.filter(
-              (found) => found.check === broken.check && found.table === broken.table && orders.includes(found.order)
-            )
-            assert.isNotEmpty(named, `order ${String(orders)} in ${JSON.stringify(differences, null, 2)}`)
-            assert.isTrue(named.some(({ remedy }) => remedy === broken.remedy))
-            yield* restored(broken.sql)
-          }),
-        20_000
-      )
-    }
-  })
+  for (const broken of [...martBreaks, ...sourceBreaks]) {
+    it.effect(
+      `verify finds that ${broken.name}`,
+      () =>
+        Effect.gen(function* () {
+          const orders = yield* breakOne(broken)
+          const { differences } = yield* verdict
+          const named = differences.filter(
+            (found) => found.check === broken.check && found.table === broken.table && orders.includes(found.order)
+          )
+          assert.isNotEmpty(named, `order ${String(orders)} in ${JSON.stringify(differences, null, 2)}`)
+          assert.isTrue(named.some(({ remedy }) => remedy === broken.remedy))
+          yield* restored(broken.sql)
+        }),
+      20_000
+    )
+  }
 }

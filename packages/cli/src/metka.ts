@@ -7,6 +7,7 @@ import { Command } from "effect/cli"
 import { bi } from "./commands/bi.ts"
 import { demoData } from "./commands/demoData.ts"
 import { load, references } from "./commands/load.ts"
+import { rebuild } from "./commands/rebuild.ts"
 import { republish } from "./commands/republish.ts"
 import { roles } from "./commands/roles.ts"
 import { rules } from "./commands/rules.ts"
@@ -26,6 +27,7 @@ const metka = Command.make("metka").pipe(
     rules,
     republish,
     verify,
+    rebuild,
     bi,
     roles,
     demoData

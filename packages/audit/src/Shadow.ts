@@ -1,0 +1,141 @@
+/**
+ * The ledger as it must be, made beside the live one in temporary tables, while the services run: from STG through the
+ * services' functions, or from the vault in SQL.
+ */
+import { categoryNames, type Name, newestNames, type NameTable, productNames } from "@metka/cdm/Names"
+import { timeless } from "@metka/core/messages/OrderVersion"
+import type { VersionedOrder } from "@metka/dds/vault"
+import { Effect, Result } from "effect"
+import { SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql/SqlError"
+import { forEachPage } from "./Cursor.ts"
+import { broughtNames } from "./demands.ts"
+import { contributionOf } from "./judgeOrder.ts"
+import { vaultContributions } from "./martChecks.ts"
+import { readStored } from "./readStored.ts"
+
+export type Source = "stg" | "vault"
+
+/** The names that must be there. */
+export interface ShadowNames {
+  readonly products: ReadonlyArray<Name>
+  readonly categories: ReadonlyArray<Name>
+}
+
+const makeTables = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`create temp table shadow_ledger (
+    order_id text collate "C" primary key, order_version text collate "C" not null, user_id uuid, order_dt timestamp,
+    product_ids uuid[] not null, category_ids uuid[] not null) on commit drop`
+  yield* sql`create temp table shadow_guests (user_id uuid primary key, guest_id text not null) on commit drop`
+})
+
+interface StoredRow {
+  readonly object_id: string
+  readonly order_version: string
+  readonly sent_dttm: string
+  readonly payload: string
+  readonly enrichment: string
+}
+
+const storedOrders = `
+  select object_id::text as object_id, order_version, to_char(sent_dttm, 'YYYY-MM-DD HH24:MI:SS.US') as sent_dttm,
+    payload::text as payload, enrichment::text as enrichment
+  from stg.order_events where enrichment is not null`
+
+const addOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<VersionedOrder>) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = orders.map((order) => ({ ...contributionOf(order), guestId: order.order.payload.user.id }))
+  yield* sql`
+    insert into shadow_ledger
+    select order_id, order_version, nullif(user_id, '')::uuid, order_dt, product_ids::uuid[], category_ids::uuid[]
+    from unnest(${rows.map((row) => row.orderId)}::text[], ${rows.map((row) => row.version)}::text[],
+      ${rows.map((row) => row.userId ?? "")}::text[], ${rows.map((row) => row.orderDate ?? "")}::timestamp[],
+      ${rows.map((row) => `{${row.productIds.join(",")}}`)}::text[], ${rows.map((row) => `{${row.categoryIds.join(",")}}`)}::text[])
+      as row (order_id, order_version, user_id, order_dt, product_ids, category_ids)`
+  const guests = new Map(rows.flatMap(({ guestId, userId }) => (userId === null ? [] : [[userId, guestId] as const])))
+  yield* sql`
+    insert into shadow_guests select * from unnest(${[...guests.keys()]}::uuid[], ${[...guests.values()]}::text[])
+    on conflict do nothing`
+})
+
+const addStg = Effect.fnUntraced(function* (onOrders: (count: number) => Effect.Effect<void>) {
+  let names: ShadowNames = { products: [], categories: [] }
+  yield* forEachPage<StoredRow, SqlError, SqlClient.SqlClient>(storedOrders, (rows) =>
+    Effect.gen(function* () {
+      const orders = rows.flatMap((row) => {
+        const stored = readStored({
+          objectId: Number(row.object_id),
+          version: row.order_version,
+          sentDttm: row.sent_dttm,
+          payload: row.payload,
+          enrichment: row.enrichment
+        })
+        // What cannot be read stays as the vault or the ledger has it; `metka verify` names it.
+        return Result.getOrElse(stored, () => undefined) ?? []
+      })
+      yield* addOrders(orders)
+      const brought = broughtNames(orders)
+      names = {
+        products: newestNames([...names.products, ...brought.products]),
+        categories: newestNames([...names.categories, ...brought.categories])
+      }
+      yield* onOrders(rows.length)
+    })
+  )
+  return names
+})
+
+/** What the vault has of orders that STG does not have, or of older versions of those that wait for a reference. */
+const addVault = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql.unsafe(`
+    insert into shadow_ledger as held
+    select order_id, order_version, user_id, order_dt, product_ids, category_ids from (${vaultContributions}) vault
+    on conflict (order_id) do update set order_version = excluded.order_version, user_id = excluded.user_id,
+      order_dt = excluded.order_dt, product_ids = excluded.product_ids, category_ids = excluded.category_ids
+    where held.order_version < excluded.order_version`)
+  yield* sql`
+    insert into shadow_guests select hub.h_user_pk, hub.user_id from dds.h_user hub
+    where hub.h_user_pk in (select user_id from shadow_ledger) on conflict do nothing`
+})
+
+/** The vault's names of things that the marts have no name of: it also has those of orders that never counted. */
+const unnamed = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const products = yield* sql<Name>`
+    select distinct on (h_product_pk) h_product_pk as id, name, restaurant_version as version from dds.s_product_names
+    where h_product_pk in (select unnest(product_ids) from shadow_ledger)
+      and h_product_pk not in (select product_id from cdm.product_names)
+    order by h_product_pk, restaurant_version desc, hk_product_names_hashdiff desc`
+  const categories = yield* sql<{ id: string; name: string }>`
+    select h_category_pk as id, category_name as name from dds.h_category
+    where h_category_pk in (select unnest(category_ids) from shadow_ledger)
+      and h_category_pk not in (select category_id from cdm.category_names)`
+  const names: ShadowNames = { products, categories: categories.map((row) => ({ ...row, version: timeless(0) })) }
+  return names
+})
+
+/** Fills the shadow. Part of the transaction that ends with the switch: the tables are gone when it ends. */
+export const fillShadow = Effect.fnUntraced(function* (
+  source: Source,
+  onOrders: (count: number) => Effect.Effect<void>
+) {
+  const sql = yield* SqlClient.SqlClient
+  yield* makeTables
+  const brought = source === "stg" ? yield* addStg(onOrders) : { products: [], categories: [] }
+  yield* addVault
+  yield* sql`analyze shadow_ledger`
+  const missing = yield* unnamed
+  const names: ShadowNames = {
+    products: newestNames([...missing.products, ...brought.products]),
+    categories: newestNames([...missing.categories, ...brought.categories])
+  }
+  return names
+})
+
+/** Both kinds of names with their tables. */
+export const namesByTable = (names: ShadowNames): ReadonlyArray<readonly [NameTable, ReadonlyArray<Name>]> => [
+  [productNames, names.products],
+  [categoryNames, names.categories]
+]

@@ -1,0 +1,18 @@
+import { describe, layer } from "@effect/vitest"
+import { isMissing } from "@metka/testing/realServers"
+import { Layer } from "effect"
+import { allMigrations } from "../../cli/src/AllMigrations.ts"
+import { real } from "../../core/test/DatabaseLayers.ts"
+import { messyDatabase } from "./messyDatabase.ts"
+import { rebuildContract } from "./rebuildContract.ts"
+import { verifyContract } from "./verifyContract.ts"
+
+describe.skipIf(isMissing("postgres"))("The auditor", () => {
+  layer(Layer.provideMerge(messyDatabase, real(...allMigrations)), {
+    excludeTestServices: true,
+    timeout: "60 seconds"
+  })("On real PostgreSQL", (it) => {
+    verifyContract(it)
+    rebuildContract(it)
+  })
+})

@@ -1,0 +1,14 @@
+import { layer } from "@effect/vitest"
+import { Layer } from "effect"
+import { memoryDatabase } from "../../cli/test/memorySystem.ts"
+import { messyDatabase } from "./messyDatabase.ts"
+import { rebuildContract } from "./rebuildContract.ts"
+import { verifyContract } from "./verifyContract.ts"
+
+layer(Layer.provideMerge(messyDatabase, memoryDatabase), { excludeTestServices: true, timeout: "60 seconds" })(
+  "On PGlite",
+  (it) => {
+    verifyContract(it)
+    rebuildContract(it)
+  }
+)

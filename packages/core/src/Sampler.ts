@@ -13,11 +13,11 @@ const alwaysOff: Sampler = () => false
  * The last 13 of a trace id's 32 hexadecimal digits: 52 of the bits that W3C Trace Context wants to be random, and as
  * many as a number holds. Every process draws the same from one trace, so they decide alike.
  */
-export const randomnessOf = (traceId: string): string => traceId.slice(-13)
+export const randomnessOf = (traceId: string): number => Number.parseInt(traceId.slice(-13), 16)
 
 const traceIdRatio = (ratio: number): Sampler => {
   const threshold = (1 - ratio) * 2 ** 52
-  return (traceId) => Number.parseInt(randomnessOf(traceId), 16) >= threshold
+  return (traceId) => randomnessOf(traceId) >= threshold
 }
 
 const parentBased =

@@ -21,7 +21,7 @@ export interface RunOptions extends SystemOptions {
 
 export interface StepMeasured {
   readonly faults: Step["faults"]
-  /** From the moment each fault was mended until nothing was left to do; in the order of `faults`. */
+  /** From the moment each fault was mended until the marts had all that had come by then; in the order of `faults`. */
   readonly catchUpMillis: ReadonlyArray<number>
 }
 

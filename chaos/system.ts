@@ -1,6 +1,7 @@
 /** Everything that a run of chaos needs: servers of its own behind proxies, replicas of the services, a source. */
 import type { MessyStream } from "@metka/testing/messyStream/messyStream"
 import { loadReferences } from "@metka/testing/againstOracle"
+import type { Environment } from "@metka/testing/processes"
 import { applyRulesFile, clientsOf, freshEnvironment } from "@metka/testing/processSystem"
 import {
   ownKafkaServerBehindProxy,
@@ -29,6 +30,8 @@ interface ReachedServer extends ServerProcess {
 }
 
 export interface System {
+  /** Of the command line, which does not come through the proxies. */
+  readonly environment: Environment
   readonly servers: Readonly<Record<ServerName, ReachedServer>>
   readonly fleet: Fleet
   readonly source: Source
@@ -60,6 +63,7 @@ export const startSystem = Effect.fnUntraced(function* ({ replicas, source }: Sy
   yield* Effect.provide(loadReferences(source.initialReferences), clients)
   const fleet = yield* startFleet({ ...direct, REDIS_URL: toRedis.url, DATABASE_URL: toPostgres.url }, replicas)
   const system: System = {
+    environment: direct,
     servers: {
       kafka,
       redis: { ...redis, proxy: toRedis.proxy },

@@ -114,7 +114,8 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
     purpose: "BI: DataLens and other tools",
     grants: ["usage on schema bi", `select on ${biViews.join(", ")}`],
     options: "connection limit 20",
-    settings: { statement_timeout: "10s", default_transaction_read_only: "on" }
+    // One core for a chart at most: the services need the others.
+    settings: { statement_timeout: "10s", default_transaction_read_only: "on", max_parallel_workers_per_gather: "0" }
   }
 ]
 

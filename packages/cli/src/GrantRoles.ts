@@ -1,7 +1,7 @@
 /** Gives the roles of `roles.ts` their rights, and makes those that are missing. */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { createStatements, type DatabaseRole, databaseRoles, grantStatements } from "./roles.ts"
+import { createStatements, type DatabaseRole, databaseRoles, grantStatements, withoutTemporaryTables } from "./roles.ts"
 
 const existing = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -15,11 +15,10 @@ const runAll = Effect.fnUntraced(function* (statements: ReadonlyArray<string>) {
   yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
 })
 
-/** Everybody may make temporary tables unless told otherwise. Who does not own the database is told so by a warning. */
-const noTemporaryTables = Effect.gen(function* () {
+const currentDatabase = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const [database] = yield* sql<{ name: string }>`select quote_ident(current_database()) as name`
-  return `revoke temporary on database ${database?.name} from public`
+  const rows = yield* sql<{ name: string }>`select quote_ident(current_database()) as name`
+  return rows[0]?.name ?? ""
 })
 
 /**
@@ -29,7 +28,10 @@ const noTemporaryTables = Effect.gen(function* () {
 export const grantRoles = Effect.gen(function* () {
   const names = yield* existing
   const roles = databaseRoles.filter(({ name }) => names.has(name))
-  if (roles.length > 0) yield* runAll([yield* noTemporaryTables, ...roles.flatMap(grantStatements)])
+  const database = yield* currentDatabase
+  if (roles.length > 0) {
+    yield* runAll([withoutTemporaryTables(database), ...roles.flatMap((role) => grantStatements(role, database))])
+  }
   return roles
 })
 

@@ -9,6 +9,8 @@ export interface DatabaseRole {
   readonly purpose: string
   /** What follows `grant`, without its `to`. */
   readonly grants: ReadonlyArray<string>
+  /** Whether it may make temporary tables. */
+  readonly temporaryTables?: boolean
   /** What follows the role's name in `create role`. */
   readonly options?: string
   /** What `alter role` sets for its sessions. */
@@ -45,7 +47,17 @@ const vault = [
 
 const refreshBi = ["usage on schema bi", "execute on function bi.refresh"]
 
-const tagTables = ["cdm.tag_rules", "cdm.user_tags", "cdm.user_tag_history"]
+const marts = [
+  "order_contributions",
+  "guests",
+  "product_names",
+  "category_names",
+  "user_product_counters",
+  "user_category_counters",
+  "tag_rules",
+  "user_tags",
+  "user_tag_history"
+]
 
 export const databaseRoles: ReadonlyArray<DatabaseRole> = [
   {
@@ -101,31 +113,45 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
   },
   {
     name: "metka_operator",
-    purpose: "the command line: rules, republish",
+    purpose: "the command line: rules, republish, verify, rebuild",
     grants: [
       "usage on schema ops, stg, dds, cdm",
       "select on all tables in schema ops, stg, dds, cdm, bi",
-      `insert, update, delete on ${tagTables.join(", ")}`,
+      `insert, update, delete on ${marts.map((table) => `cdm.${table}`).join(", ")}`,
       ...refreshBi
-    ]
+    ],
+    // What is made anew is made beside the tables first.
+    temporaryTables: true
   },
   {
     name: "metka_bi",
     purpose: "BI: DataLens and other tools",
     grants: ["usage on schema bi", `select on ${biViews.join(", ")}`],
     options: "connection limit 20",
-    settings: { statement_timeout: "10s", default_transaction_read_only: "on" }
+    // One core for a chart at most: the services need the others.
+    settings: { statement_timeout: "10s", default_transaction_read_only: "on", max_parallel_workers_per_gather: "0" }
   }
 ]
 
 const schemas = ["ops", "stg", "dds", "cdm", "bi"]
 
-/** Takes everything from the role and gives what is listed: a grant that is not listed any more goes. */
-export const grantStatements = ({ grants, name }: DatabaseRole): ReadonlyArray<string> => [
+/** Everybody may make temporary tables in a new database. A user that does not own it gets a warning. */
+export const withoutTemporaryTables = (database: string): string =>
+  `revoke temporary on database ${database} from public`
+
+/**
+ * Takes everything from the role and gives what is listed: a grant that is not listed any more goes.
+ * @param database quoted where it must be
+ */
+export const grantStatements = (
+  { grants, name, temporaryTables = false }: DatabaseRole,
+  database: string
+): ReadonlyArray<string> => [
   `revoke all on all tables in schema ${schemas.join(", ")} from ${name}`,
   `revoke all on all functions in schema ${schemas.join(", ")} from ${name}`,
   `revoke all on schema ${schemas.join(", ")} from ${name}`,
-  ...grants.map((grant) => `grant ${grant} to ${name}`)
+  ...grants.map((grant) => `grant ${grant} to ${name}`),
+  ...(temporaryTables ? [`grant temporary on database ${database} to ${name}`] : [])
 ]
 
 /** Makes the role, without the right to log in. */

@@ -95,31 +95,30 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
         ]
         for (const { name } of databaseRoles) {
           const allowed = yield* Effect.provide(Effect.filter(attempts, isAllowed), databaseOf(as(name, url)))
-          assert.deepStrictEqual(allowed, [], name)
+          // What is made anew is made beside the tables first.
+          assert.deepStrictEqual(allowed, name === "metka_operator" ? ["create temporary table attempt ()"] : [], name)
         }
       })
     )
 
-    it.effect(
-      "the console reads no payload and no guest's name; the operator writes tags and rules, and reads all",
-      () =>
-        Effect.gen(function* () {
-          const url = yield* RolesDatabase
-          const columns = yield* Effect.provide(columnsOf(schemas), databaseOf(url))
-          const console = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_console", url)))
-          assert.strictEqual(console["stg.order_events"], "select (id, object_id, order_version, received_at)")
-          assert.strictEqual(console["cdm.user_tags"], "select")
-          assert.deepStrictEqual(
-            Object.keys(console).filter((table) => table.startsWith("dds.")),
-            []
-          )
-          const operator = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_operator", url)))
-          assert.sameMembers(Object.keys(operator), [...new Set(columns.map(({ table }) => table))])
-          assert.deepStrictEqual(
-            Object.keys(operator).filter((table) => operator[table] !== "select"),
-            ["cdm.tag_rules", "cdm.user_tag_history", "cdm.user_tags"]
-          )
-        })
+    it.effect("the console reads no payload and no guest's name; the operator writes the marts, and reads all", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        const columns = yield* Effect.provide(columnsOf(schemas), databaseOf(url))
+        const console = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_console", url)))
+        assert.strictEqual(console["stg.order_events"], "select (id, object_id, order_version, received_at)")
+        assert.strictEqual(console["cdm.user_tags"], "select")
+        assert.deepStrictEqual(
+          Object.keys(console).filter((table) => table.startsWith("dds.")),
+          []
+        )
+        const operator = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_operator", url)))
+        assert.sameMembers(Object.keys(operator), [...new Set(columns.map(({ table }) => table))])
+        assert.deepStrictEqual(
+          Object.keys(operator).filter((table) => operator[table] !== "select"),
+          [...new Set(columns.map(({ table }) => table))].filter((table) => /^cdm\.(?!migrations)/.test(table))
+        )
+      })
     )
 
     it.effect("a right that is not listed any more goes with the next migration, and a new one comes", () =>

@@ -5,12 +5,26 @@ import { transaction } from "@metka/core/transaction"
 import { Console, Effect, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { createRoles, grantRoles, mayCreateRoles, missingRoles } from "../GrantRoles.ts"
-import { createStatements, databaseRoles, type DatabaseRole, grantStatements } from "../roles.ts"
+import {
+  createStatements,
+  databaseRoles,
+  type DatabaseRole,
+  grantStatements,
+  withoutTemporaryTables
+} from "../roles.ts"
 
 class RolesMissing extends Schema.TaggedError<RolesMissing>()("RolesMissing", { message: Schema.String }) {}
 
-const printSql = (roles: ReadonlyArray<DatabaseRole>, statementsOf: (role: DatabaseRole) => ReadonlyArray<string>) =>
-  Effect.forEach(roles.flatMap(statementsOf), (statement) => Console.log(`${statement};`), { discard: true })
+const printSql = (statements: ReadonlyArray<string>) =>
+  Effect.forEach(statements, (statement) => Console.log(`${statement};`), { discard: true })
+
+/** As psql knows the database that it is connected to. */
+const psqlDatabase = ':"DBNAME"'
+
+const everything = [
+  withoutTemporaryTables(psqlDatabase),
+  ...databaseRoles.flatMap((role) => [...createStatements(role), ...grantStatements(role, psqlDatabase)])
+]
 
 const report = (roles: ReadonlyArray<DatabaseRole>) => {
   const width = Math.max(...roles.map(({ name }) => name.length))
@@ -23,7 +37,7 @@ const makeRoles = Effect.gen(function* () {
   yield* lockSchemas
   const missing = yield* missingRoles
   if (missing.length > 0 && !(yield* mayCreateRoles)) {
-    yield* printSql(missing, createStatements)
+    yield* printSql(missing.flatMap(createStatements))
     return yield* new RolesMissing({
       message:
         "the user of DATABASE_URL may not make roles. " +
@@ -40,9 +54,11 @@ const makeRoles = Effect.gen(function* () {
 
 export const roles = Command.make(
   "roles",
-  { sql: Flag.Boolean("sql").pipe(Flag.withDescription("Print the SQL and do nothing"), Flag.withDefault(false)) },
-  ({ sql }) =>
-    sql
-      ? printSql(databaseRoles, (role) => [...createStatements(role), ...grantStatements(role)])
-      : Effect.provide(transaction(makeRoles), Database.layer("metka roles"))
+  {
+    sql: Flag.Boolean("sql").pipe(
+      Flag.withDescription("Print the SQL for psql and do nothing"),
+      Flag.withDefault(false)
+    )
+  },
+  ({ sql }) => (sql ? printSql(everything) : Effect.provide(transaction(makeRoles), Database.layer("metka roles")))
 ).pipe(Command.withDescription("Make a PostgreSQL role for each service, and give each what it needs and nothing else"))

@@ -1,5 +1,6 @@
 /**
- * All tests, in two projects: "quick" needs no server, "real" runs on Kafka, Redis and PostgreSQL.
+ * All tests, in three projects: "quick" needs no server, "real" runs on Kafka, Redis and PostgreSQL, "k8s" on a
+ * Kubernetes API server.
  * Vitest reads this file only when told to: `vitest --config vitest.workspace.ts`.
  */
 import { defineConfig } from "vitest/config"
@@ -7,6 +8,7 @@ import { SkipReporter } from "./packages/testing/src/SkipReporter.ts"
 
 const folders = "{packages/*,bench,build,chaos,k8s}/test"
 const real = `${folders}/**/*.real.test.ts`
+const k8s = "k8s/test/*.k8s.test.ts"
 
 export default defineConfig({
   test: {
@@ -17,7 +19,7 @@ export default defineConfig({
           name: "quick",
           globalSetup: ["build/upToDate.ts"],
           include: [`${folders}/**/*.test.ts`],
-          exclude: [real],
+          exclude: [real, k8s],
           // Vitest would leave one core for itself, which on a small machine is half of it.
           maxWorkers: "100%",
           sequence: { groupOrder: 1 },
@@ -38,7 +40,8 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000
         }
-      }
+      },
+      { test: { name: "k8s", include: [k8s] } }
     ]
   }
 })

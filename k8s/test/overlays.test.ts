@@ -1,0 +1,314 @@
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { build, type Manifest, manifestsOf, type Overlay, overlays } from "../src/manifests.ts"
+import { makeValidate } from "../src/schemas.ts"
+import { missingFor } from "../src/tools.ts"
+import { containersOf, type Workload, workloads } from "../src/workloads.ts"
+
+const isCi = ["true", "1"].includes(process.env["CI"] ?? "")
+const missing = isCi ? undefined : missingFor("overlays")
+
+/** The paths that a service serves, and as whom it may run: packages/core/src/HttpServer.ts and the Dockerfile. */
+const [live, ready] = ["/health/live", "/health/ready"]
+
+/** A topic has so many, and a consumer more than that would have nothing to do: .env.example. */
+const partitions = 6
+
+describe.skipIf(missing !== undefined)(`The overlays${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+  const built = new Map<Overlay, ReadonlyArray<Manifest>>()
+  beforeAll(() => {
+    for (const overlay of overlays) built.set(overlay, manifestsOf(overlay))
+  }, 120_000)
+
+  const all = (overlay: Overlay): ReadonlyArray<Manifest> => built.get(overlay) ?? []
+  const ofKind = (overlay: Overlay, kind: string) => all(overlay).filter((manifest) => manifest.kind === kind)
+  const isOurs = ({ labels }: Workload) => labels["app.kubernetes.io/name"] === "metka"
+  const ours = (overlay: Overlay) => workloads(all(overlay)).filter(isOurs)
+  const services = (overlay: Overlay) => ours(overlay).filter(({ kind }) => kind === "Deployment")
+
+  it("are as Kubernetes and the custom resources describe them, without a field that nobody knows", () => {
+    const validate = makeValidate()
+    assert.deepStrictEqual(
+      overlays.flatMap((overlay) => all(overlay).flatMap((manifest) => validate(manifest))),
+      []
+    )
+    // And the check is one: a field that is misspelt is found.
+    const [service] = ofKind("local", "Service")
+    assert.isDefined(service)
+    assert.lengthOf(validate({ ...service, spec: { selectr: {} } }), 1)
+  }, 120_000)
+
+  for (const overlay of overlays) {
+    describe(overlay, () => {
+      it("builds without a warning of kustomize", () => {
+        assert.strictEqual(build(overlay).warnings, "")
+      })
+
+      it("keeps everything in one namespace, where Pod Security is restricted", () => {
+        const [namespace, ...others] = ofKind(overlay, "Namespace")
+        assert.isEmpty(others)
+        assert.strictEqual(namespace?.metadata.name, "metka")
+        for (const mode of ["enforce", "warn", "audit"]) {
+          assert.strictEqual(namespace?.metadata.labels?.[`pod-security.kubernetes.io/${mode}`], "restricted")
+        }
+        for (const { kind, metadata } of all(overlay)) {
+          if (kind !== "Namespace") assert.strictEqual(metadata.namespace, "metka", `${kind} ${metadata.name}`)
+        }
+      })
+
+      it("runs no container as root, with a privilege, or from an image that can change under its name", () => {
+        for (const workload of workloads(all(overlay))) {
+          assert.isTrue(workload.pod.securityContext?.runAsNonRoot, workload.name)
+          for (const { image, name, securityContext } of containersOf(workload)) {
+            assert.isFalse(securityContext?.allowPrivilegeEscalation, name)
+            assert.deepStrictEqual(securityContext?.capabilities?.drop, ["ALL"], name)
+            assert.match(image, /:\d+\.\d+/, `${name} names a version`)
+          }
+        }
+      })
+
+      it("gives Metka a root file system it cannot write to, and no way to the Kubernetes API", () => {
+        assert.isNotEmpty(ours(overlay))
+        for (const workload of ours(overlay)) {
+          assert.isFalse(workload.pod.automountServiceAccountToken, workload.name)
+          assert.strictEqual(workload.pod.serviceAccountName, "metka")
+          for (const { name, securityContext } of containersOf(workload)) {
+            assert.isTrue(securityContext?.readOnlyRootFilesystem, `${workload.name}/${name}`)
+          }
+        }
+      })
+
+      it("says of every container how much it needs and how much it may take", () => {
+        for (const workload of workloads(all(overlay))) {
+          for (const { name, resources } of containersOf(workload)) {
+            for (const value of [resources?.requests, resources?.limits]) {
+              assert.isDefined(value?.cpu, `${workload.name}/${name}`)
+              assert.isDefined(value?.memory, `${workload.name}/${name}`)
+            }
+          }
+        }
+      })
+
+      it("probes the endpoints that there are, and restarts nothing because a server is down", () => {
+        assert.isNotEmpty(services(overlay))
+        for (const { name, pod } of services(overlay)) {
+          const [container] = pod.containers
+          assert.strictEqual(container?.startupProbe?.httpGet?.path, live, name)
+          assert.strictEqual(container?.livenessProbe?.httpGet?.path, live, name)
+          assert.strictEqual(container?.readinessProbe?.httpGet?.path, ready, name)
+          const ports = (container?.ports ?? []).map((port) => port.name)
+          for (const probe of [container?.startupProbe, container?.livenessProbe, container?.readinessProbe]) {
+            assert.include(ports, probe?.httpGet?.port ?? "none")
+          }
+        }
+      })
+
+      it("gives a process longer to end than it takes", () => {
+        for (const { name, pod } of services(overlay)) {
+          // A batch gets 0.9 s, and the process ends within 1.8 s: packages/core/src/Service.ts.
+          assert.isAtLeast(pod.terminationGracePeriodSeconds ?? 0, 10, name)
+        }
+      })
+
+      it("holds no password: whatever is secret comes from a Secret that is not in the manifests", () => {
+        assert.isEmpty(ofKind(overlay, "Secret"))
+        for (const workload of workloads(all(overlay))) {
+          for (const { env = [], name } of containersOf(workload)) {
+            for (const { name: variable, value } of env) {
+              if (/PASSWORD|SECRET|TOKEN|DATABASE_URL|REDIS_URL/.test(variable)) {
+                assert.isUndefined(value, `${workload.name}/${name} ${variable}`)
+              }
+            }
+          }
+        }
+        for (const { metadata, ...map } of ofKind(overlay, "ConfigMap")) {
+          assert.notMatch(JSON.stringify(map["data"]), /:\/\/[^/"]*:[^/"]*@/, metadata.name)
+        }
+      })
+
+      it("gives each service a Secret of its own, so that none has the rights of another", () => {
+        const secrets = ours(overlay).map(({ pod }) =>
+          (pod.containers[0]?.envFrom ?? []).flatMap(({ secretRef }) => secretRef?.name ?? [])
+        )
+        assert.strictEqual(new Set(secrets.flat()).size, secrets.flat().length)
+        for (const names of secrets) assert.lengthOf(names, 1)
+      })
+
+      it("lets nothing in or out of a pod but what a policy names", () => {
+        const policies = ofKind(overlay, "NetworkPolicy").map(({ metadata, spec }) => ({ metadata, spec }))
+        const deny = policies.find(({ metadata }) => metadata.name === "default-deny")
+        assert.deepStrictEqual(deny?.spec, { podSelector: {}, policyTypes: ["Ingress", "Egress"] })
+        for (const { metadata, spec } of policies) {
+          if (metadata.name === "default-deny") continue
+          assert.notMatch(JSON.stringify(spec), /"(ingress|egress)":\[\{\}/, `${metadata.name} opens everything`)
+        }
+      })
+    })
+  }
+
+  for (const overlay of ["local", "yandex", "portable"] as const) {
+    describe(`${overlay}: the three services`, () => {
+      it("are there, each with a Service for Prometheus and a PodDisruptionBudget", () => {
+        const names = ["metka-cdm", "metka-dds", "metka-stg"]
+        assert.deepStrictEqual(
+          services(overlay)
+            .map(({ name }) => name)
+            .toSorted(),
+          names
+        )
+        for (const kind of ["Service", "PodDisruptionBudget"]) {
+          assert.includeMembers(
+            ofKind(overlay, kind).map(({ metadata }) => metadata.name),
+            names
+          )
+        }
+        assert.include(
+          ofKind(overlay, "Job").map(({ metadata }) => metadata.name),
+          "metka-migrate"
+        )
+      })
+
+      it("are replaced one by one, the new one ready before the old one goes", () => {
+        for (const { name, strategy } of services(overlay)) {
+          assert.deepStrictEqual(
+            strategy,
+            { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+            name
+          )
+        }
+      })
+
+      it("are spread over nodes and zones", () => {
+        for (const { name, pod } of services(overlay)) {
+          assert.deepStrictEqual(
+            pod.topologySpreadConstraints?.map(({ topologyKey }) => topologyKey),
+            ["kubernetes.io/hostname", "topology.kubernetes.io/zone"],
+            name
+          )
+        }
+      })
+    })
+  }
+
+  interface ScaledObjectSpec {
+    readonly scaleTargetRef: { readonly name: string }
+    readonly minReplicaCount: number
+    readonly maxReplicaCount: number
+    readonly triggers: ReadonlyArray<{ readonly type: string; readonly metadata: Readonly<Record<string, string>> }>
+  }
+
+  for (const overlay of ["yandex", "portable"] as const) {
+    describe(`${overlay}: in the cloud`, () => {
+      it("as many replicas as the lag of the service's own topic and group asks for, at most one a partition", () => {
+        const scaled = ofKind(overlay, "ScaledObject").map(({ spec }) => spec as ScaledObjectSpec)
+        assert.deepStrictEqual(
+          scaled.map(({ scaleTargetRef, triggers }) => [
+            scaleTargetRef.name,
+            ...triggers.flatMap(({ metadata, type }) => [type, metadata["topic"], metadata["consumerGroup"]])
+          ]),
+          [
+            ["metka-cdm", "kafka", "cdm-service-stats", "cdm-service"],
+            ["metka-dds", "kafka", "stg-service-orders", "dds-service"],
+            ["metka-stg", "kafka", "order-service_orders", "stg-service"]
+          ]
+        )
+        for (const { maxReplicaCount, minReplicaCount } of scaled) {
+          assert.isAtLeast(minReplicaCount, 2)
+          assert.isAtMost(maxReplicaCount, partitions)
+        }
+        // A number in the Deployment would undo the scaler's at each apply.
+        for (const { name, replicas } of services(overlay)) assert.isUndefined(replicas, name)
+      })
+
+      it("Prometheus finds the services and has alerts", () => {
+        assert.lengthOf(ofKind(overlay, "ServiceMonitor"), 1)
+        assert.isNotEmpty(ofKind(overlay, "PrometheusRule"))
+      })
+
+      it("every connection is over TLS, and Kafka asks for a password", () => {
+        const data = ofKind(overlay, "ConfigMap").map(
+          (manifest) => manifest["data"] as Readonly<Record<string, string>>
+        )
+        const configuration = data.find((each) => each["KAFKA_BROKERS"] !== undefined)
+        assert.strictEqual(configuration?.["KAFKA_SSL"], "true")
+        assert.strictEqual(configuration?.["KAFKA_SASL_MECHANISM"], "scram-sha-512")
+      })
+    })
+  }
+
+  it("portable: topics as many partitions as the scaler counts on, each message on two brokers at least", () => {
+    for (const { metadata, spec } of ofKind("portable", "KafkaTopic")) {
+      const topic = spec as { readonly partitions: number; readonly replicas: number }
+      assert.deepStrictEqual([topic.partitions, topic.replicas], [partitions, 3], metadata.name)
+    }
+    assert.lengthOf(ofKind("portable", "KafkaTopic"), 4)
+    assert.lengthOf(ofKind("portable", "KafkaUser"), 3)
+  })
+
+  describe("budget", () => {
+    const ranges = [
+      "178.154.242.128/28",
+      "178.154.242.144/28",
+      "178.154.242.160/28",
+      "178.154.242.176/28",
+      "178.154.242.192/28",
+      "178.154.242.208/28",
+      "130.193.60.0/28"
+    ]
+
+    it("is one process of Metka, which migrates by itself", () => {
+      assert.deepStrictEqual(
+        ours("budget").map(({ name }) => name),
+        ["metka-all"]
+      )
+      assert.isEmpty(ofKind("budget", "Job"))
+    })
+
+    it("opens PostgreSQL to DataLens's address ranges, and to nobody else outside", () => {
+      const blocks = JSON.stringify(
+        ofKind("budget", "NetworkPolicy").flatMap(({ spec }) => {
+          const { ingress } = spec as { readonly ingress?: unknown }
+          return ingress ?? []
+        })
+      ).matchAll(/"cidr":"([^"]+)"/g)
+      assert.sameMembers(
+        [...blocks].map(([, cidr]) => cidr),
+        ranges
+      )
+      const outside = ofKind("budget", "Service").filter(
+        ({ spec }) => !["ClusterIP", undefined].includes((spec as { readonly type?: string }).type)
+      )
+      assert.deepStrictEqual(
+        outside.map(({ metadata }) => metadata.name),
+        ["postgres-datalens"]
+      )
+    })
+
+    it("lets DataLens in over TLS only, and as the reader of the views only", () => {
+      const [hba] = ofKind("budget", "ConfigMap").flatMap(
+        (manifest) => (manifest["data"] as Readonly<Record<string, string>>)["pg_hba.conf"] ?? []
+      )
+      const lines = (hba ?? "").split("\n").map((line) => line.split(/\s+/))
+      const fromOutside = lines.filter(
+        ([type, , , address]) => type?.startsWith("host") && ranges.includes(address ?? "")
+      )
+      assert.sameMembers(
+        fromOutside.map(([, , , address]) => address ?? ""),
+        ranges
+      )
+      for (const [type, , user, , method] of fromOutside) {
+        assert.deepStrictEqual([type, user, method], ["hostssl", "metka_bi", "scram-sha-256"])
+      }
+      const [postgres] = workloads(all("budget")).filter(({ name }) => name === "postgres")
+      assert.include(JSON.stringify(postgres?.pod.containers), "ssl=on")
+    })
+
+    it("dumps every night, uploads, and only then deletes what is older than 30 days", () => {
+      const [backup] = workloads(all("budget")).filter(({ kind }) => kind === "CronJob")
+      assert.deepStrictEqual(
+        (backup?.pod.initContainers ?? []).map(({ name }) => name),
+        ["dump", "upload"]
+      )
+      assert.include(JSON.stringify(backup?.pod.containers), '"30d"')
+    })
+  })
+})

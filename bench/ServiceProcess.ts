@@ -4,27 +4,38 @@ import type { Scope } from "effect"
 import { spawn } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
 import { readFile } from "node:fs/promises"
-import { fileURLToPath } from "node:url"
-
-export const repository = fileURLToPath(new URL("..", import.meta.url))
+import { repository } from "../build/paths.ts"
 
 export class ServiceFailed extends Data.TaggedError("ServiceFailed")<{ readonly message: string }> {}
 
 export interface ServiceProcess {
-  readonly name: string
+  readonly name: ProgramName
   readonly pid: number
+  /** Succeeds when the process ends by itself with 0, fails when it ends with anything else. */
+  readonly ends: Effect.Effect<void, ServiceFailed>
   /** Never succeeds: fails when the process ends before it is told to. */
   readonly endsEarly: Effect.Effect<never, ServiceFailed>
   /** SIGTERM; fails unless it exits with 0. */
   readonly stop: Effect.Effect<void, ServiceFailed>
 }
 
+/** What `npm run NAME` starts: a bundle, relative to the repository, and its arguments. */
+const programs = {
+  stg: ["dist/stg.mjs"],
+  dds: ["dist/dds.mjs"],
+  cdm: ["dist/cdm.mjs"],
+  all: ["dist/metka.mjs", "all"],
+  migrate: ["dist/metka.mjs", "migrate"],
+  start: ["dist/metka.mjs", "start"]
+} as const
+export type ProgramName = keyof typeof programs
+
 export interface ServiceOptions {
-  readonly name: string
-  /** Relative to the repository. */
-  readonly script: string
+  readonly name: ProgramName
   readonly args?: ReadonlyArray<string>
   readonly nodeArgs?: ReadonlyArray<string>
+  /** Another script than the bundle that `npm run` starts, relative to the repository. */
+  readonly script?: string | undefined
   readonly env: Readonly<Record<string, string>>
   readonly logFile: string
 }
@@ -49,12 +60,17 @@ export const startService = Effect.fnUntraced(function* (
   const { child, exited } = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const log = openSync(options.logFile, "a")
-      const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.script, ...(options.args ?? [])], {
-        cwd: repository,
-        // As the scripts in package.json set it.
-        env: { ...cleanEnvironment(), NODE_COMPILE_CACHE: "node_modules/.cache/node", ...options.env },
-        stdio: ["ignore", log, log]
-      })
+      const [bundle, ...args] = programs[options.name]
+      const child = spawn(
+        process.execPath,
+        [...(options.nodeArgs ?? []), options.script ?? bundle, ...args, ...(options.args ?? [])],
+        {
+          cwd: repository,
+          // As the scripts in package.json set it.
+          env: { ...cleanEnvironment(), NODE_COMPILE_CACHE: "node_modules/.cache/node", ...options.env },
+          stdio: ["ignore", log, log]
+        }
+      )
       closeSync(log)
       const exited = new Promise<number | NodeJS.Signals | null>((resolve) => {
         child.once("exit", (code, signal) => resolve(code ?? signal))
@@ -73,6 +89,10 @@ export const startService = Effect.fnUntraced(function* (
   return {
     name: options.name,
     pid,
+    ends: Effect.flatMap(
+      Effect.promise(() => exited),
+      (code) => (code === 0 ? Effect.void : failed(options, `ended with ${code}`))
+    ),
     endsEarly: Effect.flatMap(
       Effect.promise(() => exited),
       (code) => failed(options, `ended by itself (${code})`)
@@ -88,11 +108,4 @@ export const startService = Effect.fnUntraced(function* (
 
 /** Runs a command of ours to its end. */
 export const runToEnd = (options: ServiceOptions): Effect.Effect<void, ServiceFailed> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const started = yield* startService(options)
-      yield* Effect.catchTag(started.endsEarly, "ServiceFailed", (error) =>
-        error.message.startsWith(`${options.name} ended by itself (0)`) ? Effect.void : Effect.fail(error)
-      )
-    })
-  )
+  Effect.scoped(Effect.flatMap(startService(options), ({ ends }) => ends))

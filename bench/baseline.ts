@@ -1,5 +1,4 @@
 /** Measures the one-shot load, on the same PostgreSQL server. */
-import { demoRules } from "@metka/cli/demo/demoRules"
 import { Data, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { spawn } from "node:child_process"
@@ -69,18 +68,9 @@ const runAll = Effect.fnUntraced(function* (statements: ReadonlyArray<string>) {
   return times
 })
 
-const createRules = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`create table cdm.tag_rules (tag text primary key, category_name text not null, threshold integer not null,
-    version integer not null default 1)`
-  yield* sql`insert into cdm.tag_rules (tag, category_name, threshold)
-    select * from unnest(${demoRules.map(({ tag }) => tag)}::text[], ${demoRules.map(({ category }) => category)}::text[],
-      ${demoRules.map(({ threshold }) => threshold)}::int[])`
-})
-
-/** Loads the files into the database at `url`, which is empty. */
+/** Loads the files into the migrated database at `url`. */
 export const measureBaseline = Effect.fnUntraced(function* (url: string, postgresPid: number, files: InputFiles) {
-  yield* onDatabase(url, Effect.andThen(runAll(prepareStatements), createRules))
+  yield* onDatabase(url, runAll(prepareStatements))
   yield* copy(url, "raw.reference_lines", files.references)
   yield* onDatabase(url, Effect.andThen(runAll(referenceStatements), checkpoint))
   const walBefore = yield* onDatabase(url, writtenAhead)

@@ -20,8 +20,14 @@ export const loadReferences = Effect.fnUntraced(function* ({ references }: DemoW
   yield* data.load(documents.map((document) => ({ id: document._id, json: JSON.stringify(document) })))
 })
 
-/** Creates all topics and sends every message in the order in which the app would have. Returns the seconds it took. */
-export const publishOrders = Effect.fnUntraced(function* ({ messages }: DemoWeek) {
+/**
+ * Creates all topics and sends every message in the order in which the app would have. Returns the seconds it took.
+ * @param afterPage what to wait for after so many messages, before the next are made
+ */
+export const publishOrders = Effect.fnUntraced(function* <E = never, R = never>(
+  { messages }: DemoWeek,
+  afterPage: (count: number) => Effect.Effect<void, E, R> = () => Effect.void
+) {
   const kafka = yield* Kafka
   const { cdmStats, guestTags, orders, stgOrders } = yield* Topology
   yield* kafka.ensureTopics([orders, stgOrders, cdmStats, guestTags])
@@ -38,6 +44,7 @@ export const publishOrders = Effect.fnUntraced(function* ({ messages }: DemoWeek
       orders,
       page.map(({ key, value }) => ({ key, value, headers: {} }))
     )
+    yield* afterPage(page.length)
   }
   return (performance.now() - startedAt) / 1_000
 })

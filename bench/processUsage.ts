@@ -64,9 +64,16 @@ export const endedChildrenCpuSeconds = Effect.sync(
   () => (readStat(process.pid)?.endedChildrenTicks ?? 0) / ticksASecond()
 )
 
-/** The most physical memory that a process, without its children, has held so far, in MiB. */
-export const peakMemory = (pid: number): Effect.Effect<number, UsageUnknown> =>
+const memoryField = (pid: number, field: "VmHWM" | "VmRSS"): Effect.Effect<number, UsageUnknown> =>
   Effect.try({
-    try: () => Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1_024,
+    try: () =>
+      Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) /
+      1_024,
     catch: () => unknown(pid)
   }).pipe(Effect.filterOrFail(Number.isFinite, () => unknown(pid)))
+
+/** The most physical memory that a process, without its children, has held so far, in MiB. */
+export const peakMemory = (pid: number) => memoryField(pid, "VmHWM")
+
+/** The physical memory that a process, without its children, holds now, in MiB. */
+export const residentMemory = (pid: number) => memoryField(pid, "VmRSS")

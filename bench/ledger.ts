@@ -1,0 +1,67 @@
+/** When orders are in the marts: one connection asks the ledger for those that are still on their way. */
+import { Deferred, Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql"
+
+export interface Seen {
+  /** Milliseconds by `performance.now()`. */
+  readonly sentAt: number
+  readonly seenAt: number
+}
+
+export interface LedgerWatch {
+  /** Sends an order, and waits until its row is committed; the counters are of the same transaction. */
+  see<E, R>(orderId: number, send: Effect.Effect<void, E, R>): Effect.Effect<Seen, E, R>
+  /** Milliseconds from one question to the next, each of them: no order is seen sharper than this. */
+  readonly intervals: ReadonlyArray<number>
+}
+
+/**
+ * Asks once a millisecond while something is on its way, else not at all: a question costs the database some 0.05 ms,
+ * and there is one for each order's latency.
+ */
+export const watchLedger = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const waiting = new Map<string, Deferred.Deferred<number>>()
+  const intervals: Array<number> = []
+
+  const ask: Effect.Effect<void, SqlError.SqlError> = Effect.gen(function* () {
+    const rows = yield* sql<{ order_id: string }>`
+      select order_id from cdm.order_contributions where order_id = any(${[...waiting.keys()]}::text[])`
+    const now = performance.now()
+    for (const { order_id } of rows) {
+      const seen = waiting.get(order_id)
+      waiting.delete(order_id)
+      if (seen !== undefined) yield* Deferred.succeed(seen, now)
+    }
+  })
+
+  const watch: Effect.Effect<never, SqlError.SqlError> = Effect.gen(function* () {
+    let askedAt = Number.NaN
+    for (;;) {
+      if (waiting.size === 0) {
+        askedAt = Number.NaN
+      } else {
+        const now = performance.now()
+        if (!Number.isNaN(askedAt)) intervals.push(now - askedAt)
+        askedAt = now
+        yield* ask
+      }
+      yield* Effect.sleep("1 millis")
+    }
+  })
+  yield* Effect.forkScoped(Effect.orDie(watch))
+
+  const ledger: LedgerWatch = {
+    see: (orderId, send) =>
+      Effect.gen(function* () {
+        const seen = yield* Deferred.make<number>()
+        const sentAt = performance.now()
+        waiting.set(String(orderId), seen)
+        yield* send
+        return { sentAt, seenAt: yield* Deferred.await(seen) }
+      }),
+    intervals
+  }
+  return ledger
+})

@@ -119,7 +119,7 @@ const mendTags = Effect.gen(function* () {
           taken: all.flatMap(({ taken }) => taken),
           updated: all.flatMap(({ updated }) => updated)
         }
-        yield* writeTags(changes, new Map())
+        yield* writeTags(changes, () => undefined)
         written.tagsGiven += changes.given.length
         written.tagsTaken += changes.taken.length
         written.tagsUpdated += changes.updated.length

@@ -11,8 +11,10 @@ export const forEachPage = Effect.fnUntraced(function* <Row extends object, E, R
 ) {
   const sql = yield* SqlClient.SqlClient
   // The planner would otherwise choose the plan whose first rows come soonest; all of them are wanted here. Whole tables
-  // are joined: a hash is never far from the best plan, a nested loop over a wrong estimate may not end.
-  yield* sql`select set_config('cursor_tuple_fraction', '1', true), set_config('enable_nestloop', 'off', true)`
+  // are joined: a hash is never far from the best plan, a nested loop over a wrong estimate may not end. Compiling such
+  // queries takes longer than running them.
+  yield* sql`select set_config('cursor_tuple_fraction', '1', true), set_config('enable_nestloop', 'off', true),
+    set_config('jit', 'off', true)`
   yield* sql.unsafe(`declare audited no scroll cursor for ${query}`).unprepared
   yield* sql`set local enable_nestloop = on`
   let isLast = false

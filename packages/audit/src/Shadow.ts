@@ -24,6 +24,8 @@ export interface ShadowNames {
 
 const makeTables = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
+  // Compiling the queries of a comparison takes longer than running them.
+  yield* sql`set local jit = off`
   yield* sql`create temp table shadow_ledger (
     order_id text collate "C" primary key, order_version text collate "C" not null, user_id uuid, order_dt timestamp,
     product_ids uuid[] not null, category_ids uuid[] not null) on commit drop`

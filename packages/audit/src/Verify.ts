@@ -81,7 +81,7 @@ export const verify = Effect.fnUntraced(function* <E, R>({ fateOf, most, onProgr
       const read = yield* checkOrders(findings, advance)
       yield* checkDerivedKeys(findings, advance)
       yield* runSqlChecks(sqlChecks, findings, advance)
-      yield* checkTags(findings, () => Effect.void)
+      yield* checkTags(findings)
       yield* onProgress(total, total, "")
       return read
     })

@@ -9,18 +9,14 @@ import { type GuestRow, guestRows, tagChanges } from "./GuestTags.ts"
 const stateOf = (tag: HeldTag): string =>
   `category_id ${tag.categoryId} order_cnt ${tag.orderCount} rule_version ${tag.ruleVersion}`
 
-export const checkTags = Effect.fnUntraced(function* (
-  findings: Findings,
-  onRows: (count: number, table: string) => Effect.Effect<void>
-) {
+export const checkTags = Effect.fnUntraced(function* (findings: Findings) {
   const rules = yield* activeRules
   yield* forEachPage<GuestRow, never, never>(guestRows("true"), (guests) =>
-    Effect.suspend(() => {
+    Effect.sync(() => {
       for (const guest of guests) {
         const { changes, heldTags } = tagChanges(rules, guest)
-        const isOf = ({ tag }: HeldTag) => heldTags.find((held) => held.tag === tag)
         const difference = (tag: HeldTag, shouldBe: string): Difference => {
-          const held = isOf(tag)
+          const held = heldTags.find((held) => held.tag === tag.tag)
           return {
             check: "tags",
             order: null,
@@ -37,7 +33,6 @@ export const checkTags = Effect.fnUntraced(function* (
           ...changes.taken.map((tag) => difference(tag, "no row"))
         ])
       }
-      return onRows(guests.length, "cdm.user_tags")
     })
   )
 })

@@ -1,6 +1,6 @@
 /** `metka verify`: is every table what it must be? */
 import { assumeInFlight, lookAgain } from "@metka/audit/LookAgain"
-import { type Verdict, verify as verifyTables, type VerifyOptions } from "@metka/audit/Verify"
+import { verify as verifyTables, type VerifyOptions } from "@metka/audit/Verify"
 import * as Database from "@metka/core/Database"
 import * as KafkaJs from "@metka/core/KafkaJs"
 import { Topology } from "@metka/core/Topology"
@@ -23,8 +23,6 @@ const withBar = <E, R>(most: number, fateOf: VerifyOptions<E, R>["fateOf"]) =>
     })
   )
 
-const withoutKafka = (verdict: Verdict): boolean => verdict.orders.inFlight > 0
-
 export const verify = Command.make(
   "verify",
   {
@@ -45,7 +43,7 @@ export const verify = Command.make(
       yield* Console.log(
         json ? JSON.stringify(verdict, null, 2) : verdictText(verdict, (Date.now() - startedAt) / 1_000)
       )
-      if (Option.isNone(brokers) && withoutKafka(verdict)) {
+      if (Option.isNone(brokers) && verdict.orders.inFlight > 0) {
         yield* Console.warn(
           "KAFKA_BROKERS is not set: an order whose message is lost looks like one in flight. Set it to tell them apart."
         )

@@ -38,6 +38,9 @@ export interface Fleet {
   readonly logs: () => ReadonlyMap<ReplicaName, string>
 }
 
+/** Six processes that start at once leave little of a machine; that a service ends within 2 s is tested elsewhere. */
+const patience = "20 seconds"
+
 const tailOf = ({ stderr, stdout }: ServiceProcess) => `${stdout()}${stderr()}`.split("\n").slice(-15).join("\n")
 
 /** Starts `count` replicas of each service and waits until they are ready; all end with the scope. */
@@ -85,7 +88,14 @@ export const startFleet = Effect.fnUntraced(function* (
   const terminate = Effect.fnUntraced(function* (replica: Replica) {
     const process = present(replica)
     ending.add(process)
-    const { code, signal } = yield* process.terminate
+    yield* process.signal("SIGTERM")
+    const { code, signal } = yield* Effect.timeoutOrElse(process.exit, {
+      duration: patience,
+      orElse: () =>
+        Effect.fail(
+          new ServiceMisbehaved({ message: `${replica.name} runs ${patience} after SIGTERM:\n${tailOf(process)}` })
+        )
+    })
     if (code === 0) return
     return yield* new ServiceMisbehaved({
       message: `${replica.name} ended with ${code ?? signal} on SIGTERM:\n${tailOf(process)}`

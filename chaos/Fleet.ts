@@ -34,6 +34,8 @@ export interface Fleet {
   readonly stopAll: Effect.Effect<void, Error>
   /** Never succeeds: fails when a service ends by itself. */
   readonly misbehaves: Effect.Effect<never, ServiceMisbehaved>
+  /** Of the present processes. */
+  readonly pids: () => ReadonlyArray<number>
   /** What each replica has written, over all its processes. */
   readonly logs: () => ReadonlyMap<ReplicaName, string>
 }
@@ -135,6 +137,7 @@ export const startFleet = Effect.fnUntraced(function* (
       Effect.forEach([...replicas.values()], terminate, { concurrency: "unbounded", discard: true })
     ),
     misbehaves: Deferred.await(misbehaviour),
+    pids: () => [...replicas.values()].flatMap((replica) => present(replica).pid ?? []),
     logs: () =>
       new Map(
         [...replicas.values()].map(({ name, processes }) => [

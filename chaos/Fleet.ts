@@ -34,9 +34,14 @@ export interface Fleet {
   readonly stopAll: Effect.Effect<void, Error>
   /** Never succeeds: fails when a service ends by itself. */
   readonly misbehaves: Effect.Effect<never, ServiceMisbehaved>
+  /** Of the present processes. */
+  readonly pids: () => ReadonlyArray<number>
   /** What each replica has written, over all its processes. */
   readonly logs: () => ReadonlyMap<ReplicaName, string>
 }
+
+/** Six processes that start at once leave little of a machine; that a service ends within 2 s is tested elsewhere. */
+const patience = "20 seconds"
 
 const tailOf = ({ stderr, stdout }: ServiceProcess) => `${stdout()}${stderr()}`.split("\n").slice(-15).join("\n")
 
@@ -85,7 +90,14 @@ export const startFleet = Effect.fnUntraced(function* (
   const terminate = Effect.fnUntraced(function* (replica: Replica) {
     const process = present(replica)
     ending.add(process)
-    const { code, signal } = yield* process.terminate
+    yield* process.signal("SIGTERM")
+    const { code, signal } = yield* Effect.timeoutOrElse(process.exit, {
+      duration: patience,
+      orElse: () =>
+        Effect.fail(
+          new ServiceMisbehaved({ message: `${replica.name} runs ${patience} after SIGTERM:\n${tailOf(process)}` })
+        )
+    })
     if (code === 0) return
     return yield* new ServiceMisbehaved({
       message: `${replica.name} ended with ${code ?? signal} on SIGTERM:\n${tailOf(process)}`
@@ -125,6 +137,7 @@ export const startFleet = Effect.fnUntraced(function* (
       Effect.forEach([...replicas.values()], terminate, { concurrency: "unbounded", discard: true })
     ),
     misbehaves: Deferred.await(misbehaviour),
+    pids: () => [...replicas.values()].flatMap((replica) => present(replica).pid ?? []),
     logs: () =>
       new Map(
         [...replicas.values()].map(({ name, processes }) => [

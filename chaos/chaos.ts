@@ -12,7 +12,7 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { makePlan, outagePlan, rollingPlan, type Step } from "./plan.ts"
-import { lostThroughput, measurePoison } from "./poison.ts"
+import { lostShare, measurePoison } from "./poison.ts"
 import { makeReport, reportText } from "./report.ts"
 import { run } from "./run.ts"
 
@@ -126,7 +126,8 @@ const poison = Command.make(
       const measured = yield* withProgress({ label: "poison", total: rounds, unit: "rounds" }, (progress) =>
         measurePoison({ seed, rounds, messages, progress: (done, note) => progress.update(done, note) })
       ).pipe(Effect.scoped)
-      const lost = 100 * lostThroughput(measured.pairs)
+      const lost = 100 * lostShare(measured.pairs, "seconds")
+      const lostCpu = 100 * lostShare(measured.pairs, "cpuSeconds")
       const problems = [
         ...measured.divergences,
         ...(lost > limit ? [`poison costs ${lost.toFixed(1)} % of the throughput, ${limit} % are allowed`] : [])
@@ -136,16 +137,18 @@ const poison = Command.make(
           "",
           ...measured.pairs.map(
             ({ clean, poisoned }) =>
-              `${messages} good messages: ${clean.toFixed(2)} s, with poison ${poisoned.toFixed(2)} s`
+              `${messages} good messages: ${clean.seconds.toFixed(2)} s, ${clean.cpuSeconds.toFixed(2)} CPU-s; ` +
+              `with poison ${poisoned.seconds.toFixed(2)} s, ${poisoned.cpuSeconds.toFixed(2)} CPU-s`
           ),
           "",
-          `1 % of poison costs ${lost.toFixed(1)} % of the throughput (the median of ${rounds} rounds); ` +
+          `1 % of poison costs ${lost.toFixed(1)} % of the throughput (the median of ${rounds} rounds), ` +
+            `and ${lostCpu.toFixed(1)} % in CPU-seconds; ` +
             `${measured.deadLetters} dead letters.`,
           problems.length === 0 ? "Everything is exactly what the oracle says." : `WRONG:\n  ${problems.join("\n  ")}`,
           `Repeat: npm run chaos -- ${command}`
         ].join("\n")
       )
-      yield* conclude(folderOf(command), { ...measured, lost }, problems)
+      yield* conclude(folderOf(command), { ...measured, lost, lostCpu }, problems)
     })
 ).pipe(Command.withDescription("Measure what one broken message in a hundred costs the others"))
 

@@ -9,7 +9,8 @@ import { send } from "@metka/testing/againstOracle"
 import { brokenKinds, brokenMessage, wholeMessage } from "@metka/testing/messyStream/brokenMessages"
 import type { OutgoingMessage } from "@metka/testing/messyStream/messyStream"
 import { lags } from "@metka/testing/settled"
-import { Clock, Effect, Schedule } from "effect"
+import { Clock, Effect, Option, Schedule } from "effect"
+import { cpuSeconds } from "../bench/processUsage.ts"
 import { divergences } from "./judge.ts"
 import { type Source, startSystem, type System } from "./system.ts"
 
@@ -22,10 +23,16 @@ export interface PoisonOptions {
   readonly progress: (done: number, note: string) => Effect.Effect<void>
 }
 
-/** Seconds that the same number of good messages took. */
+/** What the same number of good messages took. */
+interface Cost {
+  readonly seconds: number
+  /** Of the services and the servers together: what the throughput of a busy machine comes down to. */
+  readonly cpuSeconds: number
+}
+
 export interface Pair {
-  readonly clean: number
-  readonly poisoned: number
+  readonly clean: Cost
+  readonly poisoned: Cost
 }
 
 const oneIn = 100
@@ -50,32 +57,45 @@ const poisoned = (slice: ReadonlyArray<OutgoingMessage>): ReadonlyArray<Outgoing
     return [message, { key: message.key, value: brokenMessage(kind, whole) }]
   })
 
-const secondsOf = Effect.fnUntraced(function* (messages: ReadonlyArray<OutgoingMessage>) {
+const cpuSecondsOf = Effect.fnUntraced(function* ({ fleet, servers }: System) {
+  const ofServers = yield* Effect.forEach([servers.kafka, servers.postgres, servers.redis], ({ pid }) => pid)
+  const pids = [...fleet.pids(), ...ofServers.flatMap(Option.toArray)]
+  const each = yield* Effect.forEach(pids, cpuSeconds)
+  return each.reduce((sum, seconds) => sum + seconds, 0)
+})
+
+const costOf = Effect.fnUntraced(function* (system: System, messages: ReadonlyArray<OutgoingMessage>) {
+  const cpuBefore = yield* cpuSecondsOf(system)
   const startedAt = yield* Clock.currentTimeMillis
   yield* send(messages)
   yield* Effect.repeat(lags, {
     until: ({ cdm, dds, stg }) => stg + dds + cdm === 0,
     schedule: Schedule.spaced("10 millis")
   })
-  return ((yield* Clock.currentTimeMillis) - startedAt) / 1_000
+  const cost: Cost = {
+    seconds: ((yield* Clock.currentTimeMillis) - startedAt) / 1_000,
+    cpuSeconds: (yield* cpuSecondsOf(system)) - cpuBefore
+  }
+  return cost
 })
 
-const measurePairs = Effect.fnUntraced(function* ({ source }: System, options: PoisonOptions) {
+const measurePairs = Effect.fnUntraced(function* (system: System, options: PoisonOptions) {
+  const { source } = system
   const { messages, progress, rounds } = options
   const slice = (index: number) => source.deliveries.slice(index * messages, (index + 1) * messages)
   yield* progress(0, "warming up")
-  for (let index = 0; index < warmUpSlices; index++) yield* secondsOf(poisoned(slice(index)))
+  for (let index = 0; index < warmUpSlices; index++) yield* costOf(system, poisoned(slice(index)))
   const pairs: Array<Pair> = []
   for (let round = 0; round < rounds; round++) {
     const first = slice(warmUpSlices + 2 * round)
     const second = slice(warmUpSlices + 2 * round + 1)
     // Each sort goes first in every other round: the tables grow meanwhile.
     if (round % 2 === 0) {
-      const clean = yield* secondsOf(first)
-      pairs.push({ clean, poisoned: yield* secondsOf(poisoned(second)) })
+      const clean = yield* costOf(system, first)
+      pairs.push({ clean, poisoned: yield* costOf(system, poisoned(second)) })
     } else {
-      const withPoison = yield* secondsOf(poisoned(first))
-      pairs.push({ clean: yield* secondsOf(second), poisoned: withPoison })
+      const withPoison = yield* costOf(system, poisoned(first))
+      pairs.push({ clean: yield* costOf(system, second), poisoned: withPoison })
     }
     yield* progress(pairs.length, "")
   }
@@ -105,5 +125,5 @@ const median = (values: ReadonlyArray<number>): number => {
 }
 
 /** The share of the throughput that the poison costs: the median of the pairs, since a machine has its moments. */
-export const lostThroughput = (pairs: ReadonlyArray<Pair>): number =>
-  1 - median(pairs.map(({ clean, poisoned }) => clean / poisoned))
+export const lostShare = (pairs: ReadonlyArray<Pair>, by: keyof Cost): number =>
+  1 - median(pairs.map(({ clean, poisoned }) => clean[by] / poisoned[by]))

@@ -181,7 +181,10 @@ describe.skipIf(isMissing("kafka", "redis", "postgres", "prometheus"))("A Promet
         const become = (what: string, expected: ReadonlyArray<string>) =>
           eventually(
             what,
-            Effect.map(serversDown, (found) => (found.join("\n") === expected.join("\n") ? [] : found))
+            Effect.map(serversDown, (found) =>
+              found.join("\n") === expected.join("\n") ? [] : ["firing now:", ...found]
+            ),
+            "40 seconds"
           )
         yield* become("nothing is down", [])
 

@@ -15,7 +15,7 @@ import { SqlClient } from "effect/sql"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { realEnvironment } from "./realSystem.ts"
-import { broken, loginMarker, marker, order, references } from "./tracedOrders.ts"
+import { broken, loginMarker, marker, order, references, refusedCategory } from "./tracedOrders.ts"
 
 /** Real servers, a collector, and the environment of services that export to it. */
 const observedSystem = Effect.gen(function* () {
@@ -113,9 +113,12 @@ describe.skipIf(isMissing("kafka", "redis", "postgres", "collector"))("Through a
 
           const kafka = yield* Kafka
           const topology = yield* Topology
+          const sql = yield* SqlClient.SqlClient
+          // With the refusal PostgreSQL quotes the row.
+          yield* sql.unsafe(`alter table dds.h_category add check (category_name not like '${refusedCategory}%')`)
           const unfit = [
             ...broken,
-            order(12, { dish: "endless" }),
+            order(12, { dish: "refused" }),
             order(13, { guest: "unreadable" }),
             order(14, { guest: "stranger" })
           ]
@@ -123,7 +126,6 @@ describe.skipIf(isMissing("kafka", "redis", "postgres", "collector"))("Through a
             topology.orders,
             unfit.map((value) => ({ key: null, value, headers: {} }))
           )
-          const sql = yield* SqlClient.SqlClient
           const putAside = sql<{ what: string }>`
             select service || ' ' || reason as what from ops.dead_letters
             union all select 'parked' from stg.parked_orders order by what`
@@ -138,9 +140,11 @@ describe.skipIf(isMissing("kafka", "redis", "postgres", "collector"))("Through a
           ]
           yield* eventually(
             "what is unfit is put aside",
-            Effect.map(putAside, (found) =>
-              found.map(({ what }) => what).join() === expected.join() ? [] : found.map(({ what }) => what)
-            )
+            Effect.map(putAside, (rows) => {
+              const found = rows.map(({ what }) => what)
+              return found.join() === expected.join() ? [] : ["put aside now:", ...found]
+            }),
+            "40 seconds"
           )
           // What they have not exported yet comes at their end.
           const scraped = yield* Effect.forEach(services, ({ get }) => get("/metrics"))

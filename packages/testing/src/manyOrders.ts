@@ -30,8 +30,9 @@ const statements = (orders: number): ReadonlyArray<string> => [
      array(select distinct ${key("dish", "picked")} from unnest(menu) picked where is_closed),
      array(select distinct ${key("category", `picked % ${categories}`)} from unnest(menu) picked where is_closed), now()
    from (
-     select *, (array[restaurant * 20 + n * 7 % 20, restaurant * 20 + (n * 3 + 1) % 20, restaurant * 20 + n % 20,
-       restaurant * 20 + n / 20 % 20])[1:dishes] as menu
+     select *, array(
+       select restaurant * ${dishesEach} + abs(hashtext(n || ' ' || choice)) % ${dishesEach} from generate_series(1, dishes) choice
+     ) as menu
      from placed
    ) ordered`,
   `insert into cdm.product_names select ${key("dish", "n")}, 'Блюдо ' || n, '2026' from dish`,

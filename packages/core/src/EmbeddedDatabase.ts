@@ -14,7 +14,7 @@ export class EmbeddedDatabaseError extends Schema.TaggedError<EmbeddedDatabaseEr
 const terminate = "X".charCodeAt(0)
 
 /**
- * A socket to PGlite: cuts what the client writes into PostgreSQL's frontend messages and hands each to PGlite.
+ * A socket to PGlite: cuts what the client writes into PostgreSQL's frontend messages and hands whole ones to PGlite.
  * Terminate is swallowed, since PGlite outlives a connection; the startup packet has no type byte.
  */
 class PgliteSocket extends Duplex {
@@ -36,12 +36,23 @@ class PgliteSocket extends Duplex {
   }
 
   private async drain(): Promise<void> {
-    for (let frame = this.nextFrame(); frame !== undefined; frame = this.nextFrame()) {
-      if (this.started && frame[0] === terminate) continue
-      this.started = true
-      const answer = await this.database.execProtocolRaw(frame, { syncToFs: false })
+    // PGlite takes the messages of a statement at once in less time than one by one; the startup packet comes alone.
+    for (let frames = this.nextFrames(); frames.length > 0; frames = this.nextFrames()) {
+      const answer = await this.database.execProtocolRaw(frames, { syncToFs: false })
       if (answer.length > 0) this.push(Buffer.from(answer))
     }
+  }
+
+  private nextFrames(): Buffer {
+    const frames: Array<Buffer> = []
+    for (let frame = this.nextFrame(); frame !== undefined; frame = this.nextFrame()) {
+      if (!this.started) {
+        this.started = true
+        return frame
+      }
+      if (frame[0] !== terminate) frames.push(frame)
+    }
+    return Buffer.concat(frames)
   }
 
   private nextFrame(): Buffer | undefined {

@@ -65,6 +65,10 @@ export class FaultInjector {
     this.#over = true
   }
 
+  get isOver(): boolean {
+    return this.#over
+  }
+
   /** Counts a process's arrival at a point, and says what strikes it there. */
   arrive(process: Process, point: Point, edge: Edge): Momentary | undefined {
     if (this.#over || process.service === "operator") return undefined

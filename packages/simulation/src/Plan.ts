@@ -72,4 +72,6 @@ export interface Plan {
   /** In this order; the scheduler says when. */
   readonly events: ReadonlyArray<Event>
   readonly faults: ReadonlyArray<Fault>
+  /** After so many steps, and when all events have happened, the faults are over. */
+  readonly faultySteps: number
 }

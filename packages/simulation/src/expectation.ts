@@ -1,6 +1,7 @@
 /** What a run must end with, by the oracle. */
 import type { MemoryBroker } from "@metka/core/KafkaMemory"
 import { expectedState, type ExpectedState } from "@metka/testing/oracle/expectedState"
+import { enrichmentsOf } from "./enrichments.ts"
 import type { Plan } from "./Plan.ts"
 import { type Run, topics } from "./simulate.ts"
 
@@ -17,5 +18,6 @@ export const expectationOf = (run: Run): ExpectedState =>
   expectedState({
     deliveries: recordsOf(run.broker, topics.orders),
     references: finalReferences(run.plan),
+    enrichedWith: enrichmentsOf(run.plan, recordsOf(run.broker, topics.stgOrders)),
     rules: run.rules
   })

@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os"
 import { databaseLayer } from "./database.ts"
 import { replay } from "./replay.ts"
 import { printSweep, sweep } from "./sweep.ts"
+import { sweepPermutations } from "./sweepPermutations.ts"
 
 export class Diverged extends Schema.TaggedError<Diverged>()("Diverged", { message: Schema.String }) {}
 
@@ -34,6 +35,10 @@ const flags = {
     Flag.withDescription("Threads, each with a database of its own"),
     Flag.withDefault(Math.min(2, availableParallelism()))
   ),
+  permutations: Flag.Boolean("permutations").pipe(
+    Flag.withDescription("Instead of seeds, run every order in which the six messages of one order can arrive"),
+    Flag.withDefault(false)
+  ),
   untilFailure: Flag.Boolean("until-failure").pipe(
     Flag.withDescription("End at the first seed that fails"),
     Flag.withDefault(false)
@@ -42,11 +47,16 @@ const flags = {
 
 const replayCommand = (seed: number) => `npm run simulate -- --seed ${seed}`
 
-const simulate = Command.make("simulate", flags, ({ from, seed, seeds, untilFailure, workers }) =>
+const simulate = Command.make("simulate", flags, ({ from, permutations, seed, seeds, untilFailure, workers }) =>
   Effect.gen(function* () {
     if (Option.isSome(seed)) {
       const fails = yield* Effect.scoped(replay(seed.value)).pipe(Effect.provide(databaseLayer))
       if (fails) return yield* new Diverged({ message: `seed ${seed.value} fails` })
+      return
+    }
+    if (permutations) {
+      const failed = yield* Effect.scoped(sweepPermutations).pipe(Effect.provide(databaseLayer))
+      if (failed > 0) return yield* new Diverged({ message: `${failed} permutations end in another state` })
       return
     }
     const swept = yield* sweep({ from, count: seeds, workers, untilFailure })

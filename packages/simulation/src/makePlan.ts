@@ -2,7 +2,6 @@
 import { type Random, seededRandom } from "@metka/testing/messyStream/Random"
 import { type Edge, type Fault, type Moment, type Plan, type Point, type ServiceName, services } from "./Plan.ts"
 import { makeWorkload } from "./makeWorkload.ts"
-import { faultySteps } from "./simulate.ts"
 
 const some = <A>(length: number, make: () => A): ReadonlyArray<A> => Array.from({ length }, make)
 
@@ -54,8 +53,8 @@ const zombieMoment = (random: Random): Moment => {
   }
 }
 
-const faultOf = (random: Random): Fault => {
-  const at = random.below(faultySteps * 0.7)
+const faultOf = (random: Random, faultySteps: number): Fault => {
+  const at = random.below(faultySteps)
   const steps = 5 + random.below(60)
   const service = random.pick(services)
   const kind = random.below(20)
@@ -72,10 +71,14 @@ const faultOf = (random: Random): Fault => {
   return { _tag: "Restart", service, at }
 }
 
+/** About as many as its way through the services takes. */
+const stepsOfAnEvent = 10
+
 export const makePlan = (seed: number): Plan => {
   // Neighbouring seeds must not begin alike.
   const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1))
   const { events, references } = makeWorkload(random)
+  const faultySteps = 20 + events.length * stepsOfAnEvent
   return {
     seed,
     partitions: 1 + random.below(3),
@@ -83,6 +86,7 @@ export const makePlan = (seed: number): Plan => {
     replicas: { stg: 1 + random.below(2), dds: 1 + random.below(2), cdm: 1 + random.below(2) },
     references,
     events,
-    faults: some(random.below(9), () => faultOf(random))
+    faults: some(random.below(10), () => faultOf(random, faultySteps)),
+    faultySteps
   }
 }

@@ -6,6 +6,7 @@ import type { Random } from "@metka/testing/messyStream/Random"
 import { type Body, linesOf, type Scenario, scenarios } from "@metka/testing/messyStream/scenarios"
 import { writeJson } from "@metka/testing/messyStream/writeJson"
 import type { Event } from "./Plan.ts"
+import { updatedAt } from "./enrichments.ts"
 import { type City, makeCity } from "./makeCity.ts"
 
 const minute = 60_000
@@ -20,7 +21,7 @@ const timesOf = (random: Random, placed: number, step: number, decider: Scenario
   const at = placed + step * minute
   return {
     placed,
-    date: timeText(placed),
+    date: timeText(placed + random.below(3) * minute),
     updateTs: decider === undefined || decider === "update_ts" ? oddTimeText(random, at) : sameTimeText(random, placed),
     sentDttm: decider === "hash" ? sameTimeText(random, placed) : oddTimeText(random, at)
   }
@@ -71,6 +72,16 @@ const stirred = <A>(random: Random, items: ReadonlyArray<A>): ReadonlyArray<A> =
     .map(({ item }) => item)
 }
 
+/** Of two documents of one id the older one comes first: the app's loader does not go back. */
+const referencesInOrder = (events: ReadonlyArray<Event>): ReadonlyArray<Event> => {
+  const references = events.filter((event) => event._tag === "Reference")
+  const byAge = Map.groupBy(
+    references.sort((a, b) => (updatedAt(a.json) < updatedAt(b.json) ? -1 : 1)),
+    ({ id }) => id
+  )
+  return events.map((event) => (event._tag === "Reference" ? (byAge.get(event.id)?.shift() ?? event) : event))
+}
+
 export const makeWorkload = (random: Random) => {
   const city = makeCity(random)
   const orders = 2 + random.below(4)
@@ -82,11 +93,14 @@ export const makeWorkload = (random: Random) => {
     }
   }
   if (random.chance(0.4)) messages.push(poison(random, city, 1 + random.below(orders)))
-  for (const [id, json] of city.lateReferences) messages.push({ _tag: "Reference", id, json })
+  for (const { id, json } of city.laterReferences) messages.push({ _tag: "Reference", id, json })
   const rules = Array.from({ length: random.below(3) }, (): Event => ({
     _tag: "Rules",
     rules: someRules(random, city)
   }))
   const first: Event = { _tag: "Rules", rules: someRules(random, city) }
-  return { references: city.references, events: [first, ...stirred(random, [...messages, ...rules])] }
+  return {
+    references: city.references,
+    events: [first, ...referencesInOrder(stirred(random, [...messages, ...rules]))]
+  }
 }

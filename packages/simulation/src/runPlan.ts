@@ -1,5 +1,6 @@
 /** Runs a plan from empty tables to the auditor's verdict. */
 import { ReferenceData } from "@metka/core/ReferenceData"
+import type { DatabaseState } from "@metka/testing/oracle/actual"
 import { dumpChanges, dumpTables } from "@metka/testing/tableDump"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
@@ -14,17 +15,23 @@ export interface Verdict {
   readonly problems: ReadonlyArray<string>
   readonly struck: ReadonlyMap<string, number>
   readonly trace: ReadonlyArray<string>
+  /** What the tables held in the end, unless something was wrong before. */
+  readonly state?: DatabaseState
 }
 
-/** Nothing waits to be announced, and nobody waits but for what will never come. */
-const isSettled = Effect.fnUntraced(function* (run: Run) {
-  const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<{ readonly parked: number; readonly unannounced: boolean }>`
-    select (select count(*)::int from stg.parked_orders) as parked,
-      exists (select 1 from cdm.user_tag_history where published_at is null) as unannounced`
-  const [now] = rows
-  return now?.unannounced === false && now.parked === expectationOf(run).parked.length
-})
+/** Nothing waits to be announced, and nobody waits but for what will never come. Asked when all events have happened. */
+const makeIsSettled = (run: Run) => {
+  let mayWait: number | undefined
+  return Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const rows = yield* sql<{ readonly parked: number; readonly unannounced: boolean }>`
+      select (select count(*)::int from stg.parked_orders) as parked,
+        exists (select 1 from cdm.user_tag_history where published_at is null) as unannounced`
+    mayWait ??= expectationOf(run).parked.length
+    const [now] = rows
+    return now?.unannounced === false && now.parked === mayWait
+  })
+}
 
 /** The runner of a worker: its runs follow each other on one database. */
 export const makeRunner = Effect.gen(function* () {
@@ -36,19 +43,23 @@ export const makeRunner = Effect.gen(function* () {
     yield* emptyTables
     const references = yield* Effect.provide(ReferenceData, ReferenceData.layerMemory)
     const run = new Run(plan, connection, references)
-    const verdict = (problems: ReadonlyArray<string>): Verdict => ({
+    const verdict = (problems: ReadonlyArray<string>, state?: DatabaseState): Verdict => ({
+      ...(state === undefined ? {} : { state }),
       problems: [...run.fleet.problems, ...problems],
       struck: run.faults.struck,
       trace: run.trace.lines
     })
-    const settled = isSettled(run)
-    yield* run.untilSettled(settled)
+    const isSettled = makeIsSettled(run)
+    yield* run.untilSettled(isSettled)
     if (run.fleet.problems.length > 0) return verdict([])
-    const problems = yield* audit(run)
+    const { problems, state } = yield* audit(run)
     if (problems.length > 0) return verdict(problems)
     const before = yield* dumpTables
-    yield* run.deliverAgain(settled)
-    return verdict(dumpChanges(before, yield* dumpTables).map((change) => `delivered again: ${change}`))
+    yield* run.deliverAgain(isSettled)
+    return verdict(
+      dumpChanges(before, yield* dumpTables).map((change) => `delivered again: ${change}`),
+      state
+    )
   })
   return (plan: Plan) => Effect.provideService(runPlan(plan), SqlClient.SqlClient, sql)
 })

@@ -23,9 +23,6 @@ const mostSteps = 20_000
 /** Milliseconds: a service that waits for a server asks again every 5 s at least. */
 const longestWait = 30_000
 
-/** By then the faults are over, whatever the events do. */
-export const faultySteps = 200
-
 export const topics = {
   orders: "order-service_orders",
   stgOrders: "stg-service-orders",
@@ -95,6 +92,11 @@ export class Run {
       }
       yield* this.#untilAtRest(settled)
     })
+  }
+
+  /** Whether everything is done that was to be done: what strikes now strikes nobody. */
+  get #isIdle(): boolean {
+    return this.lag === 0 && this.fleet.toStart.length === 0
   }
 
   /** Delivers every record of every topic once more, to services that have just been started. */
@@ -181,8 +183,7 @@ export class Run {
     if (this.#events.length > 0) choices.push([1, this.#nextEvent])
     if (this.fleet.toStart.length > 0) choices.push([0.5, this.#startOne])
     const due = this.#time.nextDue
-    const stillFaulty = this.#events.length > 0 || this.trace.step < faultySteps
-    if (due !== undefined && stillFaulty) {
+    if (due !== undefined && !this.faults.isOver) {
       choices.push([choices.length === 0 ? 1 : 0.02, Effect.sync(() => this.#sleepUntil(due))])
     }
     return Effect.as(choose(this.#random, choices), choices.length > 0)
@@ -200,7 +201,7 @@ export class Run {
 
   private readonly strike = Effect.sync(() => {
     const { step } = this.trace
-    if (this.#events.length === 0 && step >= faultySteps) {
+    if (this.#events.length === 0 && (step >= this.plan.faultySteps || this.#isIdle)) {
       this.faults.end()
       this.fleet.thaw(Infinity)
     }

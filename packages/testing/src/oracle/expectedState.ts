@@ -26,9 +26,11 @@ export interface OracleInput {
   readonly deliveries: ReadonlyArray<Delivery>
   /**
    * Redis in the end, key to value. A document may have appeared late; one whose names or categories *changed* makes
-   * the state depend on when an order was enriched, which no oracle can know.
+   * the state depend on when an order was enriched, which `enrichedWith` must say then.
    */
   readonly references: ReadonlyMap<string, string>
+  /** What Redis held when a version was enriched, by version; `references` for those that are not here. */
+  readonly enrichedWith?: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly rules: ReadonlyArray<TagRule>
 }
 
@@ -101,7 +103,11 @@ const isEnriched = (enriched: EnrichedOrder | undefined): enriched is EnrichedOr
 
 /** The state that the deliveries must lead to once no reference is awaited that `references` has. */
 export const expectedState = (input: OracleInput): ExpectedState => {
-  const known = knownReferences(input.references)
+  const inTheEnd = knownReferences(input.references)
+  const enriched = (order: Order) => {
+    const documents = input.enrichedWith?.get(order.version)
+    return enrich(order, documents === undefined ? inTheEnd : knownReferences(documents))
+  }
   const versions = new Map<string, Order>()
   const deadLetters: Array<DeadLetterPosition & { readonly kind: BrokenKind }> = []
   for (const { topic, partition, offset, value } of input.deliveries) {
@@ -110,11 +116,13 @@ export const expectedState = (input: OracleInput): ExpectedState => {
     else versions.set(`${read.objectId} ${read.version}`, read)
   }
   const newest = newestOfEach(versions.values())
-  const waiting = newest.filter((order) => enrich(order, known) === undefined)
+  const waiting = newest.filter((order) => enriched(order) === undefined)
   const waitingIds = new Set(waiting.map((order) => order.objectId))
-  const everEnriched = [...versions.values()].map((order) => enrich(order, known)).filter(isEnriched)
-  const now = newest.map((order) => enrich(order, known)).filter(isEnriched)
+  const everEnriched = [...versions.values()].map(enriched).filter(isEnriched)
+  const now = newest.map(enriched).filter(isEnriched)
   const vault = expectedVault(now)
+  // An order that is not CLOSED sends its dishes to the vault, and `[]` to the marts: they do not learn its names.
+  const counted = now.filter(({ order }) => order.finalStatus === "CLOSED")
   const categoryCounters = expectedCategoryCounters(now)
   return {
     stgOrderEvents: newest.map((order) => ({
@@ -124,13 +132,13 @@ export const expectedState = (input: OracleInput): ExpectedState => {
       payloadText: order.payloadText,
       version: order.version
     })),
-    parked: waiting.map((order) => ({ object_id: order.objectId, missing: missingOf(order, known) })),
+    parked: waiting.map((order) => ({ object_id: order.objectId, missing: missingOf(order, inTheEnd) })),
     stgMessages: now.map(stgMessage),
     vault,
     vaultWithSuperseded: vaultOfVersions(everEnriched),
     userProductCounters: expectedProductCounters(
       now,
-      new Map(vault.productNames.map(([id, name]) => [String(id), String(name)]))
+      new Map(expectedVault(counted).productNames.map(([id, name]) => [String(id), String(name)]))
     ),
     userCategoryCounters: categoryCounters,
     userTags: expectedTags(categoryCounters, input.rules),

@@ -11,18 +11,21 @@ export interface EnrichedOrder {
   readonly dishes: ReadonlyArray<{ readonly id: string; readonly price: number; readonly quantity: number } & Dish>
 }
 
-/** `productNames` when several restaurants cook one product: the name from the restaurant document updated last. */
-const newestProductNames = (orders: ReadonlyArray<EnrichedOrder>): ReadonlyArray<BusinessRow> => {
-  const newest = new Map<string, { readonly updated: string; readonly name: string }>()
-  for (const { restaurant, dishes } of orders) {
-    for (const dish of dishes) {
-      const known = newest.get(dish.id)
-      if (known === undefined || known.updated < restaurant.updated) {
-        newest.set(dish.id, { updated: restaurant.updated, name: dish.name })
-      }
-    }
+interface Naming {
+  readonly row: BusinessRow
+  /** When the app last changed the document that says so. */
+  readonly updated: string
+}
+
+/** Of each thing, the name from the document updated last. */
+const newestNames = (namings: ReadonlyArray<Naming>): ReadonlyArray<BusinessRow> => {
+  const newest = new Map<string, Naming>()
+  for (const naming of namings) {
+    const id = String(naming.row[0])
+    const known = newest.get(id)
+    if (known === undefined || known.updated < naming.updated) newest.set(id, naming)
   }
-  return [...newest].map(([id, { name }]) => [id, name])
+  return sortedRows([...newest.values()].map(({ row }) => row))
 }
 
 const rowsOfOrders = (
@@ -35,7 +38,7 @@ const rowsOfDishes = (
   row: (dish: EnrichedOrder["dishes"][number], order: Order) => BusinessRow
 ): ReadonlyArray<BusinessRow> => rowsOfOrders(orders, ({ order, dishes }) => dishes.map((dish) => row(dish, order)))
 
-/** Hubs, links and names of these order versions, of which an order may have several. */
+/** Hubs, links and names of these order versions, of which an order may have several: every name that any of them had. */
 export const vaultOfVersions = (orders: ReadonlyArray<EnrichedOrder>): Pick<Vault, GrowingTable> => ({
   users: rowsOfOrders(orders, ({ order }) => [[order.userId]]),
   products: rowsOfDishes(orders, (dish) => [dish.id]),
@@ -46,13 +49,24 @@ export const vaultOfVersions = (orders: ReadonlyArray<EnrichedOrder>): Pick<Vaul
   productCategory: rowsOfDishes(orders, (dish) => [dish.id, dish.category]),
   productRestaurant: rowsOfDishes(orders, (dish, order) => [dish.id, order.restaurantId]),
   userNames: rowsOfOrders(orders, ({ order, guest }) => [[order.userId, guest.name, guest.login]]),
-  productNames: sortedRows(newestProductNames(orders)),
+  productNames: rowsOfDishes(orders, (dish) => [dish.id, dish.name]),
   restaurantNames: rowsOfOrders(orders, ({ order, restaurant }) => [[order.restaurantId, restaurant.name]])
 })
 
 /** What the vault says of these orders and of nothing else, one version an order. */
 export const expectedVault = (orders: ReadonlyArray<EnrichedOrder>): Vault => ({
   ...vaultOfVersions(orders),
+  userNames: newestNames(
+    orders.map(({ guest, order }) => ({ row: [order.userId, guest.name, guest.login], updated: guest.updated }))
+  ),
+  restaurantNames: newestNames(
+    orders.map(({ order, restaurant }) => ({ row: [order.restaurantId, restaurant.name], updated: restaurant.updated }))
+  ),
+  productNames: newestNames(
+    orders.flatMap(({ dishes, restaurant }) =>
+      dishes.map(({ id, name }) => ({ row: [id, name], updated: restaurant.updated }))
+    )
+  ),
   orders: rowsOfOrders(orders, ({ order }) => [[order.objectId, normaliseTime(order.date) ?? order.date]]),
   orderCost: rowsOfOrders(orders, ({ order }) => [[order.objectId, order.cost, order.payment]]),
   orderStatus: rowsOfOrders(orders, ({ order }) => [[order.objectId, order.finalStatus]]),

@@ -3,6 +3,7 @@ import { holdsUnstorableText } from "./exactJson.ts"
 export interface Guest {
   readonly name: string
   readonly login: string
+  readonly updated: string
 }
 
 export interface Dish {
@@ -43,11 +44,14 @@ const readDocument = (text: string | undefined): Members | undefined => {
   }
 }
 
+const updatedOf = (document: Members | undefined): string =>
+  typeof document?.update_ts_utc === "string" ? document.update_ts_utc : ""
+
 const readGuest = (text: string | undefined): Guest | undefined => {
   const document = readDocument(text)
   const name = nonEmpty(document?.name)
   const login = document?.login
-  return name !== undefined && typeof login === "string" ? { name, login } : undefined
+  return name !== undefined && typeof login === "string" ? { name, login, updated: updatedOf(document) } : undefined
 }
 
 const readRestaurant = (text: string | undefined): Restaurant | undefined => {
@@ -63,7 +67,7 @@ const readRestaurant = (text: string | undefined): Restaurant | undefined => {
     const category = nonEmpty(item?.category)
     if (id !== undefined && dish !== undefined && category !== undefined) menu.set(id, { name: dish, category })
   }
-  return { name, menu, updated: typeof document?.update_ts_utc === "string" ? document.update_ts_utc : "" }
+  return { name, menu, updated: updatedOf(document) }
 }
 
 const remember = <A>(read: (id: string) => A): ((id: string) => A) => {

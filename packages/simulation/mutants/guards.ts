@@ -1,0 +1,189 @@
+/**
+ * The guards that keep the state right, and how each is broken. `npm run mutants` breaks them one at a time, in a copy
+ * of the source, and shows that the simulation notices.
+ */
+
+/** Replaces text that occurs exactly once in a file under `packages`. */
+export interface Edit {
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+export interface Guard {
+  /** What the broken code does. */
+  readonly title: string
+  readonly edits: ReadonlyArray<Edit>
+}
+
+const guard = (
+  title: string,
+  ...edits: ReadonlyArray<readonly [file: string, find: string, replace: string]>
+): Guard => ({
+  title,
+  edits: edits.map(([file, find, replace]) => ({ file, find, replace }))
+})
+
+export const guards: ReadonlyArray<Guard> = [
+  guard("STG takes an older version for a newer one", [
+    "stg/src/StgRepository.ts",
+    "received_at = excluded.received_at\n    where held.order_version < excluded.order_version",
+    "received_at = excluded.received_at\n    where held.order_version <> excluded.order_version"
+  ]),
+  guard("DDS takes an older version for a newer one", [
+    "dds/src/DdsRepository.ts",
+    "where held.order_version < excluded.order_version",
+    "where held.order_version <> excluded.order_version"
+  ]),
+  guard("CDM takes an older version for a newer one", [
+    "cdm/src/Cdm.ts",
+    "return held !== undefined && held.version < version",
+    "return held !== undefined && held.version !== version"
+  ]),
+  guard("STG keeps the last version of a batch, not the newest", [
+    "stg/src/Stg.ts",
+    "if (held === undefined || held.message.version < candidate.message.version) {",
+    "if (held === undefined || held.message.version !== candidate.message.version) {"
+  ]),
+  guard("CDM keeps the last version of a batch, not the newest", [
+    "cdm/src/Cdm.ts",
+    "if (held === undefined || held.version < contribution.version) newest",
+    "if (held === undefined || held.version !== contribution.version) newest"
+  ]),
+  guard("DDS takes the versions of a batch in as they come", [
+    "dds/src/vault.ts",
+    "else if (newest.orderVersion < candidate.orderVersion) {",
+    "else if (newest.orderVersion !== candidate.orderVersion) {"
+  ]),
+  guard("the offset is committed before the transaction", [
+    "core/src/Pipeline.ts",
+    "const settled = yield* settle(prepared.received",
+    "yield* offsets.commit(prepared.batch)\n      const settled = yield* settle(prepared.received"
+  ]),
+  guard(
+    "the offset is committed before the publishing",
+    [
+      "core/src/Pipeline.ts",
+      "const offsets = makeOffsetCommits(kafka, stage.group)",
+      "const offsets = makeOffsetCommits(kafka, stage.group)\n    let commitEarly: Effect.Effect<void> = Effect.void"
+    ],
+    [
+      "core/src/Pipeline.ts",
+      "const [publish] = yield* timed(",
+      "yield* commitEarly\n        const [publish] = yield* timed("
+    ],
+    [
+      "core/src/Pipeline.ts",
+      "const settled = yield* settle(prepared.received",
+      "commitEarly = offsets.commit(prepared.batch)\n      const settled = yield* settle(prepared.received"
+    ]
+  ),
+  guard("a publishing that fails is given up", [
+    "core/src/Pipeline.ts",
+    "waitOut(kafka.publish(stage.output, stored.outgoing))",
+    "Effect.ignore(kafka.publish(stage.output, stored.outgoing))"
+  ]),
+  guard("offsets that were not committed are forgotten", [
+    "core/src/Pipeline.ts",
+    "Effect.andThen(Metrics.setConsumerLag(stage.topic, lags), offsets.catchUp(lags))",
+    "Metrics.setConsumerLag(stage.topic, lags)"
+  ]),
+  guard("the old contribution is not taken back", ["cdm/src/counters.ts", "add(replaced, -1)", "add([], -1)"]),
+  guard("a counter that has reached 0 stays", [
+    "cdm/src/CdmRepository.ts",
+    "held.category_id = change.category_id and held.order_cnt = 0",
+    "held.category_id = change.category_id and held.order_cnt < 0"
+  ]),
+  guard("two dishes of one category count twice", [
+    "cdm/src/counters.ts",
+    "categoryIds: distinctSorted(stats.map((stat) => stat.category_id.toLowerCase()))",
+    "categoryIds: stats.map((stat) => stat.category_id.toLowerCase()).sort()"
+  ]),
+  guard("an order that contributes nothing is not kept in the ledger", [
+    "cdm/src/Cdm.ts",
+    "Repository.insertContributions(newest)",
+    "Repository.insertContributions(newest.filter((row) => row.productIds.length > 0))"
+  ]),
+  guard("names follow the arrival, not the version", [
+    "cdm/src/Names.ts",
+    "a.version > b.version || (a.version === b.version && a.name !== b.name && hashdiff(a.name) > hashdiff(b.name))",
+    "a.name !== b.name"
+  ]),
+  guard("an order that waits for a reference is dropped", [
+    "stg/src/Stg.ts",
+    "yield* Repository.parkOrders(parked)",
+    "yield* Repository.parkOrders([])"
+  ]),
+  guard("a parked order is let go before it is published", [
+    "stg/src/ParkedOrders.ts",
+    "const refused = yield* publishIsolated(",
+    "yield* transaction(Repository.unparkOrders(ready))\n  const refused = yield* publishIsolated("
+  ]),
+  guard("a parked order is let go though a newer version waits", [
+    "stg/src/StgRepository.ts",
+    "where parked.object_id = published.object_id and parked.order_version <= published.order_version",
+    "where parked.object_id = published.object_id"
+  ]),
+  guard("a version is enriched anew when it is delivered again", [
+    "stg/src/Stg.ts",
+    "payload, enrichment: now.enrichment, traceparent })",
+    "payload, enrichment: enrichmentOf(resolution) ?? now.enrichment, traceparent })"
+  ]),
+  guard("STG does not publish again what it holds", [
+    "stg/src/Stg.ts",
+    "} else if (now.enrichment !== undefined) {",
+    "} else if (now.enrichment !== undefined && stored.has(objectId)) {"
+  ]),
+  guard("DDS does not publish again what it holds", [
+    "dds/src/Dds.ts",
+    "for (const order of [...duplicates, ...fresh])",
+    "for (const order of fresh)"
+  ]),
+  guard("a dead letter is not kept", [
+    "core/src/DeadLetters.ts",
+    "if (letters.length === 0) return",
+    "if (letters.length >= 0) return"
+  ]),
+  guard("a bad record fails its batch", [
+    "core/src/Pipeline.ts",
+    "onFailure: (bad) => letters.push({ record, bad }),",
+    "onFailure: (bad) => {\n            throw bad\n          },"
+  ]),
+  guard("a tag is given at the threshold already", [
+    "cdm/src/rules.ts",
+    "if (orderCount > rule.threshold) {",
+    "if (orderCount >= rule.threshold) {"
+  ]),
+  guard("a tag is never taken", [
+    "cdm/src/rules.ts",
+    "} else if (before !== undefined) {",
+    "} else if (before !== undefined && orderCount < 0) {"
+  ]),
+  guard("new rules leave the guests who are already there alone", [
+    "cdm/src/ApplyRules.ts",
+    "yield* Tags.writeTags(tags, new Map())",
+    "yield* Tags.writeTags({ given: [], updated: [], taken: [] }, new Map())"
+  ]),
+  guard("a giving is marked as announced whether Kafka took it or not", [
+    "cdm/src/TagOutbox.ts",
+    "yield* Effect.timeoutOrElse(kafka.publish(guestTags, rows.map(toOutgoing)), {",
+    "yield* Effect.timeoutOrElse(Effect.ignore(kafka.publish(guestTags, rows.map(toOutgoing))), {"
+  ]),
+  guard("nobody announces what a crash left in the outbox", [
+    "cdm/src/TagOutbox.ts",
+    "const somethingWaits = Effect.gen(function* () {",
+    "let asked = 0\nconst somethingWaits = Effect.gen(function* () {\n  if (++asked > 0) return false"
+  ]),
+  guard("an order's satellites leave out what was said before", [
+    "dds/src/DdsRepository.ts",
+    "insert into dds.s_order_status select h_order_pk, status, version_no, status_hashdiff, load_dt, load_src from orders",
+    "insert into dds.s_order_status select h_order_pk, status, version_no, status_hashdiff, load_dt, load_src from orders\n" +
+      "      where status_hashdiff not in (select hk_order_status_hashdiff from dds.s_order_status held where held.h_order_pk = orders.h_order_pk)"
+  ]),
+  guard("whose order it is now is not kept", [
+    "dds/src/DdsRepository.ts",
+    "insert into dds.s_order_effectivity select h_order_pk, h_user_pk, h_restaurant_pk, version_no, load_dt, load_src from orders",
+    "insert into dds.s_order_effectivity select h_order_pk, h_user_pk, h_restaurant_pk, version_no, load_dt, load_src from orders\n" +
+      "      where version_no = 1"
+  ])
+]

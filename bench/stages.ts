@@ -56,14 +56,15 @@ export const startProgram = Effect.fnUntraced(function* (
 export const startStage = (name: StageName, workplace: Workplace, options: StageOptions) =>
   startProgram(name, workplace.environment, options)
 
-/** Starts all of them, waits until they are ready, and gives the milliseconds each took for it. */
+/** Starts all of them, and waits until they are ready. */
 export const startReadyStages = Effect.fnUntraced(function* (workplace: Workplace, options: StageOptions) {
-  const stages = yield* perStage((name) => startStage(name, workplace, options))
-  const readyMillis = yield* Effect.all(
-    { stg: readyAfter(stages.stg), dds: readyAfter(stages.dds), cdm: readyAfter(stages.cdm) },
-    { concurrency: "unbounded" }
+  const { cdm, dds, stg } = yield* perStage((name) => startStage(name, workplace, options))
+  const programs: ReadonlyArray<Program> = [stg, dds, cdm]
+  yield* whileRunning(
+    programs,
+    Effect.forEach(programs, ({ port }) => untilReady(port), { discard: true })
   )
-  return { stages, readyMillis }
+  return programs
 })
 
 /** Fails when one of these programs ends before it is told to. */

@@ -55,8 +55,7 @@ export const measureGrowth = (bench: Bench, orders: number) =>
       yield* say(`growth: ${orders} orders, never more than ${mostAhead} messages ahead of the marts`)
       yield* Effect.gen(function* () {
         yield* loadReferences(week)
-        const { stages } = yield* startReadyStages(workplace, bench)
-        const programs = [stages.stg, stages.dds, stages.cdm]
+        const programs = yield* startReadyStages(workplace, bench)
         const sampling = yield* Effect.forkChild(takeSamples(programs, samples, messages))
         let published = 0
         const hold = (count: number) =>

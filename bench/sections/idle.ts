@@ -37,8 +37,7 @@ const rest = Effect.fnUntraced(function* (programs: ReadonlyArray<Program>) {
 const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)
 
 const restingStages = Effect.fnUntraced(function* (bench: Bench, workplace: Workplace) {
-  const { stages } = yield* startReadyStages(workplace, bench)
-  const programs = [stages.stg, stages.dds, stages.cdm]
+  const programs = yield* startReadyStages(workplace, bench)
   return yield* whileRunning(
     programs,
     Effect.andThen(untilAllThrough(performance.now()), rest(programs)).pipe(Effect.provide(clientsOf(workplace)))

@@ -79,7 +79,7 @@ export const measureLive = (bench: Bench) =>
         workplace.databaseUrl,
         Effect.gen(function* () {
           yield* loadReferences(week)
-          const { stages } = yield* startReadyStages(workplace, { folder: bench.folder })
+          const programs = yield* startReadyStages(workplace, bench)
           const ledger = yield* watchLedger
           const send = yield* makeSend(ledger, trickle(bench))
           const measure = Effect.gen(function* () {
@@ -89,7 +89,7 @@ export const measureLive = (bench: Bench) =>
             yield* say(`live: behind a backlog of ${bench.orders} orders`)
             return { latencies, resolution, behind: yield* behindBacklog(send, bench) }
           })
-          const { behind, latencies, resolution } = yield* whileRunning([stages.stg, stages.dds, stages.cdm], measure)
+          const { behind, latencies, resolution } = yield* whileRunning(programs, measure)
           const result: Measured = {
             figures: [
               figureOf(

@@ -15,6 +15,7 @@ describe("statistics", () => {
     expect(percentile(values, 50)).toBe(100)
     expect(percentile(values, 99)).toBe(198)
     expect(percentile(values, 100)).toBe(200)
+    expect(percentile([3, 1, 2], 50)).toBe(2)
     expect(percentile([7], 99)).toBe(7)
     expect(percentile([], 50)).toBeNaN()
   })

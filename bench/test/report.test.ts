@@ -71,9 +71,10 @@ describe("the chart", () => {
     expect(bars({ ...report, sections: [] })).toHaveLength(1)
   })
 
-  it("draws bars in proportion", () => {
+  it("draws bars in proportion, the longest as long as there is room", () => {
     const widths = [...chart(report).matchAll(/<rect [^>]*width="([\d.]+)"/g)].map(([, width]) => Number(width))
     const [marts = 0, services = 0, load = 0, python = 0] = widths
+    expect(marts).toBe(360)
     expect(services / marts).toBeCloseTo(6 / 16, 2)
     expect(load / marts).toBeCloseTo(8 / 16, 2)
     expect(python).toBeLessThan(5)

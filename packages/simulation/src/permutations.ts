@@ -83,7 +83,12 @@ export const presentState = (state: DatabaseState) => {
   const { orderCost, orderDishes, orderDishLines, orderParties, orderStatus, orders } = state.vault
   const { deadLetters, parked, stgOrderEvents, userCategoryCounters, userProductCounters, userTags } = state
   return {
-    ...{ orderCost, orderDishes, orderDishLines, orderParties, orderStatus, orders },
-    ...{ deadLetters, parked, stgOrderEvents, userCategoryCounters, userProductCounters, userTags }
+    vault: { orderCost, orderDishes, orderDishLines, orderParties, orderStatus, orders },
+    deadLetters,
+    parked,
+    stgOrderEvents,
+    userCategoryCounters,
+    userProductCounters,
+    userTags
   }
 }

@@ -112,7 +112,8 @@ const checkOrders = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const page = records.map(readOrder)
       const inVault = page.flatMap((order) => order.inVault ?? [])
-      const expected = new Map(vaultRows(inVault).orders.map((row) => [String(row.orderId), row]))
+      const rows = vaultRows(inVault)
+      const expected = new Map(rows.orders.map((row) => [String(row.orderId), row]))
       for (const order of page) {
         const { stg_version, enrichment, order_id } = order.record
         orders.total += 1
@@ -124,7 +125,7 @@ const checkOrders = Effect.fnUntraced(function* (
         waiting.count += 1
         if (waiting.list.length < mostLookedAtAgain) waiting.list.push(judgement.waiting)
       }
-      findings.add(yield* unmetInVault(inVault))
+      findings.add(yield* unmetInVault(rows, inVault))
       findings.add(yield* staleNames(page.flatMap((order) => order.inLedger ?? [])))
       yield* onRows(records.length, "orders")
     })

@@ -1,6 +1,6 @@
 /** What the orders of a page demand of tables that orders share: guests, restaurants, dishes, categories and names. */
 import { categoryNames, isNewer, type Name, type NameTable, newestNames, productNames } from "@metka/cdm/Names"
-import { contributions, vaultRows, type VersionedOrder } from "@metka/dds/vault"
+import { contributions, type VaultRows, vaultRows, type VersionedOrder } from "@metka/dds/vault"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Difference } from "./Difference.ts"
@@ -17,11 +17,14 @@ interface Unmet {
 /**
  * The rows of the vault that these orders demand and that are not there, or not so new. Names need only be as new: an
  * older version of an order may have brought a newer one.
+ * @param orders those that the rows were made of
  */
-export const unmetInVault = Effect.fnUntraced(function* (orders: ReadonlyArray<VersionedOrder>) {
+export const unmetInVault = Effect.fnUntraced(function* (
+  { categories, productCategories, productRestaurants, products, restaurants, users }: VaultRows,
+  orders: ReadonlyArray<VersionedOrder>
+) {
   if (orders.length === 0) return []
   const sql = yield* SqlClient.SqlClient
-  const { categories, productCategories, productRestaurants, products, restaurants, users } = vaultRows(orders)
   const rows = yield* sql<Unmet>`
     with users as (
       select * from unnest(${column(users, (row) => row.pk)}::uuid[], ${column(users, (row) => row.userId)}::text[],

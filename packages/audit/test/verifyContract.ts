@@ -44,4 +44,31 @@ export const verifyContract = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) =
       20_000
     )
   }
+
+  it.effect("verify counts an order apart while its message is in the dead letters", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const remove = "delete from cdm.order_contributions"
+      // Of an order that counts nothing: nothing else is wrong without its row.
+      const [removed] = yield* sql.unsafe<{ order_id: string; order_version: string }>(
+        `${remove} where order_id = (select min(hub.order_id::text) from dds.h_order hub
+          join cdm.order_contributions ledger using (order_version) where user_id is null)
+         returning order_id, order_version`
+      )
+      yield* sql`insert into ops.dead_letters
+        (service, topic, partition, "offset", kafka_timestamp, headers, reason, detail, received_at)
+        values ('cdm', 'lost', 0, 0, now(), json_build_object('order-version', ${removed?.order_version ?? ""}::text),
+          'refused_by_database', '', now())`
+      const kept = yield* verdict
+      assert.deepStrictEqual(kept.differences, [])
+      assert.strictEqual(kept.orders.deadLetters, 1)
+      yield* sql`update ops.dead_letters set replayed_at = now() where topic = 'lost'`
+      assert.deepStrictEqual(
+        (yield* verdict).differences.map(({ check, order }) => [check, order]),
+        [["versions", removed?.order_id ?? ""]]
+      )
+      yield* sql`delete from ops.dead_letters where topic = 'lost'`
+      yield* restored(remove)
+    })
+  )
 }

@@ -47,8 +47,9 @@ export const remedies = {
   rebuild: "npx metka rebuild",
   republish: "npx metka republish",
   retake:
-    "delete the order's rows from dds.s_order_cost, s_order_status, s_order_effectivity, s_order_product and h_order, " +
-    "and any row named here whose key is wrong; then npx metka republish: DDS takes the order in again",
+    "delete all rows with the order's h_order_pk from dds.h_order, l_order_user, l_order_product, s_order_cost, " +
+    "s_order_status, s_order_effectivity and s_order_product, and a row named here whose key is wrong; then " +
+    "npx metka republish: DDS takes the order in again, its newest version alone",
   remove: "delete the row: no order supports it",
   removeLedger: "delete the row of cdm.order_contributions, then npx metka rebuild",
   restoreStg: "restore the row of stg.order_events from a backup: nothing else has it",

@@ -21,16 +21,18 @@ const orderColumns: ReadonlySet<string> = new Set([
   "s_order_product"
 ])
 
-const missingOther = ({ columns, other, table }: Relation): Pick<SqlCheck, "check" | "table" | "query"> => {
+const missingOther = ({ columns, other, table }: Relation, remedy: "retake" | "remove"): SqlCheck => {
   const objectId = orderColumns.has(table)
     ? "(select hub.order_id::text from dds.h_order hub where hub.h_order_pk = held.h_order_pk)"
     : "null::text"
   const key = columns.map((column) => `'${column} ', held.${column}`).join(", ' ', ")
+  const wanted = remedy === "retake" ? "a row there" : "not here either"
   const same = columns.map((column) => `other.${column} = held.${column}`).join(" and ")
   return {
     check: "vault",
     table: `dds.${table}`,
-    query: `select ${objectId} as object_id, concat(${key}) as what, 'no row in ${nameOf(other)}' as held, 'a row there' as wanted, null as user_id, null as thing_id
+    remedy,
+    query: `select ${objectId} as object_id, concat(${key}) as what, 'no row in ${nameOf(other)}' as held, '${wanted}' as wanted, null as user_id, null as thing_id
       from dds.${table} held where not exists (select 1 from ${other} other where ${same})`
   }
 }
@@ -102,8 +104,8 @@ const oneRowAnOrder: SqlCheck = {
 }
 
 export const vaultChecks: ReadonlyArray<SqlCheck> = [
-  ...parents.map((relation): SqlCheck => ({ ...missingOther(relation), remedy: "retake" })),
-  ...support.map((relation): SqlCheck => ({ ...missingOther(relation), remedy: "remove" })),
+  ...parents.map((relation) => missingOther(relation, "retake")),
+  ...support.map((relation) => missingOther(relation, "remove")),
   ...["s_order_cost", "s_order_status", "s_order_effectivity"].map(versionRows),
   oneRowAnOrder
 ]

@@ -2,7 +2,7 @@
 import { differences, oracle } from "@metka/testing/againstOracle"
 import { tagsByTable, tagsByTopic } from "@metka/testing/guestTags"
 import { finalReferences } from "@metka/testing/messyStream/messyStream"
-import { runProcess } from "@metka/testing/processes"
+import { metkaMain, runProcess } from "@metka/testing/processes"
 import { settled } from "@metka/testing/settled"
 import { Effect } from "effect"
 import type { System } from "./system.ts"
@@ -11,7 +11,7 @@ const patience = "120 seconds"
 
 /** What `metka verify` says, unless all is well. */
 const auditorsDifferences = Effect.fnUntraced(function* ({ environment }: System) {
-  const { code, stderr, stdout } = yield* runProcess(["packages/cli/bin/metka.mjs", "verify"], environment)
+  const { code, stderr, stdout } = yield* runProcess([metkaMain, "verify"], environment)
   return code === 0 ? [] : [`metka verify ended with ${code}:\n${stdout}${stderr}`]
 })
 

@@ -82,9 +82,11 @@ export const runProcess = (args: ReadonlyArray<string>, env: Environment): Effec
     })
   )
 
+export const metkaMain = "dist/metka.mjs"
+
 /** `metka …`, which must end well. */
 export const metka = Effect.fnUntraced(function* (env: Environment, ...args: ReadonlyArray<string>) {
-  const finished = yield* runProcess(["dist/metka.mjs", ...args], env)
+  const finished = yield* runProcess([metkaMain, ...args], env)
   if (finished.code !== 0) {
     return yield* Effect.die(new Error(`metka ${args.join(" ")} exited with ${finished.code}: ${finished.stderr}`))
   }

@@ -11,8 +11,8 @@ import * as TraceContext from "./TraceContext.ts"
 export const TracesExported = Context.Reference<boolean>("metka/core/TracesExported", { defaultValue: () => false })
 
 /**
- * So many messages of a batch are followed: the batch links to them, and they get spans of their own. A span costs about
- * as much as decoding its message, so a batch of 2,000 with a span for each would be half as fast.
+ * So many messages of a batch are followed: the batch links to them, and they get spans of their own. With its links and
+ * its way to the collector a span costs 0.1 ms of CPU, more than all the rest of the work on a message in a backfill.
  */
 export const followedLimit = 32
 

@@ -2,23 +2,27 @@
 import { Tracer } from "effect"
 import { randomBytes } from "node:crypto"
 
-const pattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
-const noTrace = "0".repeat(32)
-const noSpan = "0".repeat(16)
+/** Neither version `ff` nor ids of zeros alone are valid. */
+const pattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/
+/** Version `00` ends after the flags. */
+const length = 55
 const sampledFlag = 1
 
+/** Whether the text is a `traceparent`. A version newer than `00` is read by its first four fields, as the standard asks. */
+const isValid = (text: string): boolean => pattern.test(text) && (text.length === length || !text.startsWith("00"))
+
 /**
- * The span that a `traceparent` names, or `undefined` when the header is invalid. As the standard asks, a version newer
- * than `00` is read by its first four fields, and `ff` is refused.
+ * The span that a `traceparent` names, or `undefined` when the header is invalid. Read by places and not by groups of
+ * the pattern: it is done for every message.
  */
-export const parse = (traceparent: string): Tracer.ExternalSpan | undefined => {
-  const match = pattern.exec(traceparent)
-  if (match === null) return undefined
-  const [, version, traceId = noTrace, spanId = noSpan, flags = "00", rest] = match
-  if (version === "ff" || (version === "00" && rest !== undefined)) return undefined
-  if (traceId === noTrace || spanId === noSpan) return undefined
-  return Tracer.externalSpan({ traceId, spanId, sampled: (Number.parseInt(flags, 16) & sampledFlag) === sampledFlag })
-}
+export const parse = (traceparent: string): Tracer.ExternalSpan | undefined =>
+  isValid(traceparent)
+    ? Tracer.externalSpan({
+        traceId: traceparent.slice(3, 35),
+        spanId: traceparent.slice(36, 52),
+        sampled: (Number.parseInt(traceparent.slice(53, length), 16) & sampledFlag) === sampledFlag
+      })
+    : undefined
 
 /** The `traceparent` that makes a receiver's span a child of this one. */
 export const format = (span: Pick<Tracer.AnySpan, "traceId" | "spanId" | "sampled">): string =>

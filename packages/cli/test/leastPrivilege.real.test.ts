@@ -136,7 +136,7 @@ const foreignIsRefused = Effect.fnUntraced(function* (user: ServiceName, env: En
 describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services over TLS", () => {
   layer(SecuredServers.layer, { excludeTestServices: true, timeout: "2 minutes" })("each with its own rights", (it) => {
     it.effect(
-      "end a messy stream in the oracle's state; the operator applies rules, sends again and verifies; the console counts; BI sees nobody",
+      "end a messy stream in the oracle's state; the operator applies rules, sends again, verifies and mends; the console counts; BI sees nobody",
       () =>
         Effect.gen(function* () {
           const { administrator, databaseUrl, environmentOf } = yield* SecuredServers
@@ -169,6 +169,13 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services over TLS"
 
           assert.match(yield* metka(operator, "republish"), /DDS and CDM hold every order/)
           yield* metka(operator, "verify")
+          yield* Effect.provide(
+            execute(
+              "delete from cdm.user_product_counters where user_id = (select min(user_id::text)::uuid from cdm.user_tags)"
+            ),
+            clientsOf(administrator)
+          )
+          assert.match(yield* metka(operator, "rebuild"), /counters of dishes/)
           assert.match(yield* metka(operator, "bi", "refresh"), /as of now/)
           const shown = yield* Effect.provide(allOf(biViews), databaseOf(databaseUrl("metka_bi")))
           assert.isNotEmpty(expected.userTags.filter(({ tag }) => shown.includes(tag)))

@@ -69,8 +69,8 @@ export const guards: ReadonlyArray<Guard> = [
     ],
     [
       "core/src/Pipeline.ts",
-      "const [publish] = yield* timed(",
-      "yield* commitEarly\n        const [publish] = yield* timed("
+      "const [publishSeconds] = yield* timed(",
+      "yield* commitEarly\n        const [publishSeconds] = yield* timed("
     ],
     [
       "core/src/Pipeline.ts",
@@ -80,8 +80,8 @@ export const guards: ReadonlyArray<Guard> = [
   ),
   guard("a publishing that fails is given up", [
     "core/src/Pipeline.ts",
-    "waitOut(kafka.publish(stage.output, stored.outgoing))",
-    "Effect.ignore(kafka.publish(stage.output, stored.outgoing))"
+    "waitOut(Effect.provideService(publish(stage.output, stored.outgoing), Kafka, kafka))",
+    "Effect.ignore(Effect.provideService(publish(stage.output, stored.outgoing), Kafka, kafka))"
   ]),
   guard("offsets that were not committed are forgotten", [
     "core/src/Pipeline.ts",
@@ -161,13 +161,13 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("new rules leave the guests who are already there alone", [
     "cdm/src/ApplyRules.ts",
-    "yield* Tags.writeTags(tags, new Map())",
-    "yield* Tags.writeTags({ given: [], updated: [], taken: [] }, new Map())"
+    "yield* Tags.writeTags(tags, () => undefined)",
+    "yield* Tags.writeTags({ given: [], updated: [], taken: [] }, () => undefined)"
   ]),
   guard("a giving is marked as announced whether Kafka took it or not", [
     "cdm/src/TagOutbox.ts",
-    "yield* Effect.timeoutOrElse(kafka.publish(guestTags, rows.map(toOutgoing)), {",
-    "yield* Effect.timeoutOrElse(Effect.ignore(kafka.publish(guestTags, rows.map(toOutgoing))), {"
+    "yield* Effect.timeoutOrElse(publish(guestTags, rows.map(toOutgoing)), {",
+    "yield* Effect.timeoutOrElse(Effect.ignore(publish(guestTags, rows.map(toOutgoing))), {"
   ]),
   guard("nobody announces what a crash left in the outbox", [
     "cdm/src/TagOutbox.ts",

@@ -31,6 +31,8 @@ const chartFile = join(repository, "bench/chart.svg")
 /** Enough for the broker's JIT compiler to have seen every request; not counted. */
 const warmUpOrders = 3_000
 
+class ChartIncomplete extends Data.TaggedError("ChartIncomplete")<{ readonly message: string }> {}
+
 class TargetMissed extends Data.TaggedError("TargetMissed")<{ readonly message: string }> {}
 
 const titles: Readonly<Record<SectionName, string>> = {
@@ -108,6 +110,9 @@ const command = Command.make("bench", flags, ({ chart: withChart, full, growth, 
     const loadBefore = currentLoad()
     const withoutGrowth = sectionNames.filter((name) => name !== "growth" || full || Option.isSome(growth))
     const sections = Option.getOrElse(only, () => withoutGrowth)
+    if (withChart && !(sections.includes("history") && sections.includes("marts"))) {
+      return yield* new ChartIncomplete({ message: "--chart draws the sections history and marts: measure both" })
+    }
     const folder = yield* temporaryFolder
     yield* say("starting Kafka, Redis and PostgreSQL")
     const servers = yield* startServers({ statementStats: false })

@@ -97,29 +97,31 @@ const pollEvery = "50 millis"
 /** No record committed by a stage for so long: something is wrong, and waiting on would hide it. */
 const stalledAfterMillis = 60_000
 
-const left = Effect.fnUntraced(function* (topic: string, group: string) {
-  const partitions = yield* (yield* Kafka).lag(topic, group)
-  return partitions.reduce((sum, { committed, end }) => sum + end - committed, 0)
-})
-
-/** Waits until a stage has committed all there is in its input. */
-export const untilThrough = Effect.fnUntraced(function* (stage: StageName) {
+/** What each stage reads: how far it has got, and what is left of it, in records. */
+export const positionOf = Effect.fnUntraced(function* (stage: StageName) {
   const topology = yield* Topology
   const [topic, group] = {
     stg: [topology.orders, topology.groupStg] as const,
     dds: [topology.stgOrders, topology.groupDds] as const,
     cdm: [topology.cdmStats, topology.groupCdm] as const
   }[stage]
+  const partitions = yield* (yield* Kafka).lag(topic, group)
+  const done = partitions.reduce((sum, { committed }) => sum + committed, 0)
+  return { done, left: partitions.reduce((sum, { end }) => sum + end, 0) - done }
+})
+
+/** Waits until a stage has committed all there is in its input. */
+export const untilThrough = Effect.fnUntraced(function* (stage: StageName) {
   let before = Infinity
   let movedAt = performance.now()
   for (;;) {
-    const now = yield* left(topic, group)
+    const { left: now } = yield* positionOf(stage)
     if (now === 0) return
     if (now !== before) {
       before = now
       movedAt = performance.now()
     } else if (performance.now() - movedAt > stalledAfterMillis) {
-      return yield* new Stalled({ message: `${stage} does not move, with ${now} records of ${topic} before it` })
+      return yield* new Stalled({ message: `${stage} does not move, with ${now} records before it` })
     }
     yield* Effect.sleep(pollEvery)
   }

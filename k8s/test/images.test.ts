@@ -62,7 +62,10 @@ describe("compose.yaml", () => {
 
   it("is as the Compose specification says", () => {
     const ajv = new Ajv2019({ strict: false, validateSchema: false, validateFormats: false })
+    // Its parts are named by a word of an older draft, which means nothing in its own.
+    ajv.removeKeyword("id")
     assert.isTrue(ajv.validate(composeSchema, compose), ajv.errorsText())
+    assert.isFalse(ajv.validate(composeSchema, { services: { stg: { imagee: "metka-stg" } } }))
   })
 
   it("starts the services when the tables are there and every server is healthy", () => {

@@ -16,6 +16,9 @@ const isObject = (value: Json | undefined): value is JsonObject =>
 
 const integerOrString = { anyOf: [{ type: "integer" }, { type: "string" }] }
 
+/** Go's way to say that case does not matter, in the words of JavaScript. */
+const pattern = (expression: string): string => expression.replace(/\(\?i\)(.*)$/, "(?i:$1)")
+
 /** As the API server reads a schema: some of what it means is said in words that JSON Schema does not have. */
 const closed = (schema: Json): Json => {
   if (Array.isArray(schema)) return schema.map(closed)
@@ -32,7 +35,9 @@ const closed = (schema: Json): Json => {
         // A field may be called as a word of JSON Schema is.
         key === "properties" && isObject(value)
           ? Object.fromEntries(Object.entries(value).map(([name, field]) => [name, closed(field)]))
-          : closed(value)
+          : key === "pattern" && typeof value === "string"
+            ? pattern(value)
+            : closed(value)
       ])
     ),
     ...(open ? {} : { additionalProperties: false })

@@ -1,4 +1,4 @@
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
 import { setTimeout } from "node:timers/promises"
 import { build, manifestsOf, type Overlay, overlays } from "../src/manifests.ts"
 import { customResourceFiles, ToolMissing } from "../src/tools.ts"
@@ -6,12 +6,6 @@ import { workloads } from "../src/workloads.ts"
 import { type ApiServer, startApiServer } from "./ApiServer.ts"
 
 const isCi = ["true", "1"].includes(process.env["CI"] ?? "")
-
-/** Asked once and early: what is missing must be known while the tests are collected. */
-const found = await startApiServer().catch((error: unknown) => {
-  if (error instanceof ToolMissing && !isCi) return error.message
-  throw error
-})
 
 const documents = (items: ReadonlyArray<object>): string => JSON.stringify({ apiVersion: "v1", kind: "List", items })
 
@@ -37,66 +31,69 @@ const namespaceOf = (overlay: Overlay) => manifestsOf(overlay).filter(({ kind })
 const withoutNamespace = (overlay: Overlay): string =>
   documents(manifestsOf(overlay).filter(({ kind }) => kind !== "Namespace"))
 
-describe.skipIf(typeof found === "string")(
-  `A Kubernetes API server${typeof found === "string" ? ` (skipped: ${found})` : ""}`,
-  { timeout: 120_000 },
-  () => {
-    let server: ApiServer
-    beforeAll(async () => {
-      if (typeof found === "string") throw new Error(found)
-      server = found
-      for (const file of customResourceFiles()) {
-        const { status, stderr } = server.kubectl(["apply", "--server-side", "-f", file])
-        assert.strictEqual(status, 0, stderr)
-      }
-      for (const { status, stderr } of [
-        server.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]),
-        server.kubectl(["apply", "-f", "-"], documents(namespaceOf("local"))),
-        server.kubectl(["apply", "-f", "-"], defaultAccount)
-      ]) {
-        assert.strictEqual(status, 0, stderr)
-      }
-      // Admission learns of the namespace's labels from a cache.
-      for (let tries = 0; server.kubectl(["-n", "metka", "get", "sa", "default"]).status !== 0; tries++) {
-        assert.isBelow(tries, 50)
-        await setTimeout(100)
-      }
-      return server.stop
-    }, 180_000)
-
-    it("enforces Pod Security: what is not restricted is refused", () => {
-      const { status, stderr } = server.kubectl(
-        ["create", "--dry-run=server", "-f", "-"],
-        documents([
-          {
-            apiVersion: "v1",
-            kind: "Pod",
-            metadata: { name: "root", namespace: "metka" },
-            spec: { containers: [{ name: "root", image: "metka", securityContext: { runAsUser: 0 } }] }
-          }
-        ])
-      )
-      assert.notStrictEqual(status, 0)
-      assert.match(stderr, /violates PodSecurity "restricted/)
-    })
-
-    for (const overlay of overlays) {
-      it(`takes all of ${overlay}, without a warning`, ({ onTestFinished }) => {
-        // Another overlay has some of the same names, and changes what cannot be changed.
-        onTestFinished(() => {
-          const { status, stderr } = server.kubectl(["delete", "--wait=false", "-f", "-"], withoutNamespace(overlay))
-          assert.strictEqual(status, 0, stderr)
-        })
-        const applied = server.kubectl(["apply", "--server-side", "-f", "-"], build(overlay).text)
-        assert.strictEqual(applied.stderr, "")
-        assert.strictEqual(applied.status, 0)
-        const pods = server.kubectl(["create", "--dry-run=server", "-f", "-"], podsOf(overlay))
-        assert.strictEqual(pods.stderr, "")
-        assert.strictEqual(pods.status, 0)
-        // Again, as an operator does who changed nothing.
-        const again = server.kubectl(["apply", "--server-side", "-f", "-"], build(overlay).text)
-        assert.strictEqual(again.stderr, "")
-      })
+describe("A Kubernetes API server", { timeout: 120_000 }, () => {
+  let server: ApiServer
+  let missing: string | undefined
+  beforeEach(({ skip }) => skip(missing !== undefined, missing))
+  beforeAll(async () => {
+    try {
+      server = await startApiServer()
+    } catch (error) {
+      if (!(error instanceof ToolMissing) || isCi) throw error
+      missing = error.message
+      return undefined
     }
+    for (const file of customResourceFiles()) {
+      const { status, stderr } = server.kubectl(["apply", "--server-side", "-f", file])
+      assert.strictEqual(status, 0, stderr)
+    }
+    for (const { status, stderr } of [
+      server.kubectl(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]),
+      server.kubectl(["apply", "-f", "-"], documents(namespaceOf("local"))),
+      server.kubectl(["apply", "-f", "-"], defaultAccount)
+    ]) {
+      assert.strictEqual(status, 0, stderr)
+    }
+    // Admission learns of the namespace's labels from a cache.
+    for (let tries = 0; server.kubectl(["-n", "metka", "get", "sa", "default"]).status !== 0; tries++) {
+      assert.isBelow(tries, 50)
+      await setTimeout(100)
+    }
+    return server.stop
+  }, 900_000)
+
+  it("enforces Pod Security: what is not restricted is refused", () => {
+    const { status, stderr } = server.kubectl(
+      ["create", "--dry-run=server", "-f", "-"],
+      documents([
+        {
+          apiVersion: "v1",
+          kind: "Pod",
+          metadata: { name: "root", namespace: "metka" },
+          spec: { containers: [{ name: "root", image: "metka", securityContext: { runAsUser: 0 } }] }
+        }
+      ])
+    )
+    assert.notStrictEqual(status, 0)
+    assert.match(stderr, /violates PodSecurity "restricted/)
+  })
+
+  for (const overlay of overlays) {
+    it(`takes all of ${overlay}, without a warning`, ({ onTestFinished }) => {
+      // Another overlay has some of the same names, and changes what cannot be changed.
+      onTestFinished(() => {
+        const { status, stderr } = server.kubectl(["delete", "--wait=false", "-f", "-"], withoutNamespace(overlay))
+        assert.strictEqual(status, 0, stderr)
+      })
+      const applied = server.kubectl(["apply", "--server-side", "-f", "-"], build(overlay).text)
+      assert.strictEqual(applied.stderr, "")
+      assert.strictEqual(applied.status, 0)
+      const pods = server.kubectl(["create", "--dry-run=server", "-f", "-"], podsOf(overlay))
+      assert.strictEqual(pods.stderr, "")
+      assert.strictEqual(pods.status, 0)
+      // Again, as an operator does who changed nothing.
+      const again = server.kubectl(["apply", "--server-side", "-f", "-"], build(overlay).text)
+      assert.strictEqual(again.stderr, "")
+    })
   }
-)
+})

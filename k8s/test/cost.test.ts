@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, beforeEach, describe, it } from "@effect/vitest"
 import { bill, type Costs, nodesFor, type Prices, room, sum } from "../cost/bill.ts"
 import { type Demand, demands, total } from "../cost/demand.ts"
 import { objections, overlayCost, readPrices } from "../cost/overlayCost.ts"
@@ -133,7 +133,9 @@ describe("One machine", () => {
   })
 })
 
-describe.skipIf(missing !== undefined)(`The overlays${missing === undefined ? "" : ` (skipped: ${missing})`}`, () => {
+describe("The overlays", () => {
+  beforeEach(({ skip }) => skip(missing !== undefined, missing))
+
   it("cost what they may, budget at most 4,000 roubles a month, and fit on their machine", { timeout: 60_000 }, () => {
     const costs = overlays.map((overlay) => overlayCost(overlay, manifestsOf(overlay), readPrices()))
     assert.deepStrictEqual(costs.flatMap(objections), [])

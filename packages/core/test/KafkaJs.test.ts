@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, ConfigProvider, Effect, Layer } from "effect"
 import { EventEmitter } from "node:events"
+import { mkdtempSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { rootCertificates } from "node:tls"
 import { Kafka } from "../src/Kafka.ts"
 import * as KafkaJs from "../src/KafkaJs.ts"
 import { startMember } from "./kafkaContract.ts"
@@ -21,6 +25,9 @@ const scram: Environment = {
   KAFKA_SASL_PASSWORD: "secret"
 }
 
+const authorityFile = join(mkdtempSync(join(tmpdir(), "metka-kafkajs-")), "ca.pem")
+writeFileSync(authorityFile, rootCertificates[0] ?? "")
+
 describe("The configuration of Kafka", () => {
   it.effect.each<{ readonly wrong: string; readonly environment: Environment; readonly says: RegExp }>([
     { wrong: "no broker", environment: {}, says: /KAFKA_BROKERS/ },
@@ -33,6 +40,11 @@ describe("The configuration of Kafka", () => {
       wrong: "a CA file that is not there",
       environment: { ...ssl, KAFKA_SSL_CA_FILE: "/nonexistent/ca.pem" },
       says: /KAFKA_SSL_CA_FILE cannot be read: ENOENT/
+    },
+    {
+      wrong: "a CA file without a certificate",
+      environment: { ...ssl, KAFKA_SSL_CA_FILE: "/dev/null" },
+      says: /\/dev\/null holds no certificate/
     },
     {
       wrong: "a CA file without TLS",
@@ -78,7 +90,7 @@ describe("The configuration of Kafka", () => {
     { KAFKA_BROKERS: "a:9092, b.example:9093" },
     { ...broker, KAFKA_SSL: "false", KAFKA_SSL_CA_FILE: "", KAFKA_SASL_MECHANISM: "" },
     ssl,
-    { ...ssl, KAFKA_SSL_CA_FILE: "/dev/null" },
+    { ...ssl, KAFKA_SSL_CA_FILE: authorityFile },
     scram,
     { ...scram, KAFKA_SASL_MECHANISM: "plain" }
   ])("%o builds the layer without a connection", (environment) => Effect.asVoid(Layer.build(layerWith(environment))))

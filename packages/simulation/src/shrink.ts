@@ -42,5 +42,5 @@ export const shrink = Effect.fnUntraced(function* <E, R>(
       parts = Math.min(items.length, parts * 2)
     }
   }
-  return plan
+  return planOf(plan, items)
 })

@@ -7,6 +7,12 @@ export type ServerAddress =
 
 export type ServerAddresses = { readonly [Name in ServerName]: ServerAddress }
 
+/** A line for each server that is missing: what, why, and how to get it. */
+export const missingServers = (addresses: Partial<ServerAddresses>): ReadonlyArray<string> =>
+  Object.entries(addresses).flatMap(([server, found]) =>
+    found._tag === "Missing" ? [`  ${server} is missing: ${found.missing}. ${found.install}`] : []
+  )
+
 declare module "vitest" {
   interface ProvidedContext {
     realServers: ServerAddresses

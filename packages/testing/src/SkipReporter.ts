@@ -1,6 +1,6 @@
 /** Says in the last lines of a test run what was skipped, why, and how not to: a skip nobody sees is a test lost. */
 import type { Reporter, TestModule, TestProject, Vitest } from "vitest/node"
-import type { ServerAddresses } from "./ServerAddresses.ts"
+import { missingServers } from "./ServerAddresses.ts"
 
 /** Skipped tests of a module, by the note they were skipped with. */
 const skippedOf = (module: TestModule): ReadonlyArray<string> => {
@@ -16,12 +16,8 @@ const skippedOf = (module: TestModule): ReadonlyArray<string> => {
     : [`  ${module.relativeModuleId}: ${skipped.length}${notes.size === 0 ? "" : ` (${[...notes].join("; ")})`}`]
 }
 
-const missingOf = (project: TestProject): ReadonlyArray<string> => {
-  const addresses: ServerAddresses | undefined = project.getProvidedContext().realServers
-  return Object.entries(addresses ?? {}).flatMap(([server, found]) =>
-    found._tag === "Missing" ? [`  ${server} is missing: ${found.missing}. ${found.install}`] : []
-  )
-}
+const missingOf = (project: TestProject): ReadonlyArray<string> =>
+  missingServers(project.getProvidedContext().realServers ?? {})
 
 export class SkipReporter implements Reporter {
   private vitest: Vitest | undefined

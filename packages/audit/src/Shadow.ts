@@ -102,13 +102,21 @@ const addVault = Effect.gen(function* () {
     where hub.h_user_pk in (select user_id from shadow_ledger) on conflict do nothing`
 })
 
-/** The vault's names of things that the marts have no name of: it also has those of orders that never counted. */
-const unnamed = Effect.gen(function* () {
+/**
+ * The vault's names of dishes whose order the ledger does not have in this version, since its message will bring them
+ * no more; and of what the marts have no name of. Not of all: the vault also has names of orders that never counted.
+ */
+const namesOfVault = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const products = yield* sql<Name>`
     select distinct on (h_product_pk) h_product_pk as id, name, restaurant_version as version from dds.s_product_names
-    where h_product_pk in (select unnest(product_ids) from shadow_ledger)
-      and h_product_pk not in (select product_id from cdm.product_names)
+    where h_product_pk in (
+      select unnest(shadow.product_ids) from shadow_ledger shadow
+      left join cdm.order_contributions held using (order_id)
+      where held.order_id is null or held.order_version < shadow.order_version
+      union all
+      (select unnest(product_ids) from shadow_ledger except select product_id from cdm.product_names)
+    )
     order by h_product_pk, restaurant_version desc, hk_product_names_hashdiff desc`
   const categories = yield* sql<{ id: string; name: string }>`
     select h_category_pk as id, category_name as name from dds.h_category
@@ -128,10 +136,10 @@ export const fillShadow = Effect.fnUntraced(function* (
   const brought = source === "stg" ? yield* addStg(onOrders) : { products: [], categories: [] }
   yield* addVault
   yield* sql`analyze shadow_ledger`
-  const missing = yield* unnamed
+  const vault = yield* namesOfVault
   const names: ShadowNames = {
-    products: newestNames([...missing.products, ...brought.products]),
-    categories: newestNames([...missing.categories, ...brought.categories])
+    products: newestNames([...vault.products, ...brought.products]),
+    categories: newestNames([...vault.categories, ...brought.categories])
   }
   return names
 })

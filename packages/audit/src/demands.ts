@@ -109,10 +109,12 @@ export interface HeldName extends Name {
 
 /**
  * Whether the marts must have the name that an order brought instead of the one they hold. One that is as new may win
- * by its hash, but then it came with an order, and the vault has it.
+ * by its hash, but then it came with an order, and the vault has it. A category's name is its key: it never gets newer.
  */
-export const mustReplace = (brought: Name, held: HeldName): boolean =>
-  isNewer(brought, held) || (brought.version === held.version && brought.name !== held.name && !held.inVault)
+export const mustReplace = (kind: NameTable, brought: Name, held: HeldName): boolean =>
+  kind === categoryNames
+    ? brought.name !== held.name && (isNewer(brought, held) || !held.inVault)
+    : isNewer(brought, held) || (brought.version === held.version && brought.name !== held.name && !held.inVault)
 
 /** Names that the marts hold, but not as new as these orders brought them. */
 export const staleNames = Effect.fnUntraced(function* (orders: ReadonlyArray<VersionedOrder>) {
@@ -150,7 +152,7 @@ const staleNamesOf = Effect.fnUntraced(function* (
   )
   return brought.flatMap((name): ReadonlyArray<Difference> => {
     const now = held.get(name.id)
-    if (now !== undefined && !mustReplace(name, now)) return []
+    if (now !== undefined && !mustReplace(kind, name, now)) return []
     return [
       {
         check: "names",

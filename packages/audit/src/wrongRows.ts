@@ -54,7 +54,7 @@ export const wrongNames = Effect.fnUntraced(function* (kind: NameTable, names: R
   )
   return names.filter((name) => {
     const now = held.get(name.id)
-    return now === undefined || mustReplace(name, now)
+    return now === undefined || mustReplace(kind, name, now)
   })
 })
 

@@ -116,6 +116,19 @@ export const rebuildContract = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) 
   )
 
   it.effect(
+    "rebuild from the vault brings the names of an order that the ledger lacks: its message will be a duplicate",
+    () =>
+      Effect.gen(function* () {
+        yield* restoredAll
+        yield* breakOne(yield* named("the marts kept an old name of a dish"))
+        yield* breakOne(yield* named("the ledger lacks an order, and nothing is on its way"))
+        yield* rebuild("vault")
+        assert.deepStrictEqual((yield* verdict).differences, [])
+      }),
+    20_000
+  )
+
+  it.effect(
     "rebuild leaves an order that is newer in the ledger than in its source",
     () =>
       Effect.gen(function* () {

@@ -20,9 +20,9 @@ const heartbeatMillis = 1_000
 const rebalanceTimeoutMillis = 30_000
 /** How long a fetch waits for records. Leaving the group waits for it, and a service must end within 2 s of SIGTERM. */
 const fetchWaitMillis = 300
-const fetchBytes = 1_048_576
-const fetchBytesOfPartition = 262_144
-const bufferedBytes = 1_048_576
+const fetchBytes = 2 * 1_048_576
+const fetchBytesOfPartition = 524_288
+const bufferedBytes = 4 * 1_048_576
 /** More than a topic has partitions on one broker: a partition that is held back must not hold back another. */
 const concurrentPartitions = 64
 /** A blocked fetch looks this often whether a heartbeat is due. */
@@ -184,7 +184,7 @@ export class GroupMembers {
       Effect.gen({ self: this }, function* () {
         const buffer = new KafkaRecordBuffer({
           topic: options.topic,
-          maxRecords: options.maxRecords,
+          maxRecords: 2 * options.maxRecords,
           maxBytes: bufferedBytes
         })
         yield* this.#stayMember(options, buffer).pipe(

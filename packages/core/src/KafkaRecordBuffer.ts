@@ -39,6 +39,8 @@ export class KafkaRecordBuffer {
   #failure: KafkaError | undefined
   /** Open while there is something to take, or a failure. */
   readonly #ready = Latch.makeUnsafe(false)
+  /** Open while there is so much that waiting for more makes no sense. */
+  readonly #full = Latch.makeUnsafe(false)
   readonly #waitingForSpace = new Set<() => void>()
 
   constructor(options: { readonly topic: string; readonly maxRecords: number; readonly maxBytes: number }) {
@@ -52,12 +54,17 @@ export class KafkaRecordBuffer {
     return this.#records < this.maxRecords && this.#bytes < this.maxBytes
   }
 
+  get #isFull(): boolean {
+    return this.#failure !== undefined || this.#bytes >= this.maxBytes / 2 || this.#records >= this.maxRecords / 2
+  }
+
   push(fetched: FetchedRecords): void {
     if (fetched.records.length === 0) return
     this.#fetched.push(fetched)
     this.#records += fetched.records.length
     for (const record of fetched.records) this.#bytes += bytesOf(record)
     this.#ready.openUnsafe()
+    if (this.#isFull) this.#full.openUnsafe()
   }
 
   /** Resolves when there may be space, when `releaseWriters` is called, and in any case after `millis`. */
@@ -81,13 +88,15 @@ export class KafkaRecordBuffer {
   fail(error: KafkaError): void {
     this.#failure = error
     this.#ready.openUnsafe()
+    this.#full.openUnsafe()
   }
 
   /** Waits for records; all that wait, of whatever partition, up to `maxRecords`. */
   take(maxRecords: number): Effect.Effect<RecordBatch, KafkaError> {
     return Effect.suspend(() => {
-      const isFilling = this.#lastTaken >= busyRecords && this.#records < maxRecords && this.hasSpace
-      return isFilling ? Effect.andThen(Effect.sleep(gatherFor), this.#takeNow(maxRecords)) : this.#takeNow(maxRecords)
+      if (this.#lastTaken < busyRecords || this.#isFull) return this.#takeNow(maxRecords)
+      this.#full.closeUnsafe()
+      return Effect.andThen(Effect.timeoutOption(this.#full.await, gatherFor), this.#takeNow(maxRecords))
     })
   }
 

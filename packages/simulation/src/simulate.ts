@@ -127,7 +127,8 @@ export class Run {
   /**
    * Whether nobody has a record to work on. Whoever goes on with an old batch when its partitions have come back to it
    * commits an old offset once more: that is harmless, and ends with the next record. So what is not committed counts
-   * only while somebody might still be waiting for a server.
+   * only while somebody might still be waiting for a server, which is longer than the faults last: retries come seconds
+   * apart.
    */
   get #isQuiet(): boolean {
     return this.lag === 0 || (this.undelivered === 0 && this.#time.now - this.#lastWork > longestWait)
@@ -159,6 +160,7 @@ export class Run {
         }
         this.trace.step += 1
         yield* this.strike
+        if (!this.faults.isOver) this.#lastWork = this.#time.now
         if (yield* this.goOn) continue
         if (this.#isQuiet && !this.#rulesUnderWay && (yield* settled)) return
         // Everybody sleeps, and something is still to be done.

@@ -89,7 +89,11 @@ export const missingCounts = (
   const rulesByTag = new Map(rules.map((rule) => [rule.tag, rule]))
   return held.flatMap(({ tag, userId }) => {
     const rule = rulesByTag.get(tag)
-    if (rule === undefined || known.has(keyOf(userId, rule.categoryId))) return []
+    if (rule === undefined) return []
+    const key = keyOf(userId, rule.categoryId)
+    if (known.has(key)) return []
+    // Once, though several of the guest's tags ask for it: each counter decides all tags of its category.
+    known.add(key)
     return [{ userId, categoryId: rule.categoryId, orderCount: 0 }]
   })
 }

@@ -33,8 +33,6 @@ export type Fault =
   /** PostgreSQL ends every session of the services, as an administrator would. */
   | { readonly kind: "terminate" }
 
-export type FaultKind = Fault["kind"]
-
 /** Faults that strike at the same time, `waitMillis` after the system had caught up from the ones before. */
 export interface Step {
   readonly waitMillis: number

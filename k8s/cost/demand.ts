@@ -1,6 +1,6 @@
 /** What the pods of an overlay ask for together, those that operators make from custom resources included. */
 import type { Manifest } from "../src/manifests.ts"
-import { containersOf, type Resources, type Workload, workloads } from "../src/workloads.ts"
+import { type Resources, type Workload, workloads } from "../src/workloads.ts"
 import { quantity } from "./quantity.ts"
 
 /** Cores and bytes. */
@@ -81,15 +81,3 @@ export const demands = (manifests: ReadonlyArray<Manifest>): ReadonlyArray<Deman
 
 export const total = (all: ReadonlyArray<Demand>, field: "cpu" | "memory" | "memoryLimit" | "storage"): number =>
   all.reduce((sum, demand) => sum + demand.replicas * demand[field], 0)
-
-/** Whether every container says what it needs, so that the sums mean something. */
-export const undeclared = (manifests: ReadonlyArray<Manifest>): ReadonlyArray<string> =>
-  workloads(manifests).flatMap((workload) =>
-    containersOf(workload)
-      .filter(({ resources }) =>
-        (["requests", "limits"] as const).some(
-          (kind) => resources?.[kind]?.cpu === undefined || resources[kind].memory === undefined
-        )
-      )
-      .map(({ name }) => `${workload.name}/${name}`)
-  )

@@ -30,7 +30,7 @@ const emptyTables = Effect.gen(function* () {
 export interface MemorySystemOptions {
   /** Of every topic; 6 unless told. */
   readonly partitions?: number
-  /** 2,000 unless told. */
+  /** 1,000 unless told. */
   readonly maxBatchRecords?: number
 }
 

@@ -55,6 +55,7 @@ export class Run {
   readonly #events: Array<Event>
   #rulesUnderWay = false
   #lastWork = 0
+  #refusals = 0
 
   constructor(plan: Plan, connection: SqlConnection.Connection, references: ReferenceData["Service"]) {
     this.plan = plan
@@ -127,8 +128,7 @@ export class Run {
   /**
    * Whether nobody has a record to work on. Whoever goes on with an old batch when its partitions have come back to it
    * commits an old offset once more: that is harmless, and ends with the next record. So what is not committed counts
-   * only while somebody might still be waiting for a server, which is longer than the faults last: retries come seconds
-   * apart.
+   * only while somebody might still be waiting for a server: a call that was refused is made again, seconds later.
    */
   get #isQuiet(): boolean {
     return this.lag === 0 || (this.undelivered === 0 && this.#time.now - this.#lastWork > longestWait)
@@ -160,13 +160,19 @@ export class Run {
         }
         this.trace.step += 1
         yield* this.strike
-        if (!this.faults.isOver) this.#lastWork = this.#time.now
+        this.#noteRefusals()
         if (yield* this.goOn) continue
         if (this.#isQuiet && !this.#rulesUnderWay && (yield* settled)) return
         // Everybody sleeps, and something is still to be done.
         this.#time.moveTo(this.#time.now + 10_000)
       }
     })
+  }
+
+  #noteRefusals(): void {
+    if (this.#gates.refusals === this.#refusals) return
+    this.#refusals = this.#gates.refusals
+    this.#lastWork = this.#time.now
   }
 
   private readonly standstill = Effect.gen({ self: this }, function* () {

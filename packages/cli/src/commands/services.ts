@@ -1,4 +1,4 @@
-/** `metka migrate` and `metka all`: against the real services that the environment names. */
+/** `metka migrate`, `metka all` and `metka console`: against the real services that the environment names. */
 import * as BiRefresh from "@metka/cdm/BiRefresh"
 import * as Database from "@metka/core/Database"
 import { Health } from "@metka/core/Health"

@@ -5,6 +5,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { ordersFlag, seedFlag } from "@metka/cli/flags"
 import { runMain } from "@metka/core/Service"
+import { version } from "@metka/core/version"
 import { Clock, Console, Data, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { mkdir, writeFile } from "node:fs/promises"
@@ -157,4 +158,4 @@ const write = (file: string, text: string) =>
     await writeFile(file, text)
   })
 
-Command.run(command, { version: "0.1.0" }).pipe(Effect.provide(NodeServices.layer), runMain("metka bench"))
+Command.run(command, { version }).pipe(Effect.provide(NodeServices.layer), runMain("metka bench"))

@@ -6,6 +6,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { ordersFlag, seedFlag } from "@metka/cli/flags"
 import { runMain } from "@metka/core/Service"
+import { version } from "@metka/core/version"
 import { Console, Effect } from "effect"
 import { Argument, Command } from "effect/cli"
 import { mkdir, readFile, writeFile } from "node:fs/promises"
@@ -111,4 +112,4 @@ const command = Command.make(
     }).pipe(Effect.scoped)
 ).pipe(Command.withDescription("Show where a stage spends its time"))
 
-Command.run(command, { version: "0.1.0" }).pipe(Effect.provide(NodeServices.layer), runMain("metka profile"))
+Command.run(command, { version }).pipe(Effect.provide(NodeServices.layer), runMain("metka profile"))

@@ -10,6 +10,7 @@ import { brokenKinds, brokenMessage, wholeMessage } from "@metka/testing/messySt
 import type { OutgoingMessage } from "@metka/testing/messyStream/messyStream"
 import { lags } from "@metka/testing/settled"
 import { Clock, Effect, Option, Schedule } from "effect"
+import { median } from "../bench/statistics.ts"
 import { cpuSeconds } from "../bench/processUsage.ts"
 import { divergences } from "./judge.ts"
 import { type Source, startSystem, type System } from "./system.ts"
@@ -116,13 +117,6 @@ export const measurePoison = Effect.fnUntraced(function* (options: PoisonOptions
   })
   return yield* Effect.raceFirst(measured, system.fleet.misbehaves).pipe(Effect.provide(system.clients))
 })
-
-const median = (values: ReadonlyArray<number>): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const upper = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2
-}
 
 /** The share of the throughput that the poison costs: the median of the pairs, since a machine has its moments. */
 export const lostShare = (pairs: ReadonlyArray<Pair>, by: keyof Cost): number =>

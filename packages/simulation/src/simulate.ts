@@ -11,7 +11,7 @@ import type { SqlConnection } from "effect/sql"
 import { FaultInjector } from "./FaultInjector.ts"
 import { Fleet } from "./Fleet.ts"
 import { Gates } from "./Gates.ts"
-import { type Event, type Plan, type ServiceName, services } from "./Plan.ts"
+import { type Event, type Plan, type Point, type ServiceName, services } from "./Plan.ts"
 import { SimulatedTime } from "./SimulatedClock.ts"
 import { SimulatedDatabase } from "./SimulatedDatabase.ts"
 import { StepScheduler } from "./StepScheduler.ts"
@@ -22,6 +22,12 @@ const mostSteps = 20_000
 
 /** Milliseconds: a service that waits for a server asks again every 5 s at least. */
 const longestWait = 30_000
+
+/**
+ * What a service does though it has no record to work on: it looks for parked orders and tags to announce, and commits
+ * again what failed, in vain where the partition has gone to another member.
+ */
+const atRestToo: ReadonlySet<Point> = new Set(["query", "offsets"])
 
 export const topics = {
   orders: "order-service_orders",
@@ -184,7 +190,7 @@ export class Run {
   private readonly goOn = Effect.suspend(() => {
     const choices: Array<readonly [weight: number, act: Effect.Effect<void>]> = []
     for (const waiting of this.#gates.open) {
-      if (waiting.point !== "query") this.#lastWork = this.#time.now
+      if (!atRestToo.has(waiting.point)) this.#lastWork = this.#time.now
       const slow = waiting.point === "lookup" && this.faults.referencesAreSlow ? 0.02 : 1
       choices.push([waiting.process.speed * slow, Effect.sync(() => this.#gates.letThrough(waiting))])
     }

@@ -5,7 +5,7 @@
 import { refresh } from "@metka/cdm/BiRefresh"
 import { runMain } from "@metka/core/Service"
 import { migrateDatabase } from "@metka/cli/Migrate"
-import { createRoles, grantRoles, missingRoles } from "@metka/cli/GrantRoles"
+import { makeRoles } from "@metka/cli/GrantRoles"
 import { chartsOfPage } from "@metka/testing/chartsOfPage"
 import { insertManyOrders } from "@metka/testing/manyOrders"
 import { ownPostgresServer } from "@metka/testing/servers"
@@ -38,8 +38,7 @@ const measure = Effect.fnUntraced(function* (query: string) {
 
 const prepare = Effect.fnUntraced(function* (orders: number) {
   yield* migrateDatabase
-  yield* createRoles(yield* missingRoles)
-  yield* grantRoles
+  yield* makeRoles
   yield* execute("alter role metka_bi login")
   yield* timed(`${orders.toLocaleString("en")} orders made`, insertManyOrders(orders))
   yield* timed("the tables of BI, all of it", refresh)

@@ -1,7 +1,9 @@
 /** Gives the roles of `roles.ts` their rights, and makes those that are missing. */
+import { lockSchemas } from "@metka/core/Migrations"
+import { transaction } from "@metka/core/transaction"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { createStatements, type DatabaseRole, databaseRoles, grantStatements, withoutTemporaryTables } from "./roles.ts"
+import { createStatements, databaseRoles, grantStatements, withoutTemporaryTables } from "./roles.ts"
 
 const existing = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -35,14 +37,25 @@ export const grantRoles = Effect.gen(function* () {
   return roles
 })
 
-export const missingRoles = Effect.map(existing, (names) => databaseRoles.filter(({ name }) => !names.has(name)))
-
 /** Whether the user of this connection may make roles; in managed PostgreSQL often only the cloud may. */
-export const mayCreateRoles = Effect.gen(function* () {
+const mayCreateRoles = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<{ may: boolean }>`
     select rolsuper or rolcreaterole as may from pg_roles where rolname = current_user`
   return rows[0]?.may === true
 })
 
-export const createRoles = (roles: ReadonlyArray<DatabaseRole>) => runAll(roles.flatMap(createStatements))
+/**
+ * Makes the roles that are missing, where this user may, and gives all that there are then their rights. Returns these,
+ * and those that somebody else must make.
+ */
+export const makeRoles = transaction(
+  Effect.gen(function* () {
+    yield* lockSchemas
+    const names = yield* existing
+    const missing = databaseRoles.filter(({ name }) => !names.has(name))
+    const may = yield* mayCreateRoles
+    if (may) yield* runAll(missing.flatMap(createStatements))
+    return { granted: yield* grantRoles, missing: may ? [] : missing }
+  })
+)

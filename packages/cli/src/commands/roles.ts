@@ -1,10 +1,8 @@
 /** `metka roles`: a PostgreSQL role for each service, for the console, the operator and BI. */
 import * as Database from "@metka/core/Database"
-import { lockSchemas } from "@metka/core/Migrations"
-import { transaction } from "@metka/core/transaction"
 import { Console, Effect, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import { createRoles, grantRoles, mayCreateRoles, missingRoles } from "../GrantRoles.ts"
+import { makeRoles } from "../GrantRoles.ts"
 import {
   createStatements,
   databaseRoles,
@@ -33,19 +31,20 @@ const report = (roles: ReadonlyArray<DatabaseRole>) => {
   })
 }
 
-const makeRoles = Effect.gen(function* () {
-  yield* lockSchemas
-  const missing = yield* missingRoles
-  if (missing.length > 0 && !(yield* mayCreateRoles)) {
+const namesOf = (roles: ReadonlyArray<DatabaseRole>): string => roles.map(({ name }) => name).join(", ")
+
+const makeAndReport = Effect.gen(function* () {
+  const { granted, missing } = yield* makeRoles
+  if (missing.length > 0) {
     yield* printSql(missing.flatMap(createStatements))
     return yield* new RolesMissing({
       message:
-        "the user of DATABASE_URL may not make roles. " +
-        "Let an administrator run the statements above, or make users of these names in the cloud; then run this again."
+        `the user of DATABASE_URL may not make roles, and there is no ${namesOf(missing)}. ` +
+        "Let an administrator run the statements above, or make users of these names in the cloud; then run this again." +
+        (granted.length > 0 ? ` Given their rights: ${namesOf(granted)}.` : "")
     })
   }
-  yield* createRoles(missing)
-  yield* report(yield* grantRoles)
+  yield* report(granted)
   yield* Console.log(
     "Each may log in once it has a password: alter role metka_stg login password '…'. " +
       "`npm run migrate` keeps their rights up to date."
@@ -60,5 +59,5 @@ export const roles = Command.make(
       Flag.withDefault(false)
     )
   },
-  ({ sql }) => (sql ? printSql(everything) : Effect.provide(transaction(makeRoles), Database.layer("metka roles")))
+  ({ sql }) => (sql ? printSql(everything) : Effect.provide(makeAndReport, Database.layer("metka roles")))
 ).pipe(Command.withDescription("Make a PostgreSQL role for each service, and give each what it needs and nothing else"))

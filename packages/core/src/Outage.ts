@@ -60,10 +60,16 @@ const advice: Readonly<Record<string, string>> = {
   "42501": ": run `npm run migrate` as the owner of the tables, which gives Metka's roles their rights"
 }
 
-/** One line on what happened and, where it is known, what to do. */
+/**
+ * One line on what happened and, where it is known, what to do. It goes to logs and to `/health/ready`, and PostgreSQL
+ * quotes what it refuses, which may be a guest's name: then the line says no more than the SQLSTATE.
+ */
 export const describe = (error: { readonly message: string }): string => {
   if (!isSqlError(error)) return error.message
   const state = sqlStateOf(error)
+  if (refusalOf(error) !== undefined) {
+    return `PostgreSQL refuses the data (${state === undefined ? "it cannot be encoded" : `SQLSTATE ${state}`}); its own log may say which`
+  }
   return state === undefined
     ? `PostgreSQL: ${detailOf(error)}`
     : `PostgreSQL: ${detailOf(error)} (SQLSTATE ${state})${advice[state] ?? ""}`

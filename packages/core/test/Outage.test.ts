@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
 import { KafkaError, KafkaRefused, KafkaUnavailable, RecordTooLarge } from "../src/Kafka.ts"
-import { componentOf, type Outage, refusalOf } from "../src/Outage.ts"
+import { componentOf, describe as describeError, type Outage, refusalOf } from "../src/Outage.ts"
 import { ReferenceUnavailable } from "../src/ReferenceData.ts"
 
 const sqlError = (code: string | undefined, message = "no") =>
@@ -57,6 +57,18 @@ describe("An error", () => {
     ]
     assert.deepStrictEqual(errors.map(componentOf), ["postgres", "kafka", "redis"])
     assert.isUndefined(refusalOf(new ReferenceUnavailable({ message: "no" })))
+  })
+
+  it("told in a log quotes no data, which may be a guest's name; any other is told in the words of the server", () => {
+    for (const code of ["22P02", "22021", "23505", "54000"]) {
+      const told = describeError(sqlError(code, 'invalid input syntax for type bigint: "Котова Ольга"'))
+      assert.notInclude(told, "Котова")
+      assert.include(told, code)
+    }
+    const unencodable = Object.assign(new Error("Котова Ольга"), { _tag: "PgTypesCodecError" })
+    const told = describeError(new SqlError({ reason: new UnknownError({ cause: unencodable }) }))
+    assert.notInclude(told, "Котова")
+    assert.include(describeError(sqlError("53300", "too many clients already")), "too many clients already")
   })
 
   it("quotes what was refused in a form that its own dead letter can hold", () => {

@@ -18,7 +18,7 @@ export const leftOver = Effect.gen(function* () {
   const { dead_letters: deadLetters, parked } = yield* Effect.provide(count, Database.layer("metka load"))
   return [
     ...(parked > 0
-      ? [`${parked} orders wait for a guest, restaurant or dish that Redis does not know (stg.parked_orders).`]
+      ? [`${parked} orders wait for a guest, restaurant or dish that Redis does not know: npx metka parked lists them.`]
       : []),
     ...(deadLetters > 0 ? [`${deadLetters} messages are in the dead letters (ops.dead_letters).`] : [])
   ].join(" ")

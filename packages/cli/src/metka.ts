@@ -7,6 +7,7 @@ import { Command } from "effect/cli"
 import { bi } from "./commands/bi.ts"
 import { demoData } from "./commands/demoData.ts"
 import { load, references } from "./commands/load.ts"
+import { parked } from "./commands/parked.ts"
 import { rebuild } from "./commands/rebuild.ts"
 import { republish } from "./commands/republish.ts"
 import { roles } from "./commands/roles.ts"
@@ -25,6 +26,7 @@ const metka = Command.make("metka").pipe(
     references,
     load,
     rules,
+    parked,
     republish,
     verify,
     rebuild,

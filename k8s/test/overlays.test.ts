@@ -226,6 +226,14 @@ describe("The overlays", () => {
         assert.isNotEmpty(ofKind(overlay, "PrometheusRule"))
       })
 
+      it("Prometheus leaves the labels of Metka as they are: `service` is stg, dds or cdm to alerts and dashboard", () => {
+        const endpoints = ofKind(overlay, "ServiceMonitor").flatMap(
+          ({ spec }) => (spec as { readonly endpoints: ReadonlyArray<{ readonly honorLabels?: boolean }> }).endpoints
+        )
+        assert.isNotEmpty(endpoints)
+        for (const { honorLabels } of endpoints) assert.isTrue(honorLabels)
+      })
+
       it("every connection is over TLS, and Kafka asks for a password", () => {
         const data = ofKind(overlay, "ConfigMap").map(
           (manifest) => manifest["data"] as Readonly<Record<string, string>>

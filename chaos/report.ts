@@ -32,7 +32,7 @@ export interface Report {
 }
 
 /** What a system that lost replicas, and nothing else, may take to catch up. */
-export const catchUpTargetSeconds = 10
+const catchUpTargetSeconds = 10
 
 const isKill = ({ kind }: Fault) => kind === "kill"
 

@@ -24,7 +24,7 @@ const plain = (value: unknown): boolean =>
   typeof value !== "string" || (value.isWellFormed() && !value.includes("\u0000"))
 
 /** Reads the rules out of YAML text; every error names its line. */
-export const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
+const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { lineCounter })
   const fail = (offset: number, message: string): never => {

@@ -10,7 +10,7 @@ const tagOf = (value: unknown): string | undefined =>
   Predicate.hasProperty(value, "_tag") && typeof value._tag === "string" ? value._tag : undefined
 
 /** SQLSTATE of what PostgreSQL refused; else the tag of the error's reason, of the error, or its class. */
-export const errorTypeOf = (error: unknown): string => {
+const errorTypeOf = (error: unknown): string => {
   if (isSqlError(error)) return sqlStateOf(error) ?? error.reason._tag
   const reason = Predicate.hasProperty(error, "reason") ? tagOf(error.reason) : undefined
   return reason ?? tagOf(error) ?? (error instanceof Error ? error.name : other)

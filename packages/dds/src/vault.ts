@@ -35,7 +35,7 @@ const rememberedKeys = 20_000
 export const userKey = remembered("h_user")
 export const productKey = remembered("h_product")
 export const categoryKey = remembered("h_category")
-export const restaurantKey = remembered("h_restaurant")
+const restaurantKey = remembered("h_restaurant")
 const statusHashdiff = remembered("s_order_status")
 export const orderKey = (orderId: number): string => uuidOf("h_order", String(orderId))
 

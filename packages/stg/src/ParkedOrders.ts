@@ -60,7 +60,7 @@ const deadLetterOf = ({ item, refusal }: Refused<Due>) => ({
 })
 
 /** One round over the orders that are due. Returns how many were taken. */
-export const retryDueOrders = Effect.gen(function* () {
+const retryDueOrders = Effect.gen(function* () {
   const { stgOrders } = yield* Topology
   const due = yield* takeDue
   if (due.length === 0) return 0

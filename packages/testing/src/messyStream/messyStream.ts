@@ -31,7 +31,7 @@ export interface Proportions {
   readonly huge: number
 }
 
-export const defaultProportions: Proportions = {
+const defaultProportions: Proportions = {
   duplicates: 0.1,
   broken: 0.07,
   nullKeys: 0.2,

@@ -7,13 +7,19 @@ import { folderOf } from "../src/manifests.ts"
 import { kubernetesVersion } from "../src/tools.ts"
 
 interface CloudConfig {
+  readonly users: ReadonlyArray<{
+    readonly name: string
+    readonly sudo?: string
+    readonly shell: string
+    readonly ssh_authorized_keys: ReadonlyArray<string>
+  }>
   readonly write_files: ReadonlyArray<{ readonly path: string; readonly permissions: string; readonly content: string }>
   readonly runcmd: ReadonlyArray<string>
 }
 
 describe("The machine that cloud-init makes", () => {
   const text = readFileSync(join(folderOf("budget"), "cloud-init.yaml"), "utf8")
-  const { runcmd, write_files }: CloudConfig = parse(text)
+  const { runcmd, users, write_files }: CloudConfig = parse(text)
   const contentOf = (file: string) => write_files.find(({ path }) => path === file)?.content ?? ""
 
   it("is told to by a file that cloud-init takes for one", () => {
@@ -22,7 +28,7 @@ describe("The machine that cloud-init makes", () => {
 
   it("runs scripts that a shell can read", () => {
     const scripts = [...write_files.flatMap(({ content }) => (content.startsWith("#!") ? [content] : [])), ...runcmd]
-    assert.lengthOf(scripts, 4)
+    assert.lengthOf(scripts, 5)
     for (const script of scripts) {
       const { status, stderr } = spawnSync("sh", ["-n"], { input: script, encoding: "utf8" })
       assert.strictEqual(status, 0, stderr)
@@ -37,7 +43,26 @@ describe("The machine that cloud-init makes", () => {
     assert.notMatch(text, /password=[^"$]/i)
     assert.include(contentOf("/usr/local/sbin/metka-secrets"), "openssl rand")
     for (const { path, permissions } of write_files) {
-      if (path !== "/etc/metka/deployment") assert.match(permissions, /00$/, path)
+      if (!["/etc/metka/deployment", "/etc/systemd/system/metka-way-in.service"].includes(path)) {
+        assert.match(permissions, /00$/, path)
+      }
     }
+  })
+
+  it("lets the app through to Kafka and Redis, and to nothing else: no shell, no other port", () => {
+    const [operator, app, ...others] = users
+    assert.isEmpty(others)
+    assert.isDefined(operator?.sudo)
+    assert.isUndefined(app?.sudo)
+    assert.strictEqual(app?.shell, "/usr/sbin/nologin")
+    const ports = [...contentOf("/usr/local/sbin/metka-way-in").matchAll(/^keep \w+ (\d+) &$/gm)].map(
+      ([, port]) => port
+    )
+    assert.lengthOf(ports, 2)
+    for (const key of app?.ssh_authorized_keys ?? []) {
+      const opens = ports.map((port) => `,permitopen="127.0.0.1:${port}"`).join("")
+      assert.isTrue(key.startsWith(`restrict,port-forwarding${opens} ssh-`), key)
+    }
+    assert.lengthOf(app?.ssh_authorized_keys ?? [], 1)
   })
 })

@@ -1,4 +1,7 @@
 import { assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
+import { createStatements, databaseRoles } from "@metka/cli/roles"
+import { rightsOfPage } from "@metka/testing/aclsOfPage"
+import { Effect } from "effect"
 import { build, type Manifest, manifestsOf, type Overlay, overlays } from "../src/manifests.ts"
 import { makeValidate } from "../src/schemas.ts"
 import { missingFor } from "../src/tools.ts"
@@ -25,7 +28,9 @@ describe("The overlays", () => {
   const ofKind = (overlay: Overlay, kind: string) => all(overlay).filter((manifest) => manifest.kind === kind)
   const isOurs = ({ labels }: Workload) => labels["app.kubernetes.io/name"] === "metka"
   const ours = (overlay: Overlay) => workloads(all(overlay)).filter(isOurs)
-  const services = (overlay: Overlay) => ours(overlay).filter(({ kind }) => kind === "Deployment")
+  const isService = ({ kind, labels }: Workload) =>
+    kind === "Deployment" && labels["app.kubernetes.io/component"] !== "operator"
+  const services = (overlay: Overlay) => ours(overlay).filter(isService)
 
   it("are as Kubernetes and the custom resources describe them, without a field that nobody knows", () => {
     const validate = makeValidate()
@@ -57,13 +62,13 @@ describe("The overlays", () => {
         }
       })
 
-      it("runs no container as root, with a privilege, or from an image that can change under its name", () => {
+      it("runs no container as root, with a privilege, or from an image of no exact version", () => {
         for (const workload of workloads(all(overlay))) {
           assert.isTrue(workload.pod.securityContext?.runAsNonRoot, workload.name)
           for (const { image, name, securityContext } of containersOf(workload)) {
             assert.isFalse(securityContext?.allowPrivilegeEscalation, name)
             assert.deepStrictEqual(securityContext?.capabilities?.drop, ["ALL"], name)
-            assert.match(image, /:\d+\.\d+/, `${name} names a version`)
+            assert.match(image, /:\d+\.\d+|@sha256:[0-9a-f]{64}$/, `${name} names a version or a digest`)
           }
         }
       })
@@ -163,9 +168,26 @@ describe("The overlays", () => {
             names
           )
         }
-        assert.include(
-          ofKind(overlay, "Job").map(({ metadata }) => metadata.name),
-          "metka-migrate"
+      })
+
+      it("can be left out by their label, so that the migration is applied and done before them", () => {
+        const first = all(overlay).filter(
+          ({ metadata }) => !["stg", "dds", "cdm"].includes(metadata.labels?.["app.kubernetes.io/component"] ?? "")
+        )
+        const names = (kind: string) =>
+          first.filter((manifest) => manifest.kind === kind).map(({ metadata }) => metadata.name)
+        assert.deepStrictEqual(names("Deployment"), ["metka-operator"])
+        assert.deepStrictEqual(names("Job"), ["metka-migrate"])
+        for (const kind of ["ServiceAccount", "ConfigMap", "NetworkPolicy"]) assert.isNotEmpty(names(kind), kind)
+      })
+
+      it("have an operator's pod beside them, at rest, with the rights of the operator", () => {
+        const [operator, ...others] = ours(overlay).filter(({ name }) => name === "metka-operator")
+        assert.isEmpty(others)
+        assert.strictEqual(operator?.replicas, 0)
+        assert.deepStrictEqual(
+          operator?.pod.containers[0]?.envFrom?.flatMap(({ secretRef }) => secretRef?.name ?? []),
+          ["metka-operator"]
         )
       })
 
@@ -251,7 +273,44 @@ describe("The overlays", () => {
       assert.deepStrictEqual([topic.partitions, topic.replicas], [partitions, 3], metadata.name)
     }
     assert.lengthOf(ofKind("portable", "KafkaTopic"), 4)
-    assert.lengthOf(ofKind("portable", "KafkaUser"), 3)
+  })
+
+  interface KafkaUserSpec {
+    readonly authorization: {
+      readonly acls: ReadonlyArray<{
+        readonly resource: { readonly type: string; readonly name: string }
+        readonly operations: ReadonlyArray<string>
+      }>
+    }
+  }
+
+  it("portable: users of Kafka may do what docs/kafka-acls.md gives them, and nothing else", async () => {
+    const given = ofKind("portable", "KafkaUser").flatMap(({ metadata, spec }) =>
+      (spec as KafkaUserSpec).authorization.acls.flatMap(({ operations, resource }) =>
+        operations
+          // Read and Write include it.
+          .filter((operation) => operation !== "Describe" || operations.length === 1)
+          .map((operation) => `${metadata.name} ${operation} ${resource.type} ${resource.name}`)
+      )
+    )
+    const page = await Effect.runPromise(rightsOfPage)
+    assert.sameMembers(
+      given,
+      page.map(({ name, operation, resource, user }) =>
+        `${user} ${operation} ${resource} ${name}`.replace(/^metka/, "kafka")
+      )
+    )
+  })
+
+  it("portable: the reader of BI has the limits that `metka roles` sets, whoever makes it", () => {
+    const [cluster] = ofKind("portable", "Cluster")
+    const { bootstrap } = cluster?.["spec"] as {
+      readonly bootstrap: { readonly initdb: { readonly postInitSQL: unknown } }
+    }
+    assert.deepStrictEqual(
+      bootstrap.initdb.postInitSQL,
+      databaseRoles.filter(({ name }) => name === "metka_bi").flatMap(createStatements)
+    )
   })
 
   describe("budget", () => {

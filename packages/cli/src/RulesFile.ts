@@ -2,6 +2,7 @@
 import type { RuleRequest } from "@metka/cdm/rules"
 import { Effect, Schema } from "effect"
 import { readFile } from "node:fs/promises"
+import { text as textOf } from "node:stream/consumers"
 import { isMap, isNode, isSeq, LineCounter, parseDocument, type YAMLMap } from "yaml"
 
 export class RulesFileInvalid extends Schema.TaggedError<RulesFileInvalid>()("RulesFileInvalid", {
@@ -59,18 +60,21 @@ const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
 
 const startOf = (item: YAMLMap): number => item.range?.[0] ?? 0
 
-export const readRulesFile = (file: string): Effect.Effect<ReadonlyArray<RuleRequest>, RulesFileInvalid> =>
-  Effect.tryPromise({
-    try: () => readFile(file, "utf8"),
+/** @param file `-` for standard input */
+export const readRulesFile = (file: string): Effect.Effect<ReadonlyArray<RuleRequest>, RulesFileInvalid> => {
+  const name = file === "-" ? "standard input" : file
+  return Effect.tryPromise({
+    try: () => (file === "-" ? textOf(process.stdin) : readFile(file, "utf8")),
     catch: (cause) =>
       new RulesFileInvalid({
-        message: `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`
+        message: `${name} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`
       })
   }).pipe(
     Effect.flatMap((text) =>
       Effect.try({
-        try: () => parseRules(text, file),
+        try: () => parseRules(text, name),
         catch: (cause) => (cause instanceof RulesFileInvalid ? cause : new RulesFileInvalid({ message: String(cause) }))
       })
     )
   )
+}

@@ -109,11 +109,7 @@ describe.skipIf(isMissing("prometheus"))("The alert rules", () => {
         if (alert === undefined) continue
         assert.include(["warning", "critical"], labels["severity"], alert)
         assert.isAbove(annotations["description"]?.length ?? 0, annotations["summary"]?.length ?? Infinity, alert)
-        assert.strictEqual(
-          annotations["runbook_url"],
-          `k8s/components/monitoring/README.md#${alert.toLowerCase()}`,
-          alert
-        )
+        assert.strictEqual(annotations["runbook"], `k8s/components/monitoring/README.md#${alert.toLowerCase()}`, alert)
         assert.include(runbook, `\n## ${alert}\n`)
       }
     })

@@ -4,7 +4,7 @@ import { Kafka, AclOperationTypes, AclPermissionTypes, AclResourceTypes, logLeve
 import { readFile } from "node:fs/promises"
 
 const command =
-  /^kafka-acls --add --allow-principal (?<principal>\S+) --operation (?<operation>\w+) --(?<resource>topic|group) (?<name>\S+)$/gm
+  /^kafka-acls --add --allow-principal User:(?<user>\S+) --operation (?<operation>\w+) --(?<resource>topic|group) (?<name>\S+)$/gm
 
 const operations: Readonly<Record<string, AclOperationTypes>> = {
   Read: AclOperationTypes.READ,
@@ -12,18 +12,30 @@ const operations: Readonly<Record<string, AclOperationTypes>> = {
   Describe: AclOperationTypes.DESCRIBE
 }
 
-const aclsOfPage = Effect.promise(async () => {
+/** Who may do what with which topic or group, in the page's words. */
+export const rightsOfPage = Effect.promise(async () => {
   const page = await readFile(new URL("../../../docs/kafka-acls.md", import.meta.url), "utf8")
-  return [...page.matchAll(command)].map(({ groups = {} }) => ({
-    principal: groups["principal"] ?? "",
-    operation: operations[groups["operation"] ?? ""] ?? AclOperationTypes.UNKNOWN,
-    resourceType: groups["resource"] === "group" ? AclResourceTypes.GROUP : AclResourceTypes.TOPIC,
-    resourceName: groups["name"] ?? "",
+  return [...page.matchAll(command)].map(
+    ({ groups: { user = "", operation = "", resource = "", name = "" } = {} }) => ({
+      user,
+      operation,
+      resource,
+      name
+    })
+  )
+})
+
+const aclsOfPage = Effect.map(rightsOfPage, (rights) =>
+  rights.map(({ name, operation, resource, user }) => ({
+    principal: `User:${user}`,
+    operation: operations[operation] ?? AclOperationTypes.UNKNOWN,
+    resourceType: resource === "group" ? AclResourceTypes.GROUP : AclResourceTypes.TOPIC,
+    resourceName: name,
     host: "*",
     permissionType: AclPermissionTypes.ALLOW,
     resourcePatternType: ResourcePatternTypes.LITERAL
   }))
-})
+)
 
 /** Makes the topics, and gives users what the page says, by a listener where everything is allowed. */
 export const administerKafka = Effect.fnUntraced(function* (administration: string, topics: ReadonlyArray<string>) {

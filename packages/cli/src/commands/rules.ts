@@ -38,7 +38,9 @@ const report = Effect.fnUntraced(function* (
 const apply = Command.make(
   "apply",
   {
-    file: Argument.String("file").pipe(Argument.withDescription("YAML: rules: [{ tag, category, threshold }]")),
+    file: Argument.String("file").pipe(
+      Argument.withDescription("YAML: rules: [{ tag, category, threshold }]; - for standard input")
+    ),
     dryRun: Flag.Boolean("dry-run").pipe(
       Flag.withDescription("Print the difference and change nothing"),
       Flag.withDefault(false)

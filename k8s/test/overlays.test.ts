@@ -303,12 +303,11 @@ describe("The overlays", () => {
   })
 
   it("portable: the reader of BI has the limits that `metka roles` sets, whoever makes it", () => {
-    const [cluster] = ofKind("portable", "Cluster")
-    const { bootstrap } = cluster?.["spec"] as {
-      readonly bootstrap: { readonly initdb: { readonly postInitSQL: unknown } }
+    interface ClusterSpec {
+      readonly bootstrap: { readonly initdb: { readonly postInitSQL: ReadonlyArray<string> } }
     }
     assert.deepStrictEqual(
-      bootstrap.initdb.postInitSQL,
+      ofKind("portable", "Cluster").flatMap(({ spec }) => (spec as ClusterSpec).bootstrap.initdb.postInitSQL),
       databaseRoles.filter(({ name }) => name === "metka_bi").flatMap(createStatements)
     )
   })

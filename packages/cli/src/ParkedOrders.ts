@@ -3,7 +3,7 @@ import type { Missing } from "@metka/stg/enrich"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-export interface ParkedOrder {
+interface ParkedOrder {
   readonly orderId: string
   readonly missing: Missing
   readonly attempts: number
@@ -11,7 +11,7 @@ export interface ParkedOrder {
   readonly nextAttempt: Date
 }
 
-export interface ParkedOrders {
+interface ParkedOrders {
   /** Those that have waited longest come first. */
   readonly oldest: ReadonlyArray<ParkedOrder>
   readonly total: number

@@ -1,4 +1,5 @@
 /** `npm run build`: a folder `dist/` that runs anywhere where Node.js does. */
+import { makeCluster } from "@metka/core/PgliteCluster"
 import { copyFile, mkdir, rename, rm, stat, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
@@ -15,7 +16,10 @@ const pglite = dirname(createRequire(join(repository, "packages/core/package.jso
 
 const write = async (folder: string, stamp: string): Promise<void> => {
   await mkdir(folder)
-  const modules = await Promise.all(Object.entries(entries).map(([name, entry]) => bundle({ name, entry, folder })))
+  const [modules] = await Promise.all([
+    Promise.all(Object.entries(entries).map(([name, entry]) => bundle({ name, entry, folder }))),
+    makeCluster().then((cluster) => writeFile(join(folder, "cluster.tar.gz"), cluster.stream()))
+  ])
   await writeFile(join(folder, "THIRD-PARTY-LICENSES.txt"), await thirdPartyLicenses(modules.flat()))
   for (const file of pgliteFiles) await copyFile(join(pglite, file), join(folder, file))
   await writeFile(join(folder, stampFile), stamp)

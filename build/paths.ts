@@ -10,5 +10,7 @@ export const entries = {
   stg: "packages/stg/src/main.ts",
   dds: "packages/dds/src/main.ts",
   cdm: "packages/cdm/src/main.ts",
-  metka: "packages/cli/src/metka.ts"
+  metka: "packages/cli/src/metka.ts",
+  /** `metka start` runs it in a thread. */
+  PgliteThread: "packages/core/src/PgliteThread.ts"
 } as const

@@ -1,5 +1,5 @@
 /** The plain page of counts at `/`. */
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { type Counts, type Ranked, readCounts } from "./Summary.ts"
 
@@ -19,7 +19,20 @@ const table = (title: string, unit: string, ranked: ReadonlyArray<Ranked>): stri
 const figure = (label: string, value: number): string =>
   `<div><strong>${value.toLocaleString("en")}</strong><span>${escape(label)}</span></div>`
 
-const page = (counts: Counts, note: string): string =>
+const figures = (counts: Counts): string =>
+  `<div class="figures">${figure("orders", counts.orders)}${figure("of them CLOSED, with dishes", counts.closed)}${figure(
+    "guests",
+    counts.guests
+  )}${figure("waiting for a reference", counts.parked)}${figure("dead letters", counts.deadLetters)}</div>
+<div class="tables">${table("Top dishes", "orders", counts.dishes)}${table("Top categories", "orders", counts.categories)}${table(
+    "Guests by tag",
+    "guests",
+    counts.tags
+  )}</div>`
+
+const busy = "<p>The database is busy. The counts come with one of the next looks, every 5 seconds.</p>"
+
+const page = (counts: Option.Option<Counts>, note: string): string =>
   `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="refresh" content="5"><title>Metka</title>
@@ -34,15 +47,7 @@ table { border-collapse: collapse; width: 100% } td { padding: .2rem .4rem; bord
 .n { text-align: right; font-variant-numeric: tabular-nums } h2 { font-size: 1.05rem }
 </style></head><body>
 <h1>Metka</h1><p>${escape(note)}</p>
-<div class="figures">${figure("orders", counts.orders)}${figure("of them CLOSED, with dishes", counts.closed)}${figure(
-    "guests",
-    counts.guests
-  )}${figure("waiting for a reference", counts.parked)}${figure("dead letters", counts.deadLetters)}</div>
-<div class="tables">${table("Top dishes", "orders", counts.dishes)}${table("Top categories", "orders", counts.categories)}${table(
-    "Guests by tag",
-    "guests",
-    counts.tags
-  )}</div>
+${Option.match(counts, { onNone: () => busy, onSome: figures })}
 <p><a href="/health/ready">health</a> · <a href="/metrics">metrics</a></p></body></html>`
 
 /** `note` says what the system is doing. */
@@ -52,7 +57,9 @@ export const countsPage = (note: Effect.Effect<string>) =>
       "GET",
       "/",
       Effect.gen(function* () {
-        return HttpServerResponse.html(page(yield* readCounts, yield* note))
+        // While a week is being loaded a person is told so at once.
+        const counts = yield* Effect.timeoutOption(readCounts, "500 millis")
+        return HttpServerResponse.html(page(counts, yield* note))
       }).pipe(
         Effect.catchTag("SqlError", (error) =>
           Effect.succeed(

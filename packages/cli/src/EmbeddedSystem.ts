@@ -2,6 +2,7 @@
 import { applyRules } from "@metka/cdm/ApplyRules"
 import { activeRules } from "@metka/cdm/TagRepository"
 import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
+import * as PgliteInThread from "@metka/core/PgliteInThread"
 import { Health } from "@metka/core/Health"
 import { Kafka } from "@metka/core/Kafka"
 import { migrate } from "@metka/core/Migrations"
@@ -152,7 +153,10 @@ export const runEmbedded = (options: StartOptions) => {
   ).pipe(
     Effect.provide(
       Layer.mergeAll(
-        EmbeddedDatabase.layer(Option.isSome(options.data) ? { directory: `${options.data.value}/pgdata` } : {}),
+        EmbeddedDatabase.layer(
+          PgliteInThread.open,
+          Option.isSome(options.data) ? { directory: `${options.data.value}/pgdata` } : {}
+        ),
         Health.layer({ components: ["kafka", "postgres", "redis"] }),
         Kafka.layerMemory(),
         ReferenceData.layerMemory,

@@ -78,9 +78,9 @@ describe("What is in the bundles", () => {
     })
   }
 
-  it("metka loads the embedded database on demand only", () => {
-    assert.notInclude([...packagesOf("metka.mjs.map")], "@electric-sql/pglite")
-    assert.include([...packagesOf("metka-*.mjs.map")], "@electric-sql/pglite")
+  it("metka has the embedded database in a thread's bundle of its own", () => {
+    assert.notInclude([...packagesOf("metka*.mjs.map")], "@electric-sql/pglite")
+    assert.include([...packagesOf("PgliteThread.mjs.map")], "@electric-sql/pglite")
   })
 
   it("every package is named with its licence", () => {

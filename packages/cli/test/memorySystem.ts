@@ -1,6 +1,7 @@
 /** The three services together in this process: memory Kafka and Redis, PostgreSQL as PGlite. */
 import { applyRules } from "@metka/cdm/ApplyRules"
 import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
+import * as PgliteHere from "@metka/core/PgliteHere"
 import { Health } from "@metka/core/Health"
 import { Kafka } from "@metka/core/Kafka"
 import { migrate } from "@metka/core/Migrations"
@@ -15,7 +16,7 @@ import { runAll } from "../src/AllServices.ts"
 
 /** One database a test file, since to make one takes seconds; `withMemorySystem` empties it. */
 export const memoryDatabase = Layer.effectDiscard(migrate(allMigrations)).pipe(
-  Layer.provideMerge(EmbeddedDatabase.layer()),
+  Layer.provideMerge(EmbeddedDatabase.layer(PgliteHere.open)),
   Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "None"))
 )
 

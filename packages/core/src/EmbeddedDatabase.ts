@@ -1,6 +1,5 @@
 /** PostgreSQL in this process: the same `PgClient` over PGlite, for `npm start` and for tests. */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { PGlite } from "@electric-sql/pglite"
 import { Effect, Layer, Schema } from "effect"
 import { mkdir } from "node:fs/promises"
 import { dirname } from "node:path"
@@ -11,6 +10,13 @@ export class EmbeddedDatabaseError extends Schema.TaggedError<EmbeddedDatabaseEr
   cause: Schema.optionalKey(Schema.Defect())
 }) {}
 
+/** PGlite, wherever it runs. It has one connection, and answers what it is asked one after the other. */
+export interface Pglite {
+  /** Whole frontend messages of PostgreSQL's protocol → the backend's messages in answer. */
+  readonly ask: (messages: Uint8Array) => Promise<Uint8Array>
+  readonly close: () => Promise<void>
+}
+
 const terminate = "X".charCodeAt(0)
 
 /**
@@ -18,11 +24,11 @@ const terminate = "X".charCodeAt(0)
  * Terminate is swallowed, since PGlite outlives a connection; the startup packet has no type byte.
  */
 class PgliteSocket extends Duplex {
-  private readonly database: PGlite
+  private readonly database: Pglite
   private waiting: Buffer = Buffer.alloc(0)
   private started = false
 
-  constructor(database: PGlite) {
+  constructor(database: Pglite) {
     super()
     this.database = database
   }
@@ -31,14 +37,13 @@ class PgliteSocket extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.waiting = this.waiting.length === 0 ? chunk : Buffer.concat([this.waiting, chunk])
-    // PGlite answers within one turn of the event loop: without a pause, timers and sockets would starve.
-    this.drain().then(() => setImmediate(done), done)
+    this.drain().then(() => done(), done)
   }
 
   private async drain(): Promise<void> {
     // PGlite takes the messages of a statement at once in less time than one by one; the startup packet comes alone.
     for (let frames = this.nextFrames(); frames.length > 0; frames = this.nextFrames()) {
-      const answer = await this.database.execProtocolRaw(frames, { syncToFs: false })
+      const answer = await this.database.ask(frames)
       if (answer.length > 0) this.push(Buffer.from(answer))
     }
   }
@@ -66,22 +71,28 @@ class PgliteSocket extends Duplex {
   }
 }
 
-/** A new database in memory, or the one kept in `directory`. Fails with what PGlite says when it cannot open it. */
-export const layer = (options?: { readonly directory?: string }) =>
+/**
+ * A new database in memory, or the one kept in `directory`. Fails with what PGlite says when it cannot open it.
+ * @param open where PGlite runs: `PgliteHere.open` or `PgliteInThread.open`
+ */
+export const layer = (
+  open: (directory: string | undefined) => Promise<Pglite>,
+  options?: { readonly directory?: string }
+) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const database = yield* Effect.acquireRelease(
         Effect.tryPromise({
           try: async () => {
-            if (options?.directory === undefined) return PGlite.create()
-            await mkdir(dirname(options.directory), { recursive: true })
-            return PGlite.create({ dataDir: options.directory })
+            const directory = options?.directory
+            if (directory !== undefined) await mkdir(dirname(directory), { recursive: true })
+            return await open(directory)
           },
           catch: (cause) =>
             new EmbeddedDatabaseError({
               message: `The embedded PostgreSQL did not open${
-                options?.directory === undefined ? "" : ` ${options.directory}: is another process using it?`
-              }`,
+                options?.directory === undefined ? "" : ` ${options.directory}, is another process using it?`
+              }: ${cause instanceof Error ? cause.message : String(cause)}`,
               cause
             })
         }),

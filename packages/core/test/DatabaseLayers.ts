@@ -4,6 +4,7 @@ import { Clock, ConfigProvider, Deferred, Effect, Fiber, Layer, Schedule } from 
 import { SqlClient } from "effect/sql"
 import * as Database from "../src/Database.ts"
 import * as EmbeddedDatabase from "../src/EmbeddedDatabase.ts"
+import * as PgliteHere from "../src/PgliteHere.ts"
 import { migrate, type SchemaMigrations } from "../src/Migrations.ts"
 
 const migrated = (schemas: ReadonlyArray<SchemaMigrations>) => Layer.effectDiscard(migrate(schemas))
@@ -16,7 +17,7 @@ export const clientOf = (url: string) =>
 
 /** PGlite with these schemas; it takes 2.5 s to start, so one serves a file. */
 export const embedded = (...schemas: ReadonlyArray<SchemaMigrations>) =>
-  Layer.provideMerge(migrated(schemas), EmbeddedDatabase.layer())
+  Layer.provideMerge(migrated(schemas), EmbeddedDatabase.layer(PgliteHere.open))
 
 /** A retry hides a deadlock that PostgreSQL resolves; one that it leaves alone stands still, and a test sees it. */
 const neverResolveDeadlocks = Effect.gen(function* () {

@@ -3,6 +3,7 @@ import { Effect, Exit, Layer, Logger, Schema, Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import * as EmbeddedDatabase from "../src/EmbeddedDatabase.ts"
+import * as PgliteHere from "../src/PgliteHere.ts"
 import { Health } from "../src/Health.ts"
 import * as Instances from "../src/Instances.ts"
 import { migrate } from "../src/Migrations.ts"
@@ -39,7 +40,11 @@ const eventually = (what: string, holds: (found: typeof Rows.Type) => boolean) =
     assert.fail(`never: ${what}, but ${JSON.stringify(yield* rows)}`)
   })
 
-const layer = Layer.mergeAll(EmbeddedDatabase.layer(), Health.layer({ components: ["kafka"] }), Logger.layer([]))
+const layer = Layer.mergeAll(
+  EmbeddedDatabase.layer(PgliteHere.open),
+  Health.layer({ components: ["kafka"] }),
+  Logger.layer([])
+)
 const stg = Instances.layer({ service: "stg", version: "1.2.3" })
 
 describe("Instances", () => {

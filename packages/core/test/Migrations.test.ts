@@ -2,6 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import * as EmbeddedDatabase from "../src/EmbeddedDatabase.ts"
+import * as PgliteHere from "../src/PgliteHere.ts"
 import { migrate, type SchemaMigrations } from "../src/Migrations.ts"
 
 const schema = (name: string, migrations: SchemaMigrations["migrations"]): SchemaMigrations => ({
@@ -16,65 +17,70 @@ const tablesOf = Effect.fnUntraced(function* (name: string) {
   return rows.map((row) => row.name)
 })
 
-layer(EmbeddedDatabase.layer(), { excludeTestServices: true, timeout: "1 minute" })("Migrations", (it) => {
-  it.effect("run once, in order, and not again; a new one runs alone", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient.SqlClient
-      const first = { "0001_table": "create table once.t (n int);\ninsert into once.t values (1);" }
-      const second = { ...first, "0002_more": "insert into once.t\nselect n + 1 from once.t;\n" }
-      assert.deepStrictEqual(yield* migrate([schema("once", first)]), ["once/0001_table"])
-      assert.deepStrictEqual(yield* migrate([schema("once", first)]), [])
-      assert.deepStrictEqual(yield* migrate([schema("once", second)]), ["once/0002_more"])
-      assert.deepStrictEqual(yield* migrate([schema("once", second)]), [])
-      assert.deepStrictEqual(yield* sql<{ n: number }>`select n from once.t order by n`, [{ n: 1 }, { n: 2 }])
-    })
-  )
+layer(EmbeddedDatabase.layer(PgliteHere.open), { excludeTestServices: true, timeout: "1 minute" })(
+  "Migrations",
+  (it) => {
+    it.effect("run once, in order, and not again; a new one runs alone", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const first = { "0001_table": "create table once.t (n int);\ninsert into once.t values (1);" }
+        const second = { ...first, "0002_more": "insert into once.t\nselect n + 1 from once.t;\n" }
+        assert.deepStrictEqual(yield* migrate([schema("once", first)]), ["once/0001_table"])
+        assert.deepStrictEqual(yield* migrate([schema("once", first)]), [])
+        assert.deepStrictEqual(yield* migrate([schema("once", second)]), ["once/0002_more"])
+        assert.deepStrictEqual(yield* migrate([schema("once", second)]), [])
+        assert.deepStrictEqual(yield* sql<{ n: number }>`select n from once.t order by n`, [{ n: 1 }, { n: 2 }])
+      })
+    )
 
-  it.effect("take the body of a function as it is, semicolons and all, and a dollar sign elsewhere as what it is", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient.SqlClient
-      const script = `create function bodies.f() returns integer language plpgsql as $$
+    it.effect(
+      "take the body of a function as it is, semicolons and all, and a dollar sign elsewhere as what it is",
+      () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const script = `create function bodies.f() returns integer language plpgsql as $$
 begin
   perform 1;
   return 2;
 end
 $$;
 create table bodies.t as select bodies.f() as n, '1 $' as price`
-      yield* migrate([schema("bodies", { "0001_f": script })])
-      assert.deepStrictEqual(yield* sql`select n, price from bodies.t`, [{ n: 2, price: "1 $" }])
-    })
-  )
+          yield* migrate([schema("bodies", { "0001_f": script })])
+          assert.deepStrictEqual(yield* sql`select n, price from bodies.t`, [{ n: 2, price: "1 $" }])
+        })
+    )
 
-  it.effect("of one schema never hide those of another", () =>
-    Effect.gen(function* () {
-      yield* migrate([schema("ahead", { "0009_t": "create table ahead.t (n int);" })])
-      const both = [
-        schema("ahead", { "0009_t": "create table ahead.t (n int);" }),
-        schema("behind", { "0001_t": "create table behind.t (n int);" })
-      ]
-      assert.deepStrictEqual(yield* migrate(both), ["behind/0001_t"])
-    })
-  )
+    it.effect("of one schema never hide those of another", () =>
+      Effect.gen(function* () {
+        yield* migrate([schema("ahead", { "0009_t": "create table ahead.t (n int);" })])
+        const both = [
+          schema("ahead", { "0009_t": "create table ahead.t (n int);" }),
+          schema("behind", { "0001_t": "create table behind.t (n int);" })
+        ]
+        assert.deepStrictEqual(yield* migrate(both), ["behind/0001_t"])
+      })
+    )
 
-  it.effect("leave nothing behind when one fails", () =>
-    Effect.gen(function* () {
-      const broken = [
-        schema("whole", { "0001_t": "create table whole.t (n int);" }),
-        schema("broken", { "0001_t": "create table broken.t (n int);\nselect 1/0;" })
-      ]
-      yield* Effect.flip(migrate(broken).pipe(Effect.catchDefect((defect) => Effect.fail(defect))))
-      assert.deepStrictEqual(yield* tablesOf("whole"), [])
-      assert.deepStrictEqual(yield* tablesOf("broken"), [])
-      assert.deepStrictEqual(yield* migrate(broken.slice(0, 1)), ["whole/0001_t"])
-    })
-  )
+    it.effect("leave nothing behind when one fails", () =>
+      Effect.gen(function* () {
+        const broken = [
+          schema("whole", { "0001_t": "create table whole.t (n int);" }),
+          schema("broken", { "0001_t": "create table broken.t (n int);\nselect 1/0;" })
+        ]
+        yield* Effect.flip(migrate(broken).pipe(Effect.catchDefect((defect) => Effect.fail(defect))))
+        assert.deepStrictEqual(yield* tablesOf("whole"), [])
+        assert.deepStrictEqual(yield* tablesOf("broken"), [])
+        assert.deepStrictEqual(yield* migrate(broken.slice(0, 1)), ["whole/0001_t"])
+      })
+    )
 
-  it.effect("split a script at the semicolons that end a line, and nowhere else", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient.SqlClient
-      const script = "create table split.t (text text);\n\ninsert into split.t values ('a; b');\n-- the end\n;"
-      yield* migrate([schema("split", { "0001_t": script })])
-      assert.deepStrictEqual(yield* sql<{ text: string }>`select text from split.t`, [{ text: "a; b" }])
-    })
-  )
-})
+    it.effect("split a script at the semicolons that end a line, and nowhere else", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const script = "create table split.t (text text);\n\ninsert into split.t values ('a; b');\n-- the end\n;"
+        yield* migrate([schema("split", { "0001_t": script })])
+        assert.deepStrictEqual(yield* sql<{ text: string }>`select text from split.t`, [{ text: "a; b" }])
+      })
+    )
+  }
+)

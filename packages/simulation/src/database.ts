@@ -1,5 +1,6 @@
 /** The one database of a worker: made once, and emptied before each run. */
 import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
+import * as PgliteHere from "@metka/core/PgliteHere"
 import { migrate } from "@metka/core/Migrations"
 import { allMigrations } from "@metka/cli/AllMigrations"
 import { makeCompiler } from "@effect/sql-pg/PgClient"
@@ -8,7 +9,7 @@ import { Reactivity } from "effect/reactivity"
 import { SqlClient, type SqlConnection } from "effect/sql"
 
 export const databaseLayer = Layer.effectDiscard(migrate(allMigrations)).pipe(
-  Layer.provideMerge(EmbeddedDatabase.layer()),
+  Layer.provideMerge(EmbeddedDatabase.layer(PgliteHere.open)),
   Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "None")),
   Layer.provideMerge(Layer.succeed(References.TracerEnabled, false))
 )

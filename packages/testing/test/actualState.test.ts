@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { layer as embeddedDatabase } from "@metka/core/EmbeddedDatabase"
+import * as PgliteHere from "@metka/core/PgliteHere"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { actualState } from "../src/oracle/actual.ts"
@@ -160,7 +161,7 @@ describe("What a database holds", () => {
           assert.isTrue(Array.isArray(lines) && lines.some((line) => seen.test(line)), `${harm}: ${String(lines)}`)
         }
         assert.deepStrictEqual(diffState(expected, yield* actualState), [])
-      }).pipe(Effect.provide(embeddedDatabase())),
+      }).pipe(Effect.provide(embeddedDatabase(PgliteHere.open))),
     60_000
   )
 })

@@ -37,7 +37,8 @@ class PgliteSocket extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
     this.waiting = this.waiting.length === 0 ? chunk : Buffer.concat([this.waiting, chunk])
-    this.drain().then(() => done(), done)
+    // PGlite may answer within one turn of the event loop: without a pause, timers and sockets would starve.
+    this.drain().then(() => setImmediate(done), done)
   }
 
   private async drain(): Promise<void> {

@@ -28,6 +28,8 @@ export interface OutgoingRecord {
 /** What one poll brought: records of one topic, possibly of several partitions, in offset order within each. */
 export interface RecordBatch {
   readonly topic: string
+  /** The generation of the group in which it was delivered. With the next one, all that is not committed comes again. */
+  readonly generation: number
   readonly records: ReadonlyArray<KafkaRecord>
   /** Per partition in this batch, the broker's high watermark when it was fetched. */
   readonly highWatermarks: ReadonlyMap<number, number>
@@ -66,9 +68,21 @@ export class KafkaRefused extends Schema.TaggedError<KafkaRefused>()("KafkaRefus
   }
 }
 
+/**
+ * The group has rebalanced since the records were delivered: they are delivered again, to whoever has their partitions
+ * now. Committing them could take back what that member has committed.
+ */
+export class IllegalGeneration extends Schema.TaggedError<IllegalGeneration>()("IllegalGeneration", {
+  message: Schema.String
+}) {
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
 export class KafkaError extends Schema.TaggedError<KafkaError>()("KafkaError", {
   operation: Schema.String,
-  reason: Schema.Union([KafkaUnavailable, RecordTooLarge, KafkaRefused])
+  reason: Schema.Union([KafkaUnavailable, RecordTooLarge, KafkaRefused, IllegalGeneration])
 }) {
   override get message(): string {
     return `Kafka ${this.operation}: ${this.reason.message}`
@@ -96,7 +110,7 @@ export class Kafka extends Context.Service<
     consume(options: ConsumeOptions): Stream.Stream<RecordBatch, KafkaError>
     /**
      * Commits, for the group, the offset after the last record of each partition in the batch. Fails with
-     * `KafkaUnavailable` when a partition is not this process's any more: its records will be delivered again.
+     * `IllegalGeneration` when the group has rebalanced since, or this process is no member of it any more.
      */
     commit(group: string, batch: RecordBatch): Effect.Effect<void, KafkaError>
     /** Sends all records, acknowledged by all in-sync replicas. On failure some may have been written. */
@@ -166,6 +180,12 @@ export const offsetsOf = (batch: RecordBatch): ReadonlyMap<number, number> => {
   return offsets
 }
 
+export const illegalGeneration = (group: string, topic: string) =>
+  new KafkaError({
+    operation: "commit",
+    reason: new IllegalGeneration({ message: `${group} has rebalanced since these records of ${topic} were delivered` })
+  })
+
 const unavailable = (operation: string, message: string) =>
   new KafkaError({ operation, reason: new KafkaUnavailable({ message }) })
 
@@ -199,9 +219,9 @@ export const connectMemory = (broker: MemoryBroker, client: symbol = Symbol("cli
       whenAvailable(
         "commit",
         Effect.suspend(() =>
-          broker.commit(client, group, batch.topic, offsetsOf(batch))
+          broker.commit(client, group, batch.topic, batch.generation, offsetsOf(batch))
             ? Effect.void
-            : Effect.fail(unavailable("commit", `a partition of ${batch.topic} is not assigned to ${group} here`))
+            : Effect.fail(illegalGeneration(group, batch.topic))
         )
       ),
 

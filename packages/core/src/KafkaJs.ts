@@ -1,7 +1,7 @@
 /** The live layer of the Kafka port, on kafkajs. */
 import { Clock, type Config, Effect, Layer } from "effect"
 import { type Admin, Kafka as KafkaClient, type logCreator, type LogEntry, logLevel, Partitioners } from "kafkajs"
-import { Kafka, KafkaError, KafkaRefused, KafkaUnavailable, offsetsOf } from "./Kafka.ts"
+import { illegalGeneration, Kafka, KafkaError, KafkaRefused, KafkaUnavailable, offsetsOf } from "./Kafka.ts"
 import { kafkaJsConfig } from "./KafkaJsConfig.ts"
 import { makeConnection } from "./KafkaJsConnection.ts"
 import { GroupMembers } from "./KafkaJsConsumer.ts"
@@ -152,8 +152,8 @@ export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
       consume: (options) => members.consume(options),
 
       commit: Effect.fnUntraced(function* (group, batch) {
-        const unheld = yield* Effect.tryPromise({
-          try: () => members.commit(group, batch.topic, offsetsOf(batch)),
+        const isCommitted = yield* Effect.tryPromise({
+          try: () => members.commit(group, batch, offsetsOf(batch)),
           catch: kafkaError("commit")
         }).pipe(
           Effect.timeoutOrElse({
@@ -161,12 +161,7 @@ export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
             orElse: () => unavailable("commit", `no answer within ${commitTimeoutMillis} ms`)
           })
         )
-        if (unheld.length > 0) {
-          return yield* unavailable(
-            "commit",
-            `partition ${unheld.join(", ")} of ${batch.topic} is not assigned to ${group} here`
-          )
-        }
+        if (!isCommitted) return yield* illegalGeneration(group, batch.topic)
       }),
 
       publish: Effect.fnUntraced(function* (topic, records) {

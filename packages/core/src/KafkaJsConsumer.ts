@@ -55,12 +55,15 @@ const recordOf = (topic: string, partition: number, message: KafkaMessage): Kafk
   headers: headersOf(message)
 })
 
+/** How often the members of this process have joined a generation: kafkajs does not tell the broker's number. */
+let generations = 0
+
 /** One membership of a consumer group, from joining to its end. */
 class GroupMember {
   readonly group: string
   readonly topic: string
-  /** The partitions of the newest assignment. While the group rebalances the old one still stands, and may commit. */
-  assigned: ReadonlySet<number> = new Set()
+  /** Of all memberships of this process one alone has it. While the group rebalances the old one still may commit. */
+  generation = 0
   /** By this id the group knows us, once we have joined. */
   memberId: string | undefined
   readonly #consumer: Consumer
@@ -104,7 +107,7 @@ class GroupMember {
   /** Resolves when the group knows that we left, or when that took too long. */
   async leave(): Promise<void> {
     this.#isLeaving = true
-    this.assigned = new Set()
+    this.generation = 0
     this.#buffer.releaseWriters()
     const started = this.#starting.catch(() => {})
     const disconnect = () => this.#consumer.disconnect().catch(() => {})
@@ -122,7 +125,7 @@ class GroupMember {
   #watch(): void {
     const { CRASH, GROUP_JOIN, STOP } = this.#consumer.events
     this.#consumer.on(GROUP_JOIN, ({ payload }) => {
-      this.assigned = new Set(payload.memberAssignment[this.topic] ?? [])
+      this.generation = ++generations
       this.memberId = payload.memberId
     })
     this.#consumer.on(CRASH, ({ payload }) => this.#ended.reject(payload.error))
@@ -148,6 +151,7 @@ class GroupMember {
    * (the group rebalances) has to leave this callback, or kafkajs never joins again; nor can it stop before we return.
    */
   async #buffered({ batch, heartbeat, isRunning, resolveOffset }: EachBatchPayload): Promise<void> {
+    const { generation } = this
     while (!this.#isLeaving && isRunning() && !this.#buffer.hasSpace) {
       await this.#buffer.waitForSpace(heartbeatCheckMillis)
       if (!this.#isLeaving) await heartbeat()
@@ -155,6 +159,7 @@ class GroupMember {
     if (this.#isLeaving || !isRunning()) return
     this.#buffer.push({
       partition: batch.partition,
+      generation,
       records: batch.messages.map((message) => recordOf(this.topic, batch.partition, message)),
       highWatermark: Number(batch.highWatermark)
     })
@@ -196,17 +201,18 @@ export class GroupMembers {
     )
   }
 
-  /** Commits where a member of this process holds the partition; says which partitions none holds. */
-  async commit(group: string, topic: string, offsets: ReadonlyMap<number, number>): Promise<ReadonlyArray<number>> {
-    const left = new Map(offsets)
+  /** Says `false`, and commits nothing, when no member of this process has this generation any more. */
+  async commit(
+    group: string,
+    { generation, topic }: RecordBatch,
+    offsets: ReadonlyMap<number, number>
+  ): Promise<boolean> {
     for (const member of this.#members) {
-      if (member.group !== group || member.topic !== topic) continue
-      const held = new Map([...left].filter(([partition]) => member.assigned.has(partition)))
-      if (held.size === 0) continue
-      await member.commit(held)
-      for (const partition of held.keys()) left.delete(partition)
+      if (member.group !== group || member.topic !== topic || member.generation !== generation) continue
+      await member.commit(offsets)
+      return true
     }
-    return [...left.keys()]
+    return false
   }
 
   /** One membership after the other, until one ends for a reason that waiting does not mend. */

@@ -25,6 +25,8 @@ interface Topic {
 
 interface Group {
   readonly members: Set<Member>
+  /** Grows with each rebalance. */
+  generation: number
   /** By topic and partition: the offset to go on from. */
   readonly committed: Map<string, Map<number, number>>
 }
@@ -176,6 +178,7 @@ export class MemoryBroker {
   /** Deals the partitions out anew; every member goes on from the committed offsets. */
   rebalance(groupName: string): void {
     const group = this.#group(groupName)
+    group.generation += 1
     const byTopic = Map.groupBy(group.members, (member) => member.topic)
     for (const [topicName, members] of byTopic) {
       const committed = group.committed.get(topicName)
@@ -219,15 +222,22 @@ export class MemoryBroker {
       member.ready.closeUnsafe()
       return undefined
     }
-    return { topic: member.topic, records, highWatermarks }
+    return { topic: member.topic, generation: this.#group(member.group).generation, records, highWatermarks }
   }
 
   /**
-   * Commits offsets by partition; says `false`, and commits nothing, when a partition is not held by a member of the
-   * group that belongs to this process.
+   * Commits offsets by partition; says `false`, and commits nothing, when the group has another generation now, or a
+   * partition is not held by a member that belongs to this process.
    */
-  commit(client: symbol, groupName: string, topicName: string, offsets: ReadonlyMap<number, number>): boolean {
+  commit(
+    client: symbol,
+    groupName: string,
+    topicName: string,
+    generation: number,
+    offsets: ReadonlyMap<number, number>
+  ): boolean {
     const group = this.#group(groupName)
+    if (group.generation !== generation) return false
     const held = new Set<number>()
     for (const member of group.members) {
       if (member.client === client && member.topic === topicName)
@@ -266,7 +276,7 @@ export class MemoryBroker {
   #group(name: string): Group {
     let group = this.#groups.get(name)
     if (group === undefined) {
-      group = { members: new Set(), committed: new Map() }
+      group = { members: new Set(), generation: 0, committed: new Map() }
       this.#groups.set(name, group)
     }
     return group

@@ -8,6 +8,8 @@ import type { KafkaError, KafkaRecord, RecordBatch } from "./Kafka.ts"
 /** What one fetch brought of one partition. */
 export interface FetchedRecords {
   readonly partition: number
+  /** See `RecordBatch`. */
+  readonly generation: number
   readonly records: ReadonlyArray<KafkaRecord>
   readonly highWatermark: number
 }
@@ -91,7 +93,7 @@ export class KafkaRecordBuffer {
     this.#full.openUnsafe()
   }
 
-  /** Waits for records; all that wait, of whatever partition, up to `maxRecords`. */
+  /** Waits for records; all that wait of one generation, of whatever partition, up to `maxRecords`. */
   take(maxRecords: number): Effect.Effect<RecordBatch, KafkaError> {
     return Effect.suspend(() => {
       if (this.#lastTaken < busyRecords || this.#isFull) return this.#takeNow(maxRecords)
@@ -113,7 +115,9 @@ export class KafkaRecordBuffer {
   #drain(maxRecords: number): RecordBatch | undefined {
     const records: Array<KafkaRecord> = []
     const highWatermarks = new Map<number, number>()
+    const generation = this.#fetched[0]?.generation ?? 0
     for (let first = this.#fetched[0]; first !== undefined && records.length < maxRecords; first = this.#fetched[0]) {
+      if (first.generation !== generation) break
       const until = Math.min(first.records.length, this.#delivered + maxRecords - records.length)
       for (const record of first.records.slice(this.#delivered, until)) {
         records.push(record)
@@ -130,6 +134,6 @@ export class KafkaRecordBuffer {
     this.#lastTaken = records.length
     this.#records -= records.length
     if (this.hasSpace) this.releaseWriters()
-    return { topic: this.topic, records, highWatermarks }
+    return { topic: this.topic, generation, records, highWatermarks }
   }
 }

@@ -4,48 +4,58 @@
  * never end: so what was left out is committed later.
  */
 import { Effect, Schedule } from "effect"
-import type { Kafka, KafkaError, KafkaRecord, RecordBatch } from "./Kafka.ts"
-
-type Lags = Effect.Success<ReturnType<Kafka["Service"]["lag"]>>
+import type { Kafka, KafkaError, RecordBatch } from "./Kafka.ts"
 
 export interface OffsetCommits {
   readonly commit: (batch: RecordBatch) => Effect.Effect<void>
-  /** Commits what was left out, unless the group has got further meanwhile. `lags` says how far it is. */
-  readonly catchUp: (lags: Lags) => Effect.Effect<void>
+  /** Commits what was left out. */
+  readonly catchUp: Effect.Effect<void>
 }
 
-export const makeOffsetCommits = (kafka: Kafka["Service"], group: string): OffsetCommits => {
-  /** The last record of each partition whose commit failed. */
-  const leftOut = new Map<number, KafkaRecord>()
+/** Each partition's last record alone: what there is to commit of a batch. */
+const lastOf = (batch: RecordBatch): ReadonlyMap<number, RecordBatch> =>
+  new Map(batch.records.map((record) => [record.partition, { ...batch, records: [record] }]))
 
-  const commitAgain = (record: KafkaRecord): Effect.Effect<void> =>
-    kafka.commit(group, { topic: record.topic, records: [record], highWatermarks: new Map() }).pipe(
-      Effect.andThen(Effect.sync(() => leftOut.delete(record.partition))),
-      Effect.catchTag("KafkaError", (error) => Effect.logDebug(`offsets are still not committed: ${error.message}`))
-    )
+export const makeOffsetCommits = (kafka: Kafka["Service"], group: string): OffsetCommits => {
+  /** By partition, the end of what was not committed. */
+  const leftOut = new Map<number, RecordBatch>()
+
+  const done = (batch: RecordBatch) =>
+    Effect.sync(() => {
+      for (const { partition } of batch.records) leftOut.delete(partition)
+    })
+
+  /** What is delivered again will be committed then. */
+  const unlessRebalanced = (batch: RecordBatch) =>
+    kafka
+      .commit(group, batch)
+      .pipe(Effect.catchIf(isOutdated, (error) => Effect.logDebug(`not committed: ${error.message}`)))
 
   return {
     commit: (batch) =>
-      kafka.commit(group, batch).pipe(
+      unlessRebalanced(batch).pipe(
         Effect.retry(Schedule.max([Schedule.exponential("100 millis"), Schedule.recurs(2)])),
-        Effect.andThen(
-          Effect.sync(() => {
-            for (const { partition } of batch.records) leftOut.delete(partition)
-          })
-        ),
+        Effect.andThen(done(batch)),
         Effect.catchTag("KafkaError", (error: KafkaError) => {
-          for (const record of batch.records) leftOut.set(record.partition, record)
+          for (const [partition, last] of lastOf(batch)) leftOut.set(partition, last)
           return Effect.logWarning(`the offsets were not committed, the batch may be delivered again: ${error.message}`)
         })
       ),
 
-    catchUp: (lags) =>
-      Effect.suspend(() => {
-        const committed = new Map(lags.map((lag) => [lag.partition, lag.committed]))
-        for (const { offset, partition } of leftOut.values()) {
-          if ((committed.get(partition) ?? 0) > offset) leftOut.delete(partition)
-        }
-        return Effect.forEach([...leftOut.values()], commitAgain, { discard: true })
-      })
+    catchUp: Effect.suspend(() =>
+      Effect.forEach(
+        [...leftOut.values()],
+        (batch) =>
+          unlessRebalanced(batch).pipe(
+            Effect.andThen(done(batch)),
+            Effect.catchTag("KafkaError", (error) =>
+              Effect.logDebug(`offsets are still not committed: ${error.message}`)
+            )
+          ),
+        { discard: true }
+      )
+    )
   }
 }
+
+const isOutdated = (error: KafkaError): boolean => error.reason._tag === "IllegalGeneration"

@@ -3,7 +3,6 @@ import { PGlite } from "@electric-sql/pglite"
 import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { setImmediate } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import type { Pglite } from "./EmbeddedDatabase.ts"
 
@@ -20,12 +19,7 @@ export const open = async (directory: string | undefined): Promise<Pglite> => {
     ...(isThere || !existsSync(cluster) ? {} : { loadDataDir: new Blob([await readFile(cluster)]) })
   })
   return {
-    ask: async (messages) => {
-      const answer = await database.execProtocolRaw(messages, { syncToFs: false })
-      // Without a pause, timers and sockets would starve.
-      await setImmediate()
-      return answer
-    },
+    ask: (messages) => database.execProtocolRaw(messages, { syncToFs: false }),
     close: () => database.close()
   }
 }

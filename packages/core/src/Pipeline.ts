@@ -199,7 +199,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     })
 
     const watchLag = kafka.lag(stage.topic, stage.group).pipe(
-      Effect.flatMap((lags) => Effect.andThen(Metrics.setConsumerLag(stage.topic, lags), offsets.catchUp(lags))),
+      Effect.flatMap((lags) => Effect.andThen(Metrics.setConsumerLag(stage.topic, lags), offsets.catchUp)),
       Effect.catch((error) => Effect.logDebug(`the lag is not known now: ${error.message}`)),
       Effect.repeat(Schedule.spaced("10 seconds"))
     )

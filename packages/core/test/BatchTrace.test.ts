@@ -15,7 +15,12 @@ const record = (offset: number, traceparent?: string): KafkaRecord => ({
   headers: traceparent === undefined ? {} : { traceparent: Buffer.from(traceparent) }
 })
 
-const batchOf = (records: ReadonlyArray<KafkaRecord>) => ({ topic: "orders", records, highWatermarks: new Map() })
+const batchOf = (records: ReadonlyArray<KafkaRecord>) => ({
+  topic: "orders",
+  generation: 1,
+  records,
+  highWatermarks: new Map()
+})
 
 const contextOf = (traceparent: string | undefined) => {
   const context = traceparent === undefined ? undefined : TraceContext.parse(traceparent)

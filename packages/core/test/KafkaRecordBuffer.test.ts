@@ -4,8 +4,9 @@ import { TestClock } from "effect/testing"
 import { KafkaError, KafkaUnavailable } from "../src/Kafka.ts"
 import { KafkaRecordBuffer } from "../src/KafkaRecordBuffer.ts"
 
-const fetched = (from: number, count: number) => ({
+const fetched = (from: number, count: number, generation = 1) => ({
   partition: 0,
+  generation,
   highWatermark: from + count,
   records: Array.from({ length: count }, (_, index) => ({
     topic: "orders",
@@ -37,6 +38,22 @@ describe("Records that were fetched", () => {
         assert.isTrue(isDone)
         assert.lengthOf((yield* Fiber.join(taking)).records, 1)
       }
+    })
+  )
+
+  it.effect("of two generations of the group come in two batches: the first may not be committed any more", () =>
+    Effect.gen(function* () {
+      const buffer = makeBuffer()
+      buffer.push(fetched(0, 5, 1))
+      buffer.push(fetched(3, 4, 2))
+      const batches = [yield* buffer.take(1_000), yield* buffer.take(1_000)]
+      assert.deepStrictEqual(
+        batches.map(({ generation, records }) => [generation, records.length]),
+        [
+          [1, 5],
+          [2, 4]
+        ]
+      )
     })
   )
 

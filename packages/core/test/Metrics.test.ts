@@ -19,6 +19,7 @@ const record = (partition: number, offset: number): KafkaRecord => ({
 const batch: RecordBatch = {
   topic: "orders",
   records: [record(0, 6), record(0, 7), record(1, 3)],
+  generation: 1,
   highWatermarks: new Map([
     [0, 10],
     [1, 4]

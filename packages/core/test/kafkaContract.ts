@@ -124,7 +124,8 @@ export const kafkaContract = <E>(name: string, layer: Layer.Layer<Kafka, E>): vo
           const uncommitted = first.records().filter((record) => record.partition % 2 === 1)
           assert.isAbove(committed.length, 0)
           assert.isAbove(uncommitted.length, 0)
-          yield* kafka.commit(group, { topic, records: committed, highWatermarks: new Map() })
+          const { generation } = first.batches[0] ?? assert.fail("no batch")
+          yield* kafka.commit(group, { topic, generation, records: committed, highWatermarks: new Map() })
 
           const second = yield* startMember(options)
           const deliveries = () => Map.groupBy([...first.records(), ...second.records()], placeOf)
@@ -253,9 +254,7 @@ export const kafkaContract = <E>(name: string, layer: Layer.Layer<Kafka, E>): vo
           yield* Deferred.succeed(outage, undefined)
           const delivered = () => new Set([...slow.records(), ...other.records()].map(valueOf)).size
           yield* eventually("every record", () => delivered() === 600)
-          const [mine] = slow.records().toReversed()
-          assert.isDefined(mine)
-          if (mine !== undefined) yield* kafka.commit(group, { topic, records: [mine], highWatermarks: new Map() })
+          yield* kafka.commit(group, slow.batches.at(-1) ?? assert.fail("no batch"))
         }),
       60_000
     )
@@ -299,7 +298,7 @@ export const kafkaContract = <E>(name: string, layer: Layer.Layer<Kafka, E>): vo
     )
 
     it.effect(
-      "a commit for a partition that is not ours fails as an outage and moves nothing",
+      "a commit of who has left the group is refused, and moves nothing",
       () =>
         Effect.gen(function* () {
           const { group, kafka, topic } = yield* freshTopic
@@ -308,9 +307,43 @@ export const kafkaContract = <E>(name: string, layer: Layer.Layer<Kafka, E>): vo
             numbered(3, () => "one guest")
           )
           const records = yield* take({ topic, group, maxRecords: 100 }, 3)
-          const error = yield* Effect.flip(kafka.commit(group, { topic, records, highWatermarks: new Map() }))
-          assert.strictEqual(error.reason._tag, "KafkaUnavailable")
+          const error = yield* Effect.flip(
+            kafka.commit(group, { topic, generation: 1, records, highWatermarks: new Map() })
+          )
+          assert.strictEqual(error.reason._tag, "IllegalGeneration")
           assert.isTrue((yield* kafka.lag(topic, group)).every(({ committed }) => committed === 0))
+        }),
+      60_000
+    )
+
+    it.effect(
+      "what was delivered before a rebalance takes back no offset, though its partition has come back",
+      () =>
+        Effect.gen(function* () {
+          const { group, kafka, topic } = yield* freshTopic
+          const options = { topic, group, maxRecords: 3 }
+          yield* kafka.publish(
+            topic,
+            numbered(6, () => "one guest")
+          )
+          const member = yield* startMember(options)
+          yield* eventually("two batches", () => member.records().length === 6)
+          const [first, second] = member.batches
+          yield* kafka.commit(group, second ?? assert.fail("no second batch"))
+          const other = yield* startMember(options)
+          yield* kafka.publish(
+            topic,
+            numbered(60, (index) => `guest-${index}`)
+          )
+          yield* eventually("the share of the other", () => other.records().length > 0)
+          yield* other.stop
+          yield* kafka.publish(topic, [outgoing("one guest", "last")])
+          yield* eventually("the last record", () => member.records().map(valueOf).includes("last"))
+
+          const error = yield* Effect.flip(kafka.commit(group, first ?? assert.fail("no first batch")))
+          assert.strictEqual(error.reason._tag, "IllegalGeneration")
+          const committed = (yield* kafka.lag(topic, group)).reduce((sum, partition) => sum + partition.committed, 0)
+          assert.strictEqual(committed, 6)
         }),
       60_000
     )

@@ -50,10 +50,10 @@ export const guards: ReadonlyArray<Guard> = [
     "if (held === undefined || held.version < contribution.version) newest",
     "if (held === undefined || held.version !== contribution.version) newest"
   ]),
-  guard("DDS takes the versions of a batch in as they come", [
+  guard("DDS takes an order's first version in a batch alone", [
     "dds/src/vault.ts",
     "else if (newest.orderVersion < candidate.orderVersion) {",
-    "else if (newest.orderVersion !== candidate.orderVersion) {"
+    "else if (newest.orderVersion < candidate.orderVersion && taken.length > 1) {"
   ]),
   guard("the offset is committed before the transaction", [
     "core/src/Pipeline.ts",
@@ -85,7 +85,7 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("offsets that were not committed are forgotten", [
     "core/src/Pipeline.ts",
-    "Effect.andThen(Metrics.setConsumerLag(stage.topic, lags), offsets.catchUp(lags))",
+    "Effect.andThen(Metrics.setConsumerLag(stage.topic, lags), offsets.catchUp)",
     "Metrics.setConsumerLag(stage.topic, lags)"
   ]),
   guard("the old contribution is not taken back", ["cdm/src/counters.ts", "add(replaced, -1)", "add([], -1)"]),

@@ -33,8 +33,6 @@ export class Gates {
   readonly #faults: FaultInjector
   readonly #trace: Trace
   readonly #struck: Struck
-  /** How many calls have been refused: whoever made them tries again. */
-  refusals = 0
 
   constructor(faults: FaultInjector, trace: Trace, struck: Struck) {
     this.#faults = faults
@@ -70,7 +68,6 @@ export class Gates {
       if (fault !== undefined) return this.strike(process, point, edge, fault, options)
       if (edge === "before" && this.#faults.refuses(serverOf[point])) {
         this.#trace.add(`${process.name} ${point} is refused`)
-        this.refusals += 1
         return Effect.succeed(false)
       }
       return options.passAtOnce === true && process.state === "running"

@@ -11,7 +11,7 @@ import type { SqlConnection } from "effect/sql"
 import { FaultInjector } from "./FaultInjector.ts"
 import { Fleet } from "./Fleet.ts"
 import { Gates } from "./Gates.ts"
-import { type Event, type Plan, type Point, type ServiceName, services } from "./Plan.ts"
+import { type Event, type Plan, type ServiceName, services } from "./Plan.ts"
 import { SimulatedTime } from "./SimulatedClock.ts"
 import { SimulatedDatabase } from "./SimulatedDatabase.ts"
 import { StepScheduler } from "./StepScheduler.ts"
@@ -19,15 +19,6 @@ import { Trace } from "./Trace.ts"
 
 /** More choices than any run needs: one that makes so many does not come to rest. */
 const mostSteps = 20_000
-
-/** Milliseconds: a service that waits for a server asks again every 5 s at least. */
-const longestWait = 30_000
-
-/**
- * What a service does though it has no record to work on: it looks for parked orders and tags to announce, and commits
- * again what failed, in vain where the partition has gone to another member.
- */
-const atRestToo: ReadonlySet<Point> = new Set(["query", "offsets"])
 
 export const topics = {
   orders: "order-service_orders",
@@ -60,8 +51,6 @@ export class Run {
   readonly #gates: Gates
   readonly #events: Array<Event>
   #rulesUnderWay = false
-  #lastWork = 0
-  #refusals = 0
 
   constructor(plan: Plan, connection: SqlConnection.Connection, references: ReferenceData["Service"]) {
     this.plan = plan
@@ -113,7 +102,8 @@ export class Run {
       this.fleet.toStart.length = 0
       yield* this.fleet.disconnectTheGone
       this.trace.add("everything is delivered again")
-      this.fleet.topology = topologyOf(2_000, "-again")
+      // One by one nothing hides behind what comes after it in the same batch.
+      this.fleet.topology = topologyOf(this.plan.batchRecords === 1 ? 1 : 2_000, "-again")
       for (const service of services) yield* this.fleet.start(service)
       yield* this.#untilAtRest(settled)
     })
@@ -129,15 +119,6 @@ export class Run {
     return services
       .flatMap((service) => this.broker.lag(...this.#inputOf(service)))
       .reduce((sum, { committed, end }) => sum + end - committed, 0)
-  }
-
-  /**
-   * Whether nobody has a record to work on. Whoever goes on with an old batch when its partitions have come back to it
-   * commits an old offset once more: that is harmless, and ends with the next record. So what is not committed counts
-   * only while somebody might still be waiting for a server: a call that was refused is made again, seconds later.
-   */
-  get #isQuiet(): boolean {
-    return this.lag === 0 || (this.undelivered === 0 && this.#time.now - this.#lastWork > longestWait)
   }
 
   #inputOf(service: ServiceName): readonly [topic: string, group: string] {
@@ -166,19 +147,12 @@ export class Run {
         }
         this.trace.step += 1
         yield* this.strike
-        this.#noteRefusals()
         if (yield* this.goOn) continue
-        if (this.#isQuiet && !this.#rulesUnderWay && (yield* settled)) return
+        if (this.lag === 0 && !this.#rulesUnderWay && (yield* settled)) return
         // Everybody sleeps, and something is still to be done.
         this.#time.moveTo(this.#time.now + 10_000)
       }
     })
-  }
-
-  #noteRefusals(): void {
-    if (this.#gates.refusals === this.#refusals) return
-    this.#refusals = this.#gates.refusals
-    this.#lastWork = this.#time.now
   }
 
   private readonly standstill = Effect.gen({ self: this }, function* () {
@@ -190,7 +164,6 @@ export class Run {
   private readonly goOn = Effect.suspend(() => {
     const choices: Array<readonly [weight: number, act: Effect.Effect<void>]> = []
     for (const waiting of this.#gates.open) {
-      if (!atRestToo.has(waiting.point)) this.#lastWork = this.#time.now
       const slow = waiting.point === "lookup" && this.faults.referencesAreSlow ? 0.02 : 1
       choices.push([waiting.process.speed * slow, Effect.sync(() => this.#gates.letThrough(waiting))])
     }

@@ -93,5 +93,5 @@ export const publishTags = Effect.gen(function* () {
 /** Sends what a crash or `metka rules apply` left behind, for as long as the service runs. */
 export const run = publishTags.pipe(
   Effect.catch((error) => Effect.logWarning(`tags wait to be announced: ${describe(error)}`)),
-  Effect.repeat(Schedule.spaced("2 seconds"))
+  Effect.repeat(Schedule.spaced("5 seconds"))
 )

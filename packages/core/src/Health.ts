@@ -69,13 +69,13 @@ export class Health extends Context.Service<
     )
 
   /**
-   * Asks a component how it is, now and then every 2 seconds (or `every`), for as long as the scope lives. No answer
+   * Asks a component how it is, now and then every 5 seconds (or `every`), for as long as the scope lives. No answer
    * within 2 seconds counts as down.
    */
   static readonly probe = <E, R>(
     component: string,
     ping: Effect.Effect<void, E, R>,
-    every: Duration.Input = "2 seconds"
+    every: Duration.Input = "5 seconds"
   ): Effect.Effect<void, never, Health | Scope.Scope | R> =>
     Effect.gen(function* () {
       const health = yield* Health

@@ -73,10 +73,10 @@ const retryDueOrders = Effect.gen(function* () {
 
 /** Retries for as long as the service runs; after an outage the next round tries again. */
 export const run = Effect.gen(function* () {
-  const round = Effect.repeat(retryDueOrders, { while: (taken) => taken === batchSize }).pipe(
-    Effect.andThen(Repository.countParked),
-    Effect.flatMap(Metrics.setParkedOrders),
-    Effect.catch((error) => Effect.logWarning(`parked orders wait for the next round: ${describe(error)}`))
-  )
+  const round = Effect.gen(function* () {
+    const parked = yield* Repository.countParked
+    yield* Metrics.setParkedOrders(parked)
+    if (parked.due > 0) yield* Effect.repeat(retryDueOrders, { while: (taken) => taken === batchSize })
+  }).pipe(Effect.catch((error) => Effect.logWarning(`parked orders wait for the next round: ${describe(error)}`)))
   yield* Effect.repeat(round, Schedule.spaced("1 second"))
 })

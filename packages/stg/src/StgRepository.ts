@@ -198,15 +198,16 @@ export const noteMissing = Effect.fnUntraced(function* (
       and parked.missing <> noted.missing`
 })
 
-/** How many orders are parked, and for how long the first of them has been; 0 when there is none. */
+/** How many orders are parked, how many of these are due, and for how long the first of them has been parked. */
 export const countParked = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const now = iso(yield* Clock.currentTimeMillis)
-  const rows = yield* sql<{ count: number; oldest_seconds: number }>`
-    select count(*)::int as count,
+  const rows = yield* sql<{ count: number; due: number; oldest_seconds: number }>`
+    select count(*)::int as count, (count(*) filter (where next_attempt_at <= ${now}::timestamptz))::int as due,
       coalesce(extract(epoch from ${now}::timestamptz - min(parked_at)), 0)::float8 as oldest_seconds
     from stg.parked_orders`
-  return { count: rows[0]?.count ?? 0, oldestSeconds: rows[0]?.oldest_seconds ?? 0 }
+  const [row] = rows
+  return { count: row?.count ?? 0, due: row?.due ?? 0, oldestSeconds: row?.oldest_seconds ?? 0 }
 })
 
 /** An enriched order as STG holds it. */

@@ -188,13 +188,17 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
     it.effect("parked orders are counted, and the one that waits longest is told", () =>
       Effect.gen(function* () {
         yield* emptied
-        assert.deepStrictEqual(yield* Repository.countParked, { count: 0, oldestSeconds: 0 })
+        assert.deepStrictEqual(yield* Repository.countParked, { count: 0, due: 0, oldestSeconds: 0 })
         const start = Date.parse("2023-04-08T00:00:00Z")
         yield* atTime(start)(park(1, 1))
         yield* atTime(start + 60_000)(park(2, 1))
         // A newer version waits in the place of the older one: the order has waited all along.
         yield* atTime(start + 70_000)(Repository.parkOrders([parked(1, 2)]))
-        assert.deepStrictEqual(yield* atTime(start + 90_500)(Repository.countParked), { count: 2, oldestSeconds: 90.5 })
+        assert.deepStrictEqual(yield* atTime(start + 90_500)(Repository.countParked), {
+          count: 2,
+          due: 2,
+          oldestSeconds: 90.5
+        })
       })
     )
 

@@ -30,6 +30,10 @@ const programs = {
 } as const
 export type ProgramName = keyof typeof programs
 
+/** As the scripts in package.json and the Dockerfile start what runs for long. */
+const nodeFlagsOf = (name: ProgramName): ReadonlyArray<string> =>
+  name === "migrate" || name === "start" ? [] : ["--max-semi-space-size=4"]
+
 export interface ServiceOptions {
   readonly name: ProgramName
   readonly args?: ReadonlyArray<string>
@@ -63,7 +67,13 @@ export const startService = Effect.fnUntraced(function* (
       const [bundle, ...args] = programs[options.name]
       const child = spawn(
         process.execPath,
-        [...(options.nodeArgs ?? []), options.script ?? bundle, ...args, ...(options.args ?? [])],
+        [
+          ...nodeFlagsOf(options.name),
+          ...(options.nodeArgs ?? []),
+          options.script ?? bundle,
+          ...args,
+          ...(options.args ?? [])
+        ],
         {
           cwd: repository,
           // As the scripts in package.json set it.

@@ -3,7 +3,7 @@
  * standing still for. But where no message follows in a partition, no later commit makes up for it, and the lag would
  * never end: so what was left out is committed later.
  */
-import { Effect, Schedule } from "effect"
+import { Effect, Schedule, Semaphore } from "effect"
 import type { Kafka, KafkaError, RecordBatch } from "./Kafka.ts"
 
 export interface OffsetCommits {
@@ -19,6 +19,8 @@ const lastOf = (batch: RecordBatch): ReadonlyMap<number, RecordBatch> =>
 export const makeOffsetCommits = (kafka: Kafka["Service"], group: string): OffsetCommits => {
   /** By partition, the end of what was not committed. */
   const leftOut = new Map<number, RecordBatch>()
+  /** The later of two commits under way at once might come first, and be taken back by the earlier. */
+  const oneAtATime = Semaphore.makeUnsafe(1).withPermits(1)
 
   const done = (batch: RecordBatch) =>
     Effect.sync(() => {
@@ -31,6 +33,15 @@ export const makeOffsetCommits = (kafka: Kafka["Service"], group: string): Offse
       .commit(group, batch)
       .pipe(Effect.catchIf(isOutdated, (error) => Effect.logDebug(`not committed: ${error.message}`)))
 
+  /** Unless a later batch of the partition has been committed while this one waited for its turn. */
+  const commitAgain = (partition: number, batch: RecordBatch) =>
+    Effect.suspend(() =>
+      leftOut.get(partition) === batch ? Effect.andThen(unlessRebalanced(batch), done(batch)) : Effect.void
+    ).pipe(
+      Effect.catchTag("KafkaError", (error) => Effect.logDebug(`offsets are still not committed: ${error.message}`)),
+      oneAtATime
+    )
+
   return {
     commit: (batch) =>
       unlessRebalanced(batch).pipe(
@@ -39,21 +50,12 @@ export const makeOffsetCommits = (kafka: Kafka["Service"], group: string): Offse
         Effect.catchTag("KafkaError", (error: KafkaError) => {
           for (const [partition, last] of lastOf(batch)) leftOut.set(partition, last)
           return Effect.logWarning(`the offsets were not committed, the batch may be delivered again: ${error.message}`)
-        })
+        }),
+        oneAtATime
       ),
 
     catchUp: Effect.suspend(() =>
-      Effect.forEach(
-        [...leftOut.values()],
-        (batch) =>
-          unlessRebalanced(batch).pipe(
-            Effect.andThen(done(batch)),
-            Effect.catchTag("KafkaError", (error) =>
-              Effect.logDebug(`offsets are still not committed: ${error.message}`)
-            )
-          ),
-        { discard: true }
-      )
+      Effect.forEach([...leftOut], ([partition, batch]) => commitAgain(partition, batch), { discard: true })
     )
   }
 }

@@ -1,20 +1,24 @@
 /** A transaction whose server may vanish in the middle of it. */
-import { Cause, Effect, Option, Result } from "effect"
+import { Cause, Effect, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 
 /**
  * Runs the effect in a transaction. A rollback that finds no server any more is a failure like any other outage;
- * `withTransaction` alone makes it a defect, which nobody waits out and which ends the process.
+ * `withTransaction` alone makes it a defect, and with it the failure that was to be rolled back, which nobody waits out
+ * and which end the process.
  */
 export const transaction = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | SqlError, R | SqlClient.SqlClient> =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.catchCause(sql.withTransaction(effect), (cause) => {
-      const defect = Result.getOrElse(Cause.findDefect(cause), () => undefined)
-      if (!isSqlError(defect)) return Effect.failCause(cause)
+      const lost = cause.reasons
+        .filter(Cause.isDieReason)
+        .map(({ defect }) => defect)
+        .find(isSqlError)
+      if (lost === undefined) return Effect.failCause(cause)
       if (Cause.hasInterrupts(cause)) return Effect.interrupt
-      return Effect.fail(Option.getOrElse(Cause.findErrorOption(cause), () => defect))
+      return Effect.fail(Option.getOrElse(Cause.findErrorOption(cause), () => lost))
     })
   )

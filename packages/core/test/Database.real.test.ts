@@ -3,6 +3,7 @@ import { isMissing, RealServers } from "@metka/testing/realServers"
 import { ownPostgresServer } from "@metka/testing/servers"
 import { Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
+import { KafkaError, KafkaUnavailable } from "../src/Kafka.ts"
 import { refusalOf } from "../src/Outage.ts"
 import { transaction } from "../src/transaction.ts"
 import { clientOf } from "./DatabaseLayers.ts"
@@ -41,6 +42,17 @@ describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => 
       yield* Effect.gen(function* () {
         const lost = yield* select.pipe(Effect.andThen(server.stop), Effect.andThen(select), transaction, Effect.flip)
         assert.isTrue(lost._tag === "SqlError" && refusalOf(lost) === undefined)
+      }).pipe(Effect.provide(clientOf(server.url)))
+    })
+  )
+
+  it.live("so it is when what was done in it has failed for another server's sake", () =>
+    Effect.gen(function* () {
+      const server = yield* ownPostgresServer
+      const slow = new KafkaError({ operation: "publish", reason: new KafkaUnavailable({ message: "no answer" }) })
+      yield* Effect.gen(function* () {
+        const lost = yield* select.pipe(Effect.andThen(server.stop), Effect.andThen(slow), transaction, Effect.flip)
+        assert.isUndefined(refusalOf(lost))
       }).pipe(Effect.provide(clientOf(server.url)))
     })
   )

@@ -2,10 +2,11 @@
 # One program of Metka. SERVICE is stg, dds or cdm, or metka for the command line (migrate, all, console, rules …):
 #   docker build --build-arg SERVICE=stg --tag metka-stg:0.1.0 .
 FROM node:26.10.0-bookworm-slim AS build
-ARG SERVICE
 WORKDIR /metka
 COPY . .
 RUN npm ci && npm run build
+# From here on the images differ: what is above is built once for all of them.
+ARG SERVICE
 # One name for the program, so that the entry point needs no shell to find it.
 RUN mkdir /app \
   && cp "dist/$SERVICE"*.mjs "dist/$SERVICE"*.mjs.map dist/THIRD-PARTY-LICENSES.txt LICENSE /app/ \

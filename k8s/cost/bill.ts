@@ -89,7 +89,7 @@ export interface Room {
 
 /**
  * Whether everything fits on the machine: memory if every pod takes all that it may, cores as requested, and the disk
- * with every volume full.
+ * with every volume and every `emptyDir` full.
  */
 export const room = (machine: Machine, all: ReadonlyArray<Demand>): ReadonlyArray<Room> => {
   const besides = (field: "memory" | "cpu" | "disk") =>
@@ -97,6 +97,10 @@ export const room = (machine: Machine, all: ReadonlyArray<Demand>): ReadonlyArra
   return [
     { of: "memory", has: quantity(machine.memory), needs: total(all, "memoryLimit") + besides("memory") },
     { of: "cpu", has: quantity(machine.cpu), needs: total(all, "cpu") + besides("cpu") },
-    { of: "disk", has: quantity(machine.disk), needs: total(all, "storage") + besides("disk") }
+    {
+      of: "disk",
+      has: quantity(machine.disk),
+      needs: total(all, "storage") + total(all, "scratch") + besides("disk")
+    }
   ]
 }

@@ -11,7 +11,10 @@ export interface Demand {
   readonly memory: number
   /** What it may take at most, where it is held to that. */
   readonly memoryLimit: number
+  /** What it claims as volumes. */
   readonly storage: number
+  /** What it may take of its node's own disk: its `emptyDir`s. */
+  readonly scratch: number
 }
 
 const requested = (name: string, resources: Resources | undefined, field: keyof Resources): number => {
@@ -27,6 +30,13 @@ const ofPod = (workload: Workload, kind: "requests" | "limits", field: keyof Res
   const main = of(workload.pod.containers).reduce((sum, value) => sum + value, 0)
   return Math.max(main, ...of(workload.pod.initContainers ?? []))
 }
+
+const scratchOf = ({ name, pod }: Workload): number =>
+  (pod.volumes ?? []).reduce((sum, { emptyDir, name: volume }) => {
+    if (emptyDir === undefined) return sum
+    if (emptyDir.sizeLimit === undefined) throw new Error(`${name} does not say how large ${volume} may be`)
+    return sum + quantity(emptyDir.sizeLimit)
+  }, 0)
 
 interface ScaledObjectSpec {
   readonly scaleTargetRef: { readonly name: string }
@@ -52,7 +62,8 @@ const ofManaged = (manifest: Manifest): Demand => {
     cpu: requested(manifest.metadata.name, resources.requests, "cpu"),
     memory: requested(manifest.metadata.name, resources.requests, "memory"),
     memoryLimit: requested(manifest.metadata.name, resources.limits, "memory"),
-    storage: sizes.reduce((sum, size) => sum + quantity(size), 0)
+    storage: sizes.reduce((sum, size) => sum + quantity(size), 0),
+    scratch: 0
   }
 }
 
@@ -74,10 +85,11 @@ export const demands = (manifests: ReadonlyArray<Manifest>): ReadonlyArray<Deman
       cpu: ofPod(workload, "requests", "cpu"),
       memory: ofPod(workload, "requests", "memory"),
       memoryLimit: ofPod(workload, "limits", "memory"),
-      storage: workload.storage.reduce((sum, size) => sum + quantity(size), 0)
+      storage: workload.storage.reduce((sum, size) => sum + quantity(size), 0),
+      scratch: scratchOf(workload)
     }))
   return [...ours, ...manifests.filter(({ kind }) => managed.has(kind)).map(ofManaged)]
 }
 
-export const total = (all: ReadonlyArray<Demand>, field: "cpu" | "memory" | "memoryLimit" | "storage"): number =>
+export const total = (all: ReadonlyArray<Demand>, field: Exclude<keyof Demand, "name" | "replicas">): number =>
   all.reduce((sum, demand) => sum + demand.replicas * demand[field], 0)

@@ -35,6 +35,7 @@ export interface PodSpec {
   readonly topologySpreadConstraints?: ReadonlyArray<{ readonly topologyKey: string }>
   readonly containers: ReadonlyArray<Container>
   readonly initContainers?: ReadonlyArray<Container>
+  readonly volumes?: ReadonlyArray<{ readonly name: string; readonly emptyDir?: { readonly sizeLimit?: string } }>
 }
 
 export interface Workload {

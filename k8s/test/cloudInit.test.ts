@@ -35,6 +35,10 @@ describe("The machine that cloud-init makes", () => {
     }
   })
 
+  it("notices a download that failed: none goes straight into a shell", () => {
+    assert.notMatch(text, /\|[^|\n]*\bsh\b/)
+  })
+
   it("has the Kubernetes that the overlays are tested on", () => {
     assert.match(contentOf("/etc/metka/deployment"), new RegExp(`^K3S_VERSION=${kubernetesVersion}\\+k3s\\d+$`, "m"))
   })

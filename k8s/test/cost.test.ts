@@ -18,6 +18,7 @@ const demand = (some: Partial<Demand>): Demand => ({
   memory: 0,
   memoryLimit: 0,
   storage: 0,
+  scratch: 0,
   ...some
 })
 
@@ -114,6 +115,16 @@ describe("What pods ask for", () => {
     assert.deepStrictEqual([total(all, "memory"), total(all, "storage")], [3 * gib, 30 * gib])
   })
 
+  it("counts what a pod may write beside its volumes, and will not guess how much that is", () => {
+    const scratch = (emptyDir: object): Manifest => ({
+      ...deployment,
+      spec: { template: { spec: { containers: [], volumes: [{ name: "tmp", emptyDir }] } } }
+    })
+    const all = demands([scratch({ sizeLimit: "2Gi" })])
+    assert.deepStrictEqual([total(all, "scratch"), total(all, "storage")], [2 * gib, 0])
+    assert.throws(() => demands([scratch({})]), /some does not say how large tmp may be/)
+  })
+
   it("must be said: a container that does not is an error", () => {
     const silent: Manifest = {
       ...deployment,
@@ -126,9 +137,9 @@ describe("What pods ask for", () => {
 describe("One machine", () => {
   it("must hold everything at once, what is not in the manifests included", () => {
     const machine = { memory: "4Gi", cpu: "1", disk: "10Gi", besides: [{ what: "system", memory: "1Gi", disk: "5Gi" }] }
-    const fits = room(machine, [demand({ memoryLimit: 3 * gib, cpu: 1, storage: 5 * gib })])
+    const fits = room(machine, [demand({ memoryLimit: 3 * gib, cpu: 1, storage: 3 * gib, scratch: 2 * gib })])
     assert.isTrue(fits.every(({ has, needs }) => needs <= has))
-    const full = room(machine, [demand({ memoryLimit: 3 * gib + 1, cpu: 1.1, storage: 6 * gib })])
+    const full = room(machine, [demand({ memoryLimit: 3 * gib + 1, cpu: 1.1, storage: 3 * gib, scratch: 3 * gib })])
     assert.isTrue(full.every(({ has, needs }) => needs > has))
   })
 })

@@ -27,6 +27,12 @@ describe("The Dockerfile", () => {
     for (const base of bases) assert.include(base, `FROM node:${devDependencies["node"]}-bookworm-slim`)
   })
 
+  it("builds once for all images: nothing tells them apart until the build is done", () => {
+    const build = all.findIndex((line) => line.includes("npm run build"))
+    assert.isAbove(build, -1)
+    assert.isAbove(all.indexOf("ARG SERVICE"), build)
+  })
+
   it("runs as a user that is not root, by number, and needs no shell", () => {
     assert.include(last, "USER 1000:1000")
     assert.deepStrictEqual(

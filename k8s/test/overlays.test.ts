@@ -2,6 +2,7 @@ import { assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
 import { createStatements, databaseRoles } from "@metka/cli/roles"
 import { rightsOfPage } from "@metka/testing/aclsOfPage"
 import { Effect } from "effect"
+import { quantity } from "../cost/quantity.ts"
 import { build, type Manifest, manifestsOf, type Overlay, overlays } from "../src/manifests.ts"
 import { makeValidate } from "../src/schemas.ts"
 import { missingFor } from "../src/tools.ts"
@@ -31,6 +32,14 @@ describe("The overlays", () => {
   const isService = ({ kind, labels }: Workload) =>
     kind === "Deployment" && labels["app.kubernetes.io/component"] !== "operator"
   const services = (overlay: Overlay) => ours(overlay).filter(isService)
+
+  interface PolicySpec {
+    readonly podSelector: { readonly matchLabels?: Readonly<Record<string, string>> }
+    readonly ingress?: ReadonlyArray<unknown>
+    readonly egress?: ReadonlyArray<{ readonly to?: unknown }>
+  }
+  const policiesOf = (overlay: Overlay) =>
+    ofKind(overlay, "NetworkPolicy").map(({ metadata, spec }) => ({ metadata, spec: spec as PolicySpec }))
 
   it("are as Kubernetes and the custom resources describe them, without a field that nobody knows", () => {
     const validate = makeValidate()
@@ -149,6 +158,51 @@ describe("The overlays", () => {
           assert.notMatch(JSON.stringify(spec), /"(ingress|egress)":\[\{\}/, `${metadata.name} opens everything`)
         }
       })
+
+      it("lets nothing call wherever it likes but what watches the Kubernetes API, whose address is the cloud's", () => {
+        const anywhere = policiesOf(overlay).filter(({ spec }) => spec.egress?.some(({ to }) => to === undefined))
+        assert.sameMembers(
+          anywhere.map(({ metadata }) => metadata.name),
+          overlay === "portable" ? ["kafka-entity-operator", "postgres"] : []
+        )
+      })
+    })
+  }
+
+  for (const overlay of ["local", "budget", "portable"] as const) {
+    it(`${overlay}: clients of Kafka and Redis need no more than their label, in the namespace metka too`, () => {
+      const servers = JSON.stringify([
+        ...policiesOf(overlay).map(({ spec }) => spec.ingress ?? []),
+        ...ofKind(overlay, "Kafka")
+      ])
+      for (const label of ["metka/kafka-client", "metka/redis-client"]) {
+        assert.include(servers, `{"namespaceSelector":{},"podSelector":{"matchLabels":{"${label}":"true"}}}`)
+        assert.lengthOf(
+          policiesOf(overlay).filter(
+            ({ spec }) => spec.egress !== undefined && spec.podSelector.matchLabels?.[label] === "true"
+          ),
+          1,
+          label
+        )
+      }
+    })
+  }
+
+  for (const overlay of ["local", "budget"] as const) {
+    const broker = (overlay: Overlay) => {
+      const [kafka] = workloads(all(overlay)).filter(({ name }) => name === "kafka")
+      const env = new Map(kafka?.pod.containers[0]?.env?.map(({ name, value = "" }) => [name, value]))
+      return { volume: quantity(kafka?.storage[0] ?? "none"), setting: (name: string) => env.get(name) ?? "none" }
+    }
+
+    it(`${overlay}: the broker calls itself by a name that pods of other namespaces find`, () => {
+      assert.strictEqual(broker(overlay).setting("KAFKA_ADVERTISED_LISTENERS"), "PLAINTEXT://kafka.metka.svc:9092")
+    })
+
+    it(`${overlay}: full topics leave room on the broker's volume for what it keeps of its own`, () => {
+      const { setting, volume } = broker(overlay)
+      const ofPartition = quantity(setting("KAFKA_LOG_RETENTION_BYTES")) + quantity(setting("KAFKA_LOG_SEGMENT_BYTES"))
+      assert.isAtMost(4 * partitions * ofPartition, volume - 2 ** 30)
     })
   }
 
@@ -256,7 +310,7 @@ describe("The overlays", () => {
         for (const { honorLabels } of endpoints) assert.isTrue(honorLabels)
       })
 
-      it("every connection is over TLS, and Kafka asks for a password", () => {
+      it("Kafka is over TLS, and asks for a password", () => {
         const data = ofKind(overlay, "ConfigMap").map(
           (manifest) => manifest["data"] as Readonly<Record<string, string>>
         )
@@ -273,6 +327,28 @@ describe("The overlays", () => {
       assert.deepStrictEqual([topic.partitions, topic.replicas], [partitions, 3], metadata.name)
     }
     assert.lengthOf(ofKind("portable", "KafkaTopic"), 4)
+  })
+
+  it("portable: no two brokers or instances of PostgreSQL share a node, and they spread over the zones that there are", () => {
+    interface SpreadSpec {
+      readonly topologySpreadConstraints?: ReadonlyArray<{
+        readonly topologyKey: string
+        readonly whenUnsatisfiable: string
+      }>
+      readonly kafka?: { readonly template: { readonly pod: SpreadSpec } }
+    }
+    for (const kind of ["Kafka", "Cluster"]) {
+      const [spec] = ofKind("portable", kind).map((manifest) => manifest["spec"] as SpreadSpec)
+      const { topologySpreadConstraints } = spec?.kafka?.template.pod ?? spec ?? {}
+      assert.deepStrictEqual(
+        topologySpreadConstraints?.map(({ topologyKey, whenUnsatisfiable }) => [topologyKey, whenUnsatisfiable]),
+        [
+          ["kubernetes.io/hostname", "DoNotSchedule"],
+          ["topology.kubernetes.io/zone", "ScheduleAnyway"]
+        ],
+        kind
+      )
+    }
   })
 
   interface KafkaUserSpec {

@@ -56,6 +56,7 @@ interface Service {
   readonly image: string
   readonly read_only?: boolean
   readonly cap_drop?: ReadonlyArray<string>
+  readonly environment?: Readonly<Record<string, string>>
   readonly healthcheck?: object
   readonly build?: { readonly args: { readonly SERVICE: string } }
   readonly ports?: ReadonlyArray<string>
@@ -97,6 +98,13 @@ describe("compose.yaml", () => {
       Object.values(compose.services).flatMap(({ ports = [] }) => ports),
       ["127.0.0.1:8080:8080"]
     )
+  })
+
+  it("has the command line in the container of the page, with every server's address", () => {
+    const { console: page, migrate } = compose.services
+    assert.strictEqual(migrate?.build?.args.SERVICE, "metka")
+    assert.strictEqual(page?.image, migrate?.image)
+    assert.includeMembers(Object.keys(page?.environment ?? {}), ["KAFKA_BROKERS", "REDIS_URL", "DATABASE_URL"])
   })
 
   it("names the same servers as the overlay for a laptop", () => {

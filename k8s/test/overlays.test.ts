@@ -232,6 +232,7 @@ describe("The overlays", () => {
           first.filter((manifest) => manifest.kind === kind).map(({ metadata }) => metadata.name)
         assert.deepStrictEqual(names("Deployment"), ["metka-operator"])
         assert.deepStrictEqual(names("Job"), ["metka-migrate"])
+        assert.isEmpty(names("ScaledObject"), "a scaler comes with what it scales")
         for (const kind of ["ServiceAccount", "ConfigMap", "NetworkPolicy"]) assert.isNotEmpty(names(kind), kind)
       })
 

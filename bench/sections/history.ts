@@ -13,7 +13,7 @@ const allCpu: Read = (round) => {
   return servicesCpu(round) + postgres + kafka + redis
 }
 
-export const historyFigures = (orders: number, rounds: ReadonlyArray<RoundMeasured>): ReadonlyArray<Figure> => {
+const historyFigures = (orders: number, rounds: ReadonlyArray<RoundMeasured>): ReadonlyArray<Figure> => {
   const figure = (id: string, text: string, unit: string, of: Read, target?: Target) =>
     figureOf(`history.${id}`, text, unit, rounds.map(of), target)
   const besideLoad = (id: string, text: string, unit: string, of: Read, ofLoad: Read): Figure => ({

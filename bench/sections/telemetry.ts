@@ -46,7 +46,7 @@ export interface Pair {
   readonly sentMib: number
 }
 
-export const telemetryFigures = (pairs: ReadonlyArray<Pair>): ReadonlyArray<Figure> => [
+const telemetryFigures = (pairs: ReadonlyArray<Pair>): ReadonlyArray<Figure> => [
   figureOf(
     "telemetry.ratio",
     "time with telemetry ÷ without",

@@ -44,7 +44,7 @@ const batchSize = perLabels((service = "") =>
   Metric.histogram("metka_batch_size", {
     description: "Records in one batch",
     attributes: { service },
-    boundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000]
+    boundaries: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000]
   })
 )
 

@@ -1,6 +1,7 @@
 /** The reference documents in Redis, as the app's loader writes them: users (our guests) and restaurants. */
 import { Result, Schema } from "effect"
 import "effect/schema/SchemaJITCompiler/enable"
+import { utf8Text } from "./utf8Text.ts"
 
 /** A guest. `version` is the reference's own `update_ts_utc`. */
 export interface Guest {
@@ -59,15 +60,15 @@ const decodeUser = Schema.decodeUnknownResult(User)
 const decodeRestaurantDocument = Schema.decodeUnknownResult(RestaurantDocument)
 const decodeMenuItem = Schema.decodeUnknownResult(MenuItem)
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
 /** What is wrong is said in a log line or a terminal: long enough to find it, short enough to read. */
 const whyLimit = 300
 const shorten = (why: string): string => why.replaceAll(/\s+/g, " ").slice(0, whyLimit).toWellFormed()
 
 const parse = (document: string | Uint8Array): Result.Result<unknown, string> => {
+  const text = typeof document === "string" ? document : utf8Text(document)
+  if (text === undefined) return Result.fail("it is not UTF-8 text")
   try {
-    const json: unknown = JSON.parse(typeof document === "string" ? document : utf8.decode(document))
+    const json: unknown = JSON.parse(text)
     return Result.succeed(json)
   } catch (error) {
     return Result.fail(shorten(error instanceof Error ? error.message : String(error)))

@@ -30,7 +30,7 @@ const programs = {
 } as const
 export type ProgramName = keyof typeof programs
 
-/** As the scripts in package.json and the Dockerfile start what runs for long. */
+/** As the scripts in package.json and the Dockerfile start the services. */
 const nodeFlagsOf = (name: ProgramName): ReadonlyArray<string> =>
   name === "migrate" || name === "start" ? [] : ["--max-semi-space-size=4"]
 

@@ -1,5 +1,5 @@
 /** The plain page of counts at `/`. */
-import { Effect, Option } from "effect"
+import { type Duration, Effect, Option } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { type Counts, type Ranked, readCounts } from "./Summary.ts"
 
@@ -50,16 +50,22 @@ table { border-collapse: collapse; width: 100% } td { padding: .2rem .4rem; bord
 ${Option.match(counts, { onNone: () => busy, onSome: figures })}
 <p><a href="/health/ready">health</a> · <a href="/metrics">metrics</a></p></body></html>`
 
-/** `note` says what the system is doing. */
-export const countsPage = (note: Effect.Effect<string>) =>
+export interface PageState {
+  /** What the system is doing. */
+  readonly note: string
+  /** How long the counts may take until the page comes without them. */
+  readonly patience: Duration.Input
+}
+
+export const countsPage = (state: Effect.Effect<PageState>) =>
   HttpRouter.use((router) =>
     router.add(
       "GET",
       "/",
       Effect.gen(function* () {
-        // While a week is being loaded a person is told so at once.
-        const counts = yield* Effect.timeoutOption(readCounts, "500 millis")
-        return HttpServerResponse.html(page(counts, yield* note))
+        const { note, patience } = yield* state
+        const counts = yield* Effect.timeoutOption(readCounts, patience)
+        return HttpServerResponse.html(page(counts, note))
       }).pipe(
         Effect.catchTag("SqlError", (error) =>
           Effect.succeed(

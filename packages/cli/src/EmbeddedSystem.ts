@@ -15,7 +15,7 @@ import { HttpServer } from "effect/http"
 import { SqlClient } from "effect/sql"
 import { allMigrations } from "./AllMigrations.ts"
 import { runAll } from "./AllServices.ts"
-import { countsPage } from "./CountsPage.ts"
+import { countsPage, type PageState } from "./CountsPage.ts"
 import { demoRules } from "./demo/demoRules.ts"
 import { type DemoWeek, demoWeek, firstObjectId } from "./demo/demoWeek.ts"
 import { trickle } from "./demo/trickle.ts"
@@ -136,19 +136,31 @@ const demo = Effect.fnUntraced(function* (options: StartOptions, setNote: (note:
 })
 
 export const runEmbedded = (options: StartOptions) => {
-  let note = "The demo week is being loaded."
-  const page = countsPage(Effect.sync(() => note))
+  // While the week is being loaded, which keeps the database busy, a person is told so at once.
+  let state: PageState = { note: "The demo week is being loaded.", patience: "500 millis" }
+  const page = countsPage(Effect.sync(() => state))
+  const lost = Promise.withResolvers<never>()
+  lost.promise.catch(() => {})
+  const databaseIsLost = Effect.tryPromise({
+    try: () => lost.promise,
+    catch: (cause) =>
+      new EmbeddedDatabase.EmbeddedDatabaseError({
+        message: `The embedded PostgreSQL is gone: ${cause instanceof Error ? cause.message : String(cause)}. Start again`,
+        cause
+      })
+  })
   return Service.serve(
     { name: "start", defaultPort: 8080, routes: page },
     Effect.gen(function* () {
       yield* migrate(allMigrations)
       yield* Effect.all([Service.probeServers, Service.probeReferences])
-      yield* Effect.raceFirst(
-        demo(options, (next) => {
-          note = next
+      yield* Effect.raceAllFirst([
+        demo(options, (note) => {
+          state = { note, patience: "20 seconds" }
         }),
-        runAll
-      )
+        runAll,
+        databaseIsLost
+      ])
     })
   ).pipe(
     Effect.provide(

@@ -31,7 +31,11 @@ const number = new Intl.NumberFormat("en")
 
 const time = (date: Date): string => `${date.toISOString().slice(0, 19)}Z`
 
-const named = (kind: string, ids: ReadonlyArray<string>): ReadonlyArray<string> => ids.map((id) => `${kind} ${id}`)
+/** Ids come from messages: one with control characters must not drive a terminal. */
+const shown = (id: string): string => (/\p{Cc}/u.test(id) ? JSON.stringify(id) : id)
+
+const named = (kind: string, ids: ReadonlyArray<string>): ReadonlyArray<string> =>
+  ids.map((id) => `${kind} ${shown(id)}`)
 
 const missingText = ({ dishes, guests, restaurants }: Missing): string =>
   [...named("guest", guests), ...named("restaurant", restaurants), ...named("dish", dishes)].join(", ")

@@ -5,7 +5,7 @@ import { illegalGeneration, Kafka, KafkaError, KafkaRefused, KafkaUnavailable, o
 import { kafkaJsConfig } from "./KafkaJsConfig.ts"
 import { makeConnection } from "./KafkaJsConnection.ts"
 import { GroupMembers } from "./KafkaJsConsumer.ts"
-import { isCoordinatorNotReady, kafkaError } from "./KafkaJsErrors.ts"
+import { isCoordinatorNotReady, isIllegalGeneration, kafkaError } from "./KafkaJsErrors.ts"
 import { sendAll } from "./KafkaJsProducer.ts"
 
 const clientId = "metka"
@@ -154,7 +154,8 @@ export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
       commit: Effect.fnUntraced(function* (group, batch) {
         const isCommitted = yield* Effect.tryPromise({
           try: () => members.commit(group, batch, offsetsOf(batch)),
-          catch: kafkaError("commit")
+          catch: (error) =>
+            isIllegalGeneration(error) ? illegalGeneration(group, batch.topic) : kafkaError("commit")(error)
         }).pipe(
           Effect.timeoutOrElse({
             duration: commitTimeoutMillis,

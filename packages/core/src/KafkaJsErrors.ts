@@ -52,6 +52,12 @@ const coordinatorNotReady = new Set([
 export const isCoordinatorNotReady = (error: unknown): boolean =>
   [...namesOf(error)].some((name) => coordinatorNotReady.has(name))
 
+/** What the broker says to a commit when the group has gone on without the member, or is about to. */
+const outdatedGeneration = new Set(["ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "REBALANCE_IN_PROGRESS"])
+
+export const isIllegalGeneration = (error: unknown): boolean =>
+  [...namesOf(error)].some((name) => outdatedGeneration.has(name))
+
 /** Of several errors in one, "Topic creation errors" says nothing: its parts do. */
 const messageOf = (error: unknown): string =>
   error instanceof Error && "errors" in error && Array.isArray(error.errors)

@@ -12,16 +12,21 @@ class PgliteInThread implements Pglite {
   readonly #thread: Worker
   readonly #waiting: Array<PromiseWithResolvers<Uint8Array>> = []
   #ended: Error | undefined
+  #isClosing = false
 
-  constructor(directory: string | undefined) {
+  constructor(directory: string | undefined, onLost: (error: Error) => void) {
     this.#thread = new Worker(threadUrl, { workerData: directory })
     this.#thread.on("message", (reply: PgliteReply) => {
       const first = this.#waiting.shift()
       if (reply._tag === "Answered") first?.resolve(reply.messages)
-      else first?.reject(reply.error)
+      else first?.reject(new Error(reply.message))
     })
-    this.#thread.on("error", (error: Error) => this.#end(error))
-    this.#thread.on("exit", () => this.#end(new Error("the thread of the embedded PostgreSQL has ended")))
+    const end = (error: Error) => {
+      this.#end(error)
+      if (!this.#isClosing) onLost(error)
+    }
+    this.#thread.on("error", end)
+    this.#thread.on("exit", () => end(new Error("its thread has ended")))
   }
 
   /** Rejects with what PGlite says when it cannot open the database. */
@@ -36,6 +41,7 @@ class PgliteInThread implements Pglite {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true
     if (this.#ended === undefined) this.#thread.postMessage("close" satisfies PgliteRequest, [])
     await new Promise<void>((resolve) => {
       if (this.#ended === undefined) this.#thread.once("exit", () => resolve())
@@ -56,9 +62,15 @@ class PgliteInThread implements Pglite {
   }
 }
 
-/** Opens the database in `directory`, or one in memory. */
-export const open = async (directory: string | undefined): Promise<Pglite> => {
-  const pglite = new PgliteInThread(directory)
+/**
+ * Opens the database in `directory`, or one in memory.
+ * @param onLost is told when the thread ends by itself: nobody will answer any more
+ */
+export const open = async (
+  directory: string | undefined,
+  onLost: (error: Error) => void = () => {}
+): Promise<Pglite> => {
+  const pglite = new PgliteInThread(directory, onLost)
   await pglite.opened()
   return pglite
 }

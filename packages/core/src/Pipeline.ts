@@ -199,8 +199,9 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     })
 
     const watchLag = kafka.lag(stage.topic, stage.group).pipe(
-      Effect.flatMap((lags) => Effect.andThen(Metrics.setConsumerLag(stage.topic, lags), offsets.catchUp)),
+      Effect.flatMap((lags) => Metrics.setConsumerLag(stage.topic, lags)),
       Effect.catch((error) => Effect.logDebug(`the lag is not known now: ${error.message}`)),
+      Effect.andThen(offsets.catchUp),
       Effect.repeat(Schedule.spaced("10 seconds"))
     )
 

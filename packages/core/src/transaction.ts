@@ -1,5 +1,5 @@
 /** A transaction whose server may vanish in the middle of it. */
-import { Cause, Effect, Option } from "effect"
+import { Cause, Effect, Option, Predicate } from "effect"
 import { SqlClient } from "effect/sql"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 
@@ -13,12 +13,13 @@ export const transaction = <A, E, R>(
 ): Effect.Effect<A, E | SqlError, R | SqlClient.SqlClient> =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.catchCause(sql.withTransaction(effect), (cause) => {
-      const lost = cause.reasons
-        .filter(Cause.isDieReason)
-        .map(({ defect }) => defect)
-        .find(isSqlError)
-      if (lost === undefined) return Effect.failCause(cause)
+      const defects = cause.reasons.filter(Cause.isDieReason).map(({ defect }) => defect)
+      const lost = defects.find(isSqlError)
+      if (lost === undefined || !defects.every(isTypedError)) return Effect.failCause(cause)
       if (Cause.hasInterrupts(cause)) return Effect.interrupt
       return Effect.fail(Option.getOrElse(Cause.findErrorOption(cause), () => lost))
     })
   )
+
+/** What was a failure before it became a defect; a bug has no tag. */
+const isTypedError = Predicate.hasProperty("_tag")

@@ -15,7 +15,7 @@ export const clientOf = (url: string) =>
     Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ DATABASE_URL: url })))
   )
 
-/** PGlite with these schemas; it takes 2.5 s to start, so one serves a file. */
+/** PGlite with these schemas; it takes a second to start, so one serves a file. */
 export const embedded = (...schemas: ReadonlyArray<SchemaMigrations>) =>
   Layer.provideMerge(migrated(schemas), EmbeddedDatabase.layer(PgliteHere.open))
 

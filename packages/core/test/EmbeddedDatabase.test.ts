@@ -181,11 +181,12 @@ describe("The embedded database on disk", () => {
     Effect.gen(function* () {
       const file = join(yield* folder, "file")
       yield* Effect.promise(() => writeFile(file, ""))
-      const directory = join(file, "data")
-      const error = yield* Effect.flip(
-        Effect.scoped(Layer.build(EmbeddedDatabase.layer(PgliteInThread.open, { directory })))
-      )
-      assert.include(error.message, directory)
+      for (const directory of [join(file, "data"), file]) {
+        const error = yield* Effect.flip(
+          Effect.scoped(Layer.build(EmbeddedDatabase.layer(PgliteInThread.open, { directory })))
+        )
+        assert.include(error.message, directory)
+      }
     })
   )
 })

@@ -306,10 +306,10 @@ export const kafkaContract = <E>(name: string, layer: Layer.Layer<Kafka, E>): vo
             topic,
             numbered(3, () => "one guest")
           )
-          const records = yield* take({ topic, group, maxRecords: 100 }, 3)
-          const error = yield* Effect.flip(
-            kafka.commit(group, { topic, generation: 1, records, highWatermarks: new Map() })
-          )
+          const member = yield* startMember({ topic, group, maxRecords: 100 })
+          yield* eventually("the records", () => member.records().length === 3)
+          yield* member.stop
+          const error = yield* Effect.flip(kafka.commit(group, member.batches[0] ?? assert.fail("no batch")))
           assert.strictEqual(error.reason._tag, "IllegalGeneration")
           assert.isTrue((yield* kafka.lag(topic, group)).every(({ committed }) => committed === 0))
         }),

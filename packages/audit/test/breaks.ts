@@ -18,6 +18,8 @@ const order = `(select events.object_id from stg.order_events events
 const orderPk = `(select h_order_pk from dds.h_order where order_id = ${order})`
 const userPk = `(select user_id from cdm.order_contributions where order_id = ${order}::text)`
 const productPk = `(select product_ids[1] from cdm.order_contributions where order_id = ${order}::text)`
+/** Each of them asks for the dish's name. */
+const ordersOfProduct = `(select string_agg(order_id, ' or ') from cdm.order_contributions where ${productPk} = any(product_ids))`
 const newest = `(select version_no from dds.h_order where order_id = ${order})`
 const elsewhere = "'00000000-0000-5000-8000-000000000000'::uuid"
 
@@ -133,7 +135,7 @@ export const martBreaks: ReadonlyArray<Break> = [
   {
     name: "the marts kept an old name of a dish",
     sql: `update cdm.product_names set product_name = 'old', name_version = '!' where product_id = ${productPk}
-      returning ${order}::text as object_id`,
+      returning ${ordersOfProduct} as object_id`,
     check: "names",
     table: "cdm.product_names",
     remedy: "rebuild"
@@ -141,7 +143,7 @@ export const martBreaks: ReadonlyArray<Break> = [
   {
     name: "the marts have a name of a dish that no reference gave",
     sql: `update cdm.product_names set product_name = 'nobody''s ' || product_id where product_id = ${productPk}
-      returning ${order}::text as object_id`,
+      returning ${ordersOfProduct} as object_id`,
     check: "names",
     table: "cdm.product_names",
     remedy: "rebuild"

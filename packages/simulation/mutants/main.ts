@@ -16,7 +16,7 @@ const flags = {
   seeds: Flag.Int("seeds").pipe(
     Flag.withSchema(wholeNumber),
     Flag.withDescription("Within how many seeds each must be noticed"),
-    Flag.withDefault(600)
+    Flag.withDefault(3_000)
   ),
   only: Flag.String("only").pipe(
     Flag.withDescription("Only guards whose title contains this text"),

@@ -93,7 +93,7 @@ export const readyAfter = ({ port, startedAt }: Program) =>
 
 export class Stalled extends Data.TaggedError("Stalled")<{ readonly message: string }> {}
 
-/** Each look costs the broker what a batch of a hundred records does. */
+/** Each look takes of the two cores what the services would have had. */
 const pollEvery = "250 millis"
 /** No record committed by a stage for so long: something is wrong, and waiting on would hide it. */
 const stalledAfterMillis = 60_000

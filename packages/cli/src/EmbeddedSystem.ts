@@ -10,7 +10,7 @@ import { publish } from "@metka/core/publish"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import * as Service from "@metka/core/Service"
 import { Topology } from "@metka/core/Topology"
-import { Clock, Console, Effect, Layer, Logger, Option, References, Schedule } from "effect"
+import { Clock, Console, Deferred, Effect, Layer, Logger, Option, References, Schedule } from "effect"
 import { HttpServer } from "effect/http"
 import { SqlClient } from "effect/sql"
 import { allMigrations } from "./AllMigrations.ts"
@@ -139,16 +139,12 @@ export const runEmbedded = (options: StartOptions) => {
   // While the week is being loaded, which keeps the database busy, a person is told so at once.
   let state: PageState = { note: "The demo week is being loaded.", patience: "500 millis" }
   const page = countsPage(Effect.sync(() => state))
-  const lost = Promise.withResolvers<never>()
-  lost.promise.catch(() => {})
-  const databaseIsLost = Effect.tryPromise({
-    try: () => lost.promise,
-    catch: (cause) =>
-      new EmbeddedDatabase.EmbeddedDatabaseError({
-        message: `The embedded PostgreSQL is gone: ${cause instanceof Error ? cause.message : String(cause)}. Start again`,
-        cause
-      })
-  })
+  const lost = Deferred.makeUnsafe<never, EmbeddedDatabase.EmbeddedDatabaseError>()
+  const openDatabase = (directory: string | undefined) =>
+    PgliteInThread.open(directory, (cause) => {
+      const message = `The embedded PostgreSQL is gone: ${cause.message}. Start again`
+      Deferred.doneUnsafe(lost, Effect.fail(new EmbeddedDatabase.EmbeddedDatabaseError({ message, cause })))
+    })
   return Service.serve(
     { name: "start", defaultPort: 8080, routes: page },
     Effect.gen(function* () {
@@ -159,14 +155,14 @@ export const runEmbedded = (options: StartOptions) => {
           state = { note, patience: "20 seconds" }
         }),
         runAll,
-        databaseIsLost
+        Deferred.await(lost)
       ])
     })
   ).pipe(
     Effect.provide(
       Layer.mergeAll(
         EmbeddedDatabase.layer(
-          PgliteInThread.open,
+          openDatabase,
           Option.isSome(options.data) ? { directory: `${options.data.value}/pgdata` } : {}
         ),
         Health.layer({ components: ["kafka", "postgres", "redis"] }),

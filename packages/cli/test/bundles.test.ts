@@ -1,7 +1,17 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { repository } from "@metka/testing/processes"
 import { spawnSync } from "node:child_process"
-import { chmodSync, constants, copyFileSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  globSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { SourceMap } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -30,10 +40,16 @@ describe("A bundle in a folder of its own", () => {
   })
 
   /** Runs `files` of dist/ alone, read-only, as nobody, and without anything of this repository in reach. */
-  const run = (files: RegExp, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
+  const run = (
+    files: RegExp,
+    args: ReadonlyArray<string>,
+    env: Readonly<Record<string, string>> = {},
+    change: (own: string) => void = () => {}
+  ) => {
     const own = mkdtempSync(join(folder, "run-"))
     for (const file of readdirSync(dist).filter((name) => files.test(name)))
       copyFileSync(join(dist, file), join(own, file), constants.COPYFILE_FICLONE)
+    change(own)
     for (const path of [folder, own]) chmodSync(path, 0o555)
     const { status, stdout, stderr } = spawnSync(join(folder, "node"), args, {
       cwd: own,
@@ -64,6 +80,24 @@ describe("A bundle in a folder of its own", () => {
     const { status, stdout, stderr } = run(/./, ["metka.mjs", "start", "--once", "--orders", "50"], { HTTP_PORT: "0" })
     assert.strictEqual(status, 0, stderr)
     assert.match(stdout, /50 orders/)
+  })
+
+  it("the embedded system ends, and says why, when its database is lost", { timeout: 60_000 }, () => {
+    const endsLater = `import { parentPort as asked } from "node:worker_threads"
+let left = 500
+asked.on("message", () => --left === 0 && process.exit(7))
+`
+    const { status, stderr } = run(
+      /./,
+      ["metka.mjs", "start", "--once", "--orders", "20000"],
+      { HTTP_PORT: "0" },
+      (own) => {
+        const thread = join(own, "PgliteThread.mjs")
+        writeFileSync(thread, endsLater + readFileSync(thread, "utf8"))
+      }
+    )
+    assert.match(stderr, /^metka: The embedded PostgreSQL is gone: .*\n$/m)
+    assert.strictEqual(status, 1)
   })
 })
 

@@ -18,8 +18,11 @@ const sessionTimeoutMillis = 6_000
 const heartbeatMillis = 1_000
 /** How long the group waits for living members to join again. */
 const rebalanceTimeoutMillis = 30_000
-/** How long a fetch waits for records. Leaving the group waits for it, and a service must end within 2 s of SIGTERM. */
-const fetchWaitMillis = 600
+/**
+ * How long a fetch waits for records. Leaving the group waits for it, and a service must end within 2 s of SIGTERM. A
+ * heartbeat that is due is sent after a fetch, so every second time.
+ */
+const fetchWaitMillis = 750
 const fetchBytes = 2 * 1_048_576
 const fetchBytesOfPartition = 524_288
 const bufferedBytes = 4 * 1_048_576

@@ -22,7 +22,7 @@ const recordOverheadBytes = 200
  * PostgreSQL much the same whether it is a tenth full or full. A record that comes by itself never waits.
  */
 const busyRecords = 100
-const gatherFor = "50 millis"
+const gatherFor = "150 millis"
 
 const bytesOf = (record: KafkaRecord): number =>
   recordOverheadBytes + (record.key?.byteLength ?? 0) + (record.value?.byteLength ?? 0)

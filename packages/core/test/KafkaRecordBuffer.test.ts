@@ -57,7 +57,7 @@ describe("Records that were fetched", () => {
     })
   )
 
-  it.effect("wait for company after a busy batch, 50 ms at most", () =>
+  it.effect("wait for company after a busy batch, 150 ms at most", () =>
     Effect.gen(function* () {
       const buffer = makeBuffer()
       buffer.push(fetched(0, 200))
@@ -66,7 +66,7 @@ describe("Records that were fetched", () => {
       const { isDone, taking } = yield* takeNow(buffer)
       assert.isFalse(isDone)
       buffer.push(fetched(210, 10))
-      yield* TestClock.adjust("50 millis")
+      yield* TestClock.adjust("150 millis")
       assert.lengthOf((yield* Fiber.join(taking)).records, 20)
     })
   )

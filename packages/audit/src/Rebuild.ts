@@ -58,7 +58,7 @@ export const rebuild = Effect.fnUntraced(function* ({ dryRun, from, onProgress }
       yield* onProgress(total, total, "comparing")
       if (!(yield* findWrongRows(names))) return
       yield* onProgress(total, total, "mending")
-      yield* lockRules("exclusive")
+      yield* lockRules
       mended = yield* mend(names)
       if (dryRun) yield* new RolledBack()
     })

@@ -71,7 +71,7 @@ export const previewRules = Effect.fnUntraced(function* (requests: ReadonlyArray
 export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
   return yield* transaction(
     Effect.gen(function* () {
-      yield* Tags.lockRules("exclusive")
+      yield* Tags.lockRules
       const changes = diffRules(yield* Tags.activeRules, requests)
       const categories = yield* categoriesOf(requests)
       yield* writeRules(changes, categories.keyOf)

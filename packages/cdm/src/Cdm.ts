@@ -10,7 +10,7 @@ import { Topology } from "@metka/core/Topology"
 import { Effect, Result } from "effect"
 import * as Repository from "./CdmRepository.ts"
 import { type Contribution, contribution, counterChanges } from "./counters.ts"
-import { categoryNames, type Name, newestNames, productNames, takeNames } from "./Names.ts"
+import { type Name, newestNames, takeNames } from "./Names.ts"
 import { type CategoryCount, decideTags } from "./rules.ts"
 import { publishTags } from "./TagOutbox.ts"
 import * as Tags from "./TagRepository.ts"
@@ -133,41 +133,29 @@ const tag = Effect.fnUntraced(function* (
   received: ReadonlyArray<ReceivedStats>,
   replaced: ReadonlyMap<string, Contribution>
 ) {
-  const rules = yield* Tags.activeRules
-  const categories = new Set(rules.map((rule) => rule.categoryId))
-  const relevant = counts.filter((count) => categories.has(count.categoryId))
-  if (relevant.length === 0) return
-  const relevantCategories = new Set(relevant.map((count) => count.categoryId))
-  const held = yield* Tags.heldTags(
-    [...new Set(relevant.map((count) => count.userId))],
-    rules.filter((rule) => relevantCategories.has(rule.categoryId)).map((rule) => rule.tag)
-  )
-  const changes = decideTags(rules, relevant, held)
+  if (counts.length === 0) return
+  const { held, rules } = yield* Tags.rulesAndTagsOf([...new Set(counts.map((count) => count.userId))])
+  const changes = decideTags(rules, counts, held)
   yield* Tags.writeTags(changes, tracesOf(received, replaced))
   yield* Metrics.recordTags({ given: changes.given.length, taken: changes.taken.length })
 })
 
 const store = Effect.fnUntraced(function* ({ newest, received }: Prepared) {
   if (newest.length === 0) return { outgoing: [], outcomes: {} }
-  yield* Tags.lockRules("shared")
   const { before, duplicate, replaced, replacing } = yield* record(newest)
   // An older version than the one held brings nothing, not even a name.
   const newer = received.filter(
     ({ message: { contribution } }) => (before.get(contribution.orderId)?.version ?? "") < contribution.version
   )
-  const news = newsOf(newer)
-  const products = yield* takeNames(productNames, news.products)
-  const categories = yield* takeNames(categoryNames, news.categories)
-  if (categories.isNew) yield* Tags.bindRules
-  yield* Repository.insertGuests(news.guests)
-  yield* Repository.changeProductCounters(
-    counterChanges(replaced, replacing, ({ productIds }) => productIds),
-    products.names
-  )
-  const counts = yield* Repository.changeCategoryCounters(
-    counterChanges(replaced, replacing, ({ categoryIds }) => categoryIds),
-    categories.names
-  )
+  const { guests, ...named } = newsOf(newer)
+  const { hasNewCategory, names } = yield* takeNames(named)
+  if (hasNewCategory) yield* Tags.bindRules
+  const counts = yield* Repository.changeMarts({
+    products: counterChanges(replaced, replacing, ({ productIds }) => productIds),
+    categories: counterChanges(replaced, replacing, ({ categoryIds }) => categoryIds),
+    names,
+    guests
+  })
   yield* tag(counts, newer, before)
   const accepted = replacing.length
   return { outgoing: [], outcomes: { accepted, duplicate, stale: received.length - accepted - duplicate } }

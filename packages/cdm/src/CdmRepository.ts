@@ -3,20 +3,26 @@ import { int4s, texts, uuids } from "@metka/core/arrays"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Contribution, CounterChange } from "./counters.ts"
+import type { OfKinds } from "./Names.ts"
 import type { CategoryCount } from "./rules.ts"
+import { rulesLock } from "./TagRepository.ts"
 
 const uuidArray = (ids: ReadonlyArray<string>): string => `{${ids.join(",")}}`
 const parseUuidArray = (text: string): ReadonlyArray<string> => (text === "{}" ? [] : text.slice(1, -1).split(","))
 
-/** Inserts the contributions of orders that the ledger does not know. Returns the ids of those orders. */
+/**
+ * Inserts the contributions of orders that the ledger does not know, and returns the ids of those orders. Holds the
+ * rules, shared, from here on: before anything is read that they decide about.
+ */
 export const insertContributions = Effect.fnUntraced(function* (contributions: ReadonlyArray<Contribution>) {
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
   const rows = yield* sql<{ order_id: string }>`
+    with rules as materialized (select pg_advisory_xact_lock_shared(${rulesLock}::bigint) as held)
     insert into cdm.order_contributions (order_id, order_version, user_id, order_dt, product_ids, category_ids, recorded_at)
     select order_id, order_version, nullif(user_id, '')::uuid, nullif(order_dt, '')::timestamp, product_ids::uuid[],
       category_ids::uuid[], ${now}::timestamptz
-    from unnest(${texts(contributions.map((row) => row.orderId))}::text[], ${texts(contributions.map((row) => row.version))}::text[],
+    from rules, unnest(${texts(contributions.map((row) => row.orderId))}::text[], ${texts(contributions.map((row) => row.version))}::text[],
       ${texts(contributions.map((row) => row.userId ?? ""))}::text[], ${texts(contributions.map((row) => row.orderDate ?? ""))}::text[],
       ${texts(contributions.map((row) => uuidArray(row.productIds)))}::text[],
       ${texts(contributions.map((row) => uuidArray(row.categoryIds)))}::text[])
@@ -70,50 +76,55 @@ export const replaceContributions = Effect.fnUntraced(function* (contributions: 
     where held.order_id = delivered.order_id`
 })
 
-/** Adds to the dishes' counters, and lets go of those that reached 0. */
-export const changeProductCounters = Effect.fnUntraced(function* (
-  changes: ReadonlyArray<CounterChange>,
-  names: ReadonlyMap<string, string>
-) {
-  if (changes.length === 0) return
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`
-    insert into cdm.user_product_counters as held (user_id, product_id, product_name, order_cnt)
-    select * from unnest(${uuids(changes.map((row) => row.userId))}::uuid[], ${uuids(changes.map((row) => row.id))}::uuid[],
-      ${texts(changes.map((row) => names.get(row.id) ?? ""))}::text[], ${int4s(changes.map((row) => row.change))}::int[])
-      as change (user_id, product_id, product_name, order_cnt)
-    order by user_id, product_id
-    on conflict (user_id, product_id) do update set order_cnt = held.order_cnt + excluded.order_cnt`
-  const lowered = changes.filter((row) => row.change < 0)
-  if (lowered.length === 0) return
-  yield* sql`
-    delete from cdm.user_product_counters held
-    using unnest(${uuids(lowered.map((row) => row.userId))}::uuid[], ${uuids(lowered.map((row) => row.id))}::uuid[]) as change (user_id, product_id)
-    where held.user_id = change.user_id and held.product_id = change.product_id and held.order_cnt = 0`
-})
+/** What a batch changes in the marts. */
+export interface MartChanges {
+  readonly products: ReadonlyArray<CounterChange>
+  readonly categories: ReadonlyArray<CounterChange>
+  /** The names of dishes and categories, as they are now. */
+  readonly names: OfKinds<ReadonlyMap<string, string>>
+  /** The app's own ids of guests, to be remembered. */
+  readonly guests: ReadonlyMap<string, string>
+}
 
-/** Adds to the categories' counters, and lets go of those that reached 0. Returns the changed counters as they are now. */
-export const changeCategoryCounters = Effect.fnUntraced(function* (
-  changes: ReadonlyArray<CounterChange>,
-  names: ReadonlyMap<string, string>
-) {
-  if (changes.length === 0) return []
+/**
+ * Adds to the counters, and lets go of those that reached 0. Returns the categories' counters that changed, as they are
+ * now.
+ */
+export const changeMarts = Effect.fnUntraced(function* ({ categories, guests, names, products }: MartChanges) {
+  if (products.length + categories.length + guests.size === 0) return []
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<{ user_id: string; category_id: string; order_cnt: number }>`
-    insert into cdm.user_category_counters as held (user_id, category_id, category_name, order_cnt)
-    select * from unnest(${uuids(changes.map((row) => row.userId))}::uuid[], ${uuids(changes.map((row) => row.id))}::uuid[],
-      ${texts(changes.map((row) => names.get(row.id) ?? ""))}::text[], ${int4s(changes.map((row) => row.change))}::int[])
-      as change (user_id, category_id, category_name, order_cnt)
-    order by user_id, category_id
-    on conflict (user_id, category_id) do update set order_cnt = held.order_cnt + excluded.order_cnt
-    returning held.user_id, held.category_id, held.order_cnt`
-  const lowered = changes.filter((row) => row.change < 0)
-  if (lowered.length > 0) {
-    yield* sql`
-      delete from cdm.user_category_counters held
-      using unnest(${uuids(lowered.map((row) => row.userId))}::uuid[], ${uuids(lowered.map((row) => row.id))}::uuid[]) as change (user_id, category_id)
-      where held.user_id = change.user_id and held.category_id = change.category_id and held.order_cnt = 0`
-  }
+    with guests as (
+      insert into cdm.guests (user_id, guest_id)
+      select * from unnest(${uuids([...guests.keys()])}::uuid[], ${texts([...guests.values()])}::text[]) as guest (user_id, guest_id)
+      order by user_id
+      on conflict (user_id) do nothing
+    ),
+    products as (
+      insert into cdm.user_product_counters as held (user_id, product_id, product_name, order_cnt)
+      select * from unnest(${uuids(products.map((row) => row.userId))}::uuid[], ${uuids(products.map((row) => row.id))}::uuid[],
+        ${texts(products.map((row) => names.products.get(row.id) ?? ""))}::text[], ${int4s(products.map((row) => row.change))}::int[])
+        as change (user_id, product_id, product_name, order_cnt)
+      order by user_id, product_id
+      on conflict (user_id, product_id) do update set order_cnt = held.order_cnt + excluded.order_cnt
+      returning 1
+    ),
+    categories as (
+      insert into cdm.user_category_counters as held (user_id, category_id, category_name, order_cnt)
+      select * from unnest(${uuids(categories.map((row) => row.userId))}::uuid[], ${uuids(categories.map((row) => row.id))}::uuid[],
+        ${texts(categories.map((row) => names.categories.get(row.id) ?? ""))}::text[], ${int4s(categories.map((row) => row.change))}::int[])
+        as change (user_id, category_id, category_name, order_cnt)
+      order by user_id, category_id
+      on conflict (user_id, category_id) do update set order_cnt = held.order_cnt + excluded.order_cnt
+      returning held.user_id, held.category_id, held.order_cnt
+    )
+    select user_id, category_id, order_cnt from categories
+    -- Dishes before categories, as whoever renames takes them: parts that nobody reads would come last.
+    where (select count(*) from products) >= 0`
+  yield* letGoOfZeros(
+    products.filter((row) => row.change < 0),
+    categories.filter((row) => row.change < 0)
+  )
   return rows.map((row): CategoryCount => ({
     userId: row.user_id,
     categoryId: row.category_id,
@@ -121,13 +132,19 @@ export const changeCategoryCounters = Effect.fnUntraced(function* (
   }))
 })
 
-/** Remembers the app's own ids of guests. */
-export const insertGuests = Effect.fnUntraced(function* (guests: ReadonlyMap<string, string>) {
-  if (guests.size === 0) return
+const letGoOfZeros = Effect.fnUntraced(function* (
+  products: ReadonlyArray<CounterChange>,
+  categories: ReadonlyArray<CounterChange>
+) {
+  if (products.length + categories.length === 0) return
   const sql = yield* SqlClient.SqlClient
   yield* sql`
-    insert into cdm.guests (user_id, guest_id)
-    select * from unnest(${uuids([...guests.keys()])}::uuid[], ${texts([...guests.values()])}::text[]) as guest (user_id, guest_id)
-    order by user_id
-    on conflict (user_id) do nothing`
+    with products as (
+      delete from cdm.user_product_counters held
+      using unnest(${uuids(products.map((row) => row.userId))}::uuid[], ${uuids(products.map((row) => row.id))}::uuid[]) as change (user_id, product_id)
+      where held.user_id = change.user_id and held.product_id = change.product_id and held.order_cnt = 0
+    )
+    delete from cdm.user_category_counters held
+    using unnest(${uuids(categories.map((row) => row.userId))}::uuid[], ${uuids(categories.map((row) => row.id))}::uuid[]) as change (user_id, category_id)
+    where held.user_id = change.user_id and held.category_id = change.category_id and held.order_cnt = 0`
 })

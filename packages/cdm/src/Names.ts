@@ -54,59 +54,138 @@ export const newestNames = (names: Iterable<Name>): ReadonlyArray<Name> => {
   return [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
 }
 
-const read = Effect.fnUntraced(function* (
-  kind: NameTable,
-  ids: ReadonlyArray<string>,
-  lock: "" | "for share of held" | "for update of held"
-) {
+/** Names of dishes and of categories. Their ids come from outside: a dish's may be a category's too. */
+export interface OfKinds<A> {
+  readonly products: A
+  readonly categories: A
+}
+
+const eachKind = <A, B>(
+  of: OfKinds<A>,
+  make: (value: A, kind: NameTable, name: keyof OfKinds<A>) => B
+): OfKinds<B> => ({
+  products: make(of.products, productNames, "products"),
+  categories: make(of.categories, categoryNames, "categories")
+})
+
+const each = <A>(of: OfKinds<ReadonlyArray<Name>>, value: (name: Name) => A): OfKinds<ReadonlyArray<A>> => ({
+  products: of.products.map(value),
+  categories: of.categories.map(value)
+})
+
+/**
+ * Shares the rows of these names and returns what they say; nothing, and no row is locked, when one of the things has no
+ * name yet or an older one. Dishes before categories.
+ */
+const shareKnown = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
   const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<Name>`
-    select held.${sql(kind.id)} as id, held.${sql(kind.name)} as name, held.name_version as version
-    from unnest(${uuids(ids)}::uuid[]) as asked (id) join ${sql(kind.table)} held on held.${sql(kind.id)} = asked.id
-    order by held.${sql(kind.id)} ${sql.literal(lock)}`
-  return new Map(rows.map((row) => [row.id, row]))
+  const ids = each(names, ({ id }) => id)
+  const spelled = each(names, ({ name }) => name)
+  const versions = each(names, ({ version }) => version)
+  const asked = eachKind(
+    ids,
+    (ids, _, kind) => sql`
+      select * from unnest(${uuids(ids)}::uuid[], ${texts(spelled[kind])}::text[], ${texts(versions[kind])}::text[]) as row (id, name, version)`
+  )
+  const news = eachKind(
+    ids,
+    (_, { id, name, table }, kind) => sql`
+      select 1 from ${sql(`asked_${kind}`)} asked left join ${sql(table)} held on held.${sql(id)} = asked.id
+      where held.${sql(id)} is null or held.name_version < asked.version
+        or (held.name_version = asked.version and held.${sql(name)} <> asked.name)`
+  )
+  const shared = eachKind(
+    ids,
+    (_, { id, name, table }, kind) => sql`
+      select ${kind}::text as kind, held.${sql(id)} as id, held.${sql(name)} as name
+      from ${sql(`asked_${kind}`)} asked join ${sql(table)} held on held.${sql(id)} = asked.id
+      where (select nothing from is_news) order by held.${sql(id)} for share of held`
+  )
+  const rows = yield* sql<Pick<Name, "id" | "name"> & { readonly kind: keyof OfKinds<Name> }>`
+    with asked_products as (${asked.products}), asked_categories as (${asked.categories}),
+    is_news as materialized (select not exists (${news.products}) and not exists (${news.categories}) as nothing),
+    shared_products as (${shared.products}), shared_categories as (${shared.categories})
+    select * from shared_products union all select * from shared_categories`
+  const held: OfKinds<Map<string, string>> = { products: new Map(), categories: new Map() }
+  for (const { id, kind, name } of rows) held[kind].set(id, name)
+  return held
+})
+
+/** Has the rows of these names alone, renames what has a newer name, and returns the names as they are now. */
+const takeAlone = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
+  const hasNewCategory = yield* insertNew(names)
+  const held = yield* lock(names)
+  const renamed = eachKind(names, (names, _, kind) =>
+    names.filter((name) => {
+      const before = held[kind].get(name.id)
+      return before !== undefined && isNewer(name, before)
+    })
+  )
+  yield* rename(productNames, renamed.products)
+  yield* rename(categoryNames, renamed.categories)
+  return {
+    names: eachKind(
+      renamed,
+      (renamed, _, kind): ReadonlyMap<string, string> =>
+        new Map([...held[kind].values(), ...renamed].map(({ id, name }) => [id, name]))
+    ),
+    hasNewCategory
+  }
+})
+
+/** Inserts names of things that have none yet, and says whether there was a category among them. */
+const insertNew = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
+  const sql = yield* SqlClient.SqlClient
+  const { categories, products } = eachKind(
+    names,
+    (names, { id, name, table }, kind) => sql`
+      insert into ${sql(table)} (${sql(id)}, ${sql(name)}, name_version)
+      select * from unnest(${uuids(names.map((row) => row.id))}::uuid[], ${texts(names.map((row) => row.name))}::text[],
+        ${texts(names.map((row) => row.version))}::text[]) as row (id, name, version)
+      order by id
+      on conflict (${sql(id)}) do nothing
+      returning ${kind}::text as kind`
+  )
+  const rows = yield* sql<{ readonly kind: keyof OfKinds<Name> }>`
+    with products as (${products}), categories as (${categories})
+    select kind from products union select kind from categories`
+  return rows.some(({ kind }) => kind === "categories")
+})
+
+/** Locks the rows of these names, dishes before categories, and returns what they say. */
+const lock = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
+  const sql = yield* SqlClient.SqlClient
+  const { categories, products } = eachKind(
+    names,
+    (names, { id, name, table }, kind) => sql`
+      select ${kind}::text as kind, held.${sql(id)} as id, held.${sql(name)} as name, held.name_version as version
+      from unnest(${uuids(names.map((row) => row.id))}::uuid[]) as asked (id) join ${sql(table)} held on held.${sql(id)} = asked.id
+      order by held.${sql(id)} for update of held`
+  )
+  const rows = yield* sql<Name & { readonly kind: keyof OfKinds<Name> }>`
+    with products as (${products}), categories as (${categories})
+    select * from products union all select * from categories`
+  const held: OfKinds<Map<string, Name>> = { products: new Map(), categories: new Map() }
+  for (const row of rows) held[row.kind].set(row.id, row)
+  return held
 })
 
 /**
  * Takes in the names a batch brings, renames everywhere what has a newer name, and returns the names as they are now,
- * and whether there was one of a thing nobody had named before.
+ * and whether there was a category that nobody had named before.
  * @param names one a thing, sorted by id
  */
-export const takeNames = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {
-  if (names.length === 0) return { names: new Map<string, string>(), isNew: false }
-  const ids = names.map((name) => name.id)
-  const seen = yield* read(kind, ids, "")
-  const unseen = names.filter((name) => !seen.has(name.id))
-  if (unseen.length > 0) yield* insertNames(kind, unseen)
-  // What somebody else inserted meanwhile may have got an older name than ours: renaming it needs it alone.
-  const mayRename =
-    unseen.length > 0 ||
-    names.some((name) => {
-      const held = seen.get(name.id)
-      return held !== undefined && isNewer(name, held)
-    })
-  const held = yield* read(kind, ids, mayRename ? "for update of held" : "for share of held")
-  const renamed = names.filter((name) => {
-    const before = held.get(name.id)
-    return before !== undefined && isNewer(name, before)
-  })
-  if (renamed.length > 0) yield* rename(kind, renamed)
-  const now = new Map([...held.values()].map((row) => [row.id, row.name]))
-  for (const { id, name } of renamed) now.set(id, name)
-  return { names: now, isNew: unseen.length > 0 }
+export const takeNames = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
+  const shared = names.products.length === 0 ? nothingShared : yield* shareKnown(names)
+  return shared.products.size === names.products.length && shared.categories.size === names.categories.length
+    ? { names: shared, hasNewCategory: false }
+    : yield* takeAlone(names)
 })
 
-const insertNames = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`
-    insert into ${sql(kind.table)} (${sql(kind.id)}, ${sql(kind.name)}, name_version)
-    select * from unnest(${uuids(names.map((row) => row.id))}::uuid[], ${texts(names.map((row) => row.name))}::text[],
-      ${texts(names.map((row) => row.version))}::text[]) as row (id, name, version)
-    order by id
-    on conflict (${sql(kind.id)}) do nothing`
-})
+const nothingShared: OfKinds<ReadonlyMap<string, string>> = { products: new Map(), categories: new Map() }
 
 const rename = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {
+  if (names.length === 0) return
   const sql = yield* SqlClient.SqlClient
   const ids = names.map((row) => row.id)
   const newTexts = names.map((row) => row.name)

@@ -5,15 +5,14 @@ import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { CategoryCount, HeldTag, TagChanges, TagRule } from "./rules.ts"
 
-const rulesLock = 7_370_118
+/** Of `pg_advisory_xact_lock`: batches share the rules, whoever changes them has them alone. */
+export const rulesLock = 7_370_118
 
-/** Batches share the rules; whoever changes them has them alone. Taken before the rules are read. */
-export const lockRules = (mode: "shared" | "exclusive") =>
-  Effect.gen(function* () {
-    const sql = yield* SqlClient.SqlClient
-    if (mode === "shared") yield* sql`select pg_advisory_xact_lock_shared(${rulesLock}::bigint)`
-    else yield* sql`select pg_advisory_xact_lock(${rulesLock}::bigint)`
-  })
+/** Has the rules alone until the transaction ends. Taken before anything is read that is to be written anew. */
+export const lockRules = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`select pg_advisory_xact_lock(${rulesLock}::bigint)`
+})
 
 interface RuleRow {
   readonly tag: string
@@ -23,18 +22,20 @@ interface RuleRow {
   readonly version: number
 }
 
+const tagRule = (row: RuleRow): TagRule => ({
+  tag: row.tag,
+  categoryId: row.category_id,
+  categoryName: row.category_name,
+  threshold: row.threshold,
+  version: row.version
+})
+
 /** The active rules, sorted by tag. */
 export const activeRules = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<RuleRow>`
     select tag, category_id, category_name, threshold, version from cdm.tag_rules where active order by tag collate "C"`
-  return rows.map((row): TagRule => ({
-    tag: row.tag,
-    categoryId: row.category_id,
-    categoryName: row.category_name,
-    threshold: row.threshold,
-    version: row.version
-  }))
+  return rows.map(tagRule)
 })
 
 /**
@@ -66,15 +67,30 @@ const heldTag = (row: HeldTagRow): HeldTag => ({
   ruleVersion: row.rule_version
 })
 
-/** Of these tags, those that these guests have. */
-export const heldTags = Effect.fnUntraced(function* (userIds: ReadonlyArray<string>, tags: ReadonlyArray<string>) {
-  if (userIds.length === 0 || tags.length === 0) return []
+interface RuleWithHolderRow extends RuleRow {
+  /** `null` where none of the guests has the tag. */
+  readonly user_id: string | null
+  readonly held_category_id: string
+  readonly order_cnt: number
+  readonly rule_version: number
+}
+
+/** The active rules, and the tags of theirs that these guests have. */
+export const rulesAndTagsOf = Effect.fnUntraced(function* (userIds: ReadonlyArray<string>) {
   const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<HeldTagRow>`
-    select user_id, held.tag, category_id, order_cnt, rule_version
-    from unnest(${uuids(userIds)}::uuid[]) as guest (user_id) join cdm.user_tags held using (user_id)
-    where held.tag = any(${texts(tags)}::text[])`
-  return rows.map(heldTag)
+  const rows = yield* sql<RuleWithHolderRow>`
+    select rule.tag, rule.category_id, rule.category_name, rule.threshold, rule.version,
+      held.user_id, held.category_id as held_category_id, held.order_cnt, held.rule_version
+    from cdm.tag_rules rule left join (
+      unnest(${uuids(userIds)}::uuid[]) as guest (user_id) join cdm.user_tags held using (user_id)
+    ) on held.tag = rule.tag
+    where rule.active`
+  return {
+    rules: [...new Map(rows.map((row) => [row.tag, tagRule(row)])).values()],
+    held: rows.flatMap((row) =>
+      row.user_id === null ? [] : [heldTag({ ...row, user_id: row.user_id, category_id: row.held_category_id })]
+    )
+  }
 })
 
 /** Everybody who has one of these tags. */
@@ -111,43 +127,39 @@ export const countsFor = Effect.fnUntraced(function* (rules: ReadonlyArray<TagRu
   }))
 })
 
-/** Writes tags and their history, in one statement each. `traceOf` knows the trace of the order that moved a counter. */
+/** Writes tags and their history, all in one statement. `traceOf` knows the trace of the order that moved a counter. */
 export const writeTags = Effect.fnUntraced(function* (
-  changes: TagChanges,
+  { given, taken, updated }: TagChanges,
   traceOf: (tag: HeldTag) => string | undefined
 ) {
-  const { given, taken, updated } = changes
+  if (given.length + taken.length + updated.length === 0) return
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-  if (given.length > 0) {
-    yield* sql`
+  const events = [
+    ...given.map((tag) => ({ ...tag, action: "given" })),
+    ...taken.map((tag) => ({ ...tag, action: "taken" }))
+  ]
+  yield* sql`
+    with given as (
       insert into cdm.user_tags (user_id, tag, category_id, order_cnt, rule_version, given_at)
       select row.*, ${now}::timestamptz
       from unnest(${uuids(given.map((row) => row.userId))}::uuid[], ${texts(given.map((row) => row.tag))}::text[],
         ${uuids(given.map((row) => row.categoryId))}::uuid[], ${int4s(given.map((row) => row.orderCount))}::int[],
         ${int4s(given.map((row) => row.ruleVersion))}::int[]) as row (user_id, tag, category_id, order_cnt, rule_version)
-      order by row.user_id, row.tag`
-  }
-  if (updated.length > 0) {
-    yield* sql`
+      order by row.user_id, row.tag
+    ),
+    updated as (
       update cdm.user_tags held set category_id = row.category_id, order_cnt = row.order_cnt, rule_version = row.rule_version
       from unnest(${uuids(updated.map((row) => row.userId))}::uuid[], ${texts(updated.map((row) => row.tag))}::text[],
         ${uuids(updated.map((row) => row.categoryId))}::uuid[], ${int4s(updated.map((row) => row.orderCount))}::int[],
         ${int4s(updated.map((row) => row.ruleVersion))}::int[]) as row (user_id, tag, category_id, order_cnt, rule_version)
-      where held.user_id = row.user_id and held.tag = row.tag`
-  }
-  if (taken.length > 0) {
-    yield* sql`
+      where held.user_id = row.user_id and held.tag = row.tag
+    ),
+    taken as (
       delete from cdm.user_tags held
       using unnest(${uuids(taken.map((row) => row.userId))}::uuid[], ${texts(taken.map((row) => row.tag))}::text[]) as row (user_id, tag)
-      where held.user_id = row.user_id and held.tag = row.tag`
-  }
-  const events = [
-    ...given.map((tag) => ({ ...tag, action: "given" })),
-    ...taken.map((tag) => ({ ...tag, action: "taken" }))
-  ]
-  if (events.length === 0) return
-  yield* sql`
+      where held.user_id = row.user_id and held.tag = row.tag
+    )
     insert into cdm.user_tag_history (user_id, tag, category_id, action, order_cnt, rule_version, at, traceparent)
     select user_id, tag, category_id, action, order_cnt, rule_version, ${now}::timestamptz, traceparent
     from unnest(${uuids(events.map((row) => row.userId))}::uuid[], ${texts(events.map((row) => row.tag))}::text[],

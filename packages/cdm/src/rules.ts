@@ -40,7 +40,7 @@ const byKey = (a: HeldTag, b: HeldTag): number => (keyOf(a.userId, a.tag) < keyO
  * What changes among the tags of some guests.
  * @param rules the active rules
  * @param counts the counters that may have changed; a counter that is 0 is given as 0
- * @param held the tags those guests have now that the rules of these categories gave, or that no rule gives any more
+ * @param held the tags those guests have now: all that rules for these categories gave, whatever else
  */
 export const decideTags = (
   rules: ReadonlyArray<TagRule>,

@@ -18,5 +18,5 @@ COPY --from=build /app /app
 # The image's user "node", by number: Kubernetes checks that it is not root.
 USER 1000:1000
 WORKDIR /app
-# A smaller young generation: less memory, and less of it to be copied.
-ENTRYPOINT ["node", "--max-semi-space-size=4", "/app/main.mjs"]
+# A smaller young generation: less memory, and less of it to be copied. A service asks for a collection after a backlog.
+ENTRYPOINT ["node", "--expose-gc", "--max-semi-space-size=4", "/app/main.mjs"]

@@ -32,7 +32,7 @@ export type ProgramName = keyof typeof programs
 
 /** As the scripts in package.json and the Dockerfile start the services. */
 const nodeFlagsOf = (name: ProgramName): ReadonlyArray<string> =>
-  name === "migrate" || name === "start" ? [] : ["--max-semi-space-size=4"]
+  name === "migrate" || name === "start" ? [] : ["--expose-gc", "--max-semi-space-size=4"]
 
 export interface ServiceOptions {
   readonly name: ProgramName

@@ -13,6 +13,7 @@ import { transaction } from "./transaction.ts"
 import { type BatchTrace, traceBatch } from "./BatchTrace.ts"
 import { type DeadLetter, keepDeadLetters } from "./DeadLetters.ts"
 import { Health } from "./Health.ts"
+import { releaseHeapAfter } from "./HeapRelease.ts"
 import { Kafka, type KafkaRecord, type OutgoingRecord, type RecordBatch } from "./Kafka.ts"
 import { BadRecord, cleanDetail } from "./messages/BadRecord.ts"
 import * as MessagingMetrics from "./MessagingMetrics.ts"
@@ -32,6 +33,8 @@ export interface Received<A> {
 export interface Stored {
   readonly outgoing: ReadonlyArray<OutgoingRecord>
   readonly outcomes: Metrics.Outcomes
+  /** For what a stage remembers of the database: runs once the transaction is committed. */
+  readonly onCommitted?: () => void
 }
 
 export interface Stage<A, P, R> {
@@ -53,6 +56,9 @@ export interface Stage<A, P, R> {
 
 /** One batch is written, the next one is decoded and enriched. More would only wait, and fill the memory. */
 const batchesInMemory = 2
+
+/** So many records are decoded in a turn: PostgreSQL is not to wait for it with the batch before. */
+const decodedAtOnce = 50
 
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
 const grace = Duration.millis(900)
@@ -95,21 +101,22 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       }
     }
 
-    const decodeBatch = ({ records }: BatchTrace) => {
+    const decodeBatch = Effect.fnUntraced(function* ({ records }: BatchTrace) {
       const received: Array<Received<A>> = []
       const letters: Array<DeadLetter> = []
-      for (const { record, traceparent } of records) {
+      for (const [index, { record, traceparent }] of records.entries()) {
+        if (index % decodedAtOnce === decodedAtOnce - 1) yield* Effect.yieldNow
         Result.match(decode(record), {
           onFailure: (bad) => letters.push({ record, bad }),
           onSuccess: (message) => received.push({ record, message, traceparent })
         })
       }
       return { received, letters }
-    }
+    })
 
     const prepare = Effect.fnUntraced(function* (batch: RecordBatch) {
       const trace = yield* traceBatch(kafka, stage.group, batch)
-      const [decodeSeconds, { letters, received }] = yield* timed(Effect.sync(() => decodeBatch(trace)))
+      const [decodeSeconds, { letters, received }] = yield* timed(decodeBatch(trace))
       const [enrichSeconds, enriched] = yield* timed(waitOut(stage.enrich(received))).pipe(
         Effect.withParentSpan(trace.span)
       )
@@ -134,6 +141,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
         const [storeSeconds, stored] = yield* timed(
           waitOut(transaction(keepDeadLetters(stage.service, letters).pipe(Effect.andThen(stage.store(prepared)))))
         )
+        stored.onCommitted?.()
         const [publishSeconds] = yield* timed(
           waitOut(Effect.provideService(publish(stage.output, stored.outgoing), Kafka, kafka))
         )
@@ -181,6 +189,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       )
       const seconds = { ...prepared.seconds, ...settled.seconds, commit }
       yield* Metrics.recordBatch(stage.service, prepared.batch, { ...settled, seconds })
+      yield* releaseHeapAfter(prepared.batch.records.length)
       yield* MessagingMetrics.recordProcessed(stage.topic, stage.group, prepared.batch.records.length, seconds)
     })
 

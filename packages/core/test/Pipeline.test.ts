@@ -307,12 +307,14 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
       })
       yield* kafka.publish(topics.topic, [outgoing("1"), outgoing("2")])
       const exit = yield* Effect.exit(
-        runStage({ announce: note("announce"), store: () => note("store") }).pipe(
-          Effect.provideService(Kafka, crashing)
-        )
+        runStage({
+          store: () => note("store"),
+          onCommitted: () => steps.push("committed"),
+          announce: note("announce")
+        }).pipe(Effect.provideService(Kafka, crashing))
       )
       assert.isTrue(Exit.isFailure(exit))
-      assert.deepStrictEqual(steps, ["store", "publish", "announce", "commit"])
+      assert.deepStrictEqual(steps, ["store", "committed", "publish", "announce", "commit"])
       assert.deepStrictEqual(yield* progress, { committed: 0, end: 2 })
       yield* settle([])
       assert.strictEqual(yield* publishedCount, 4)
@@ -329,6 +331,23 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
       assert.deepStrictEqual(yield* taken, ["1"])
       yield* settle([])
       assert.strictEqual(yield* publishedCount, 1)
+    })
+  )
+
+  test(
+    "a stage learns nothing from a transaction that was rolled back",
+    Effect.gen(function* () {
+      const lost = yield* failing(2, connectionLost)
+      const steps: Array<string> = []
+      yield* settle(["1"], {
+        store: () =>
+          Effect.andThen(
+            Effect.sync(() => steps.push("store")),
+            lost
+          ),
+        onCommitted: () => steps.push("committed")
+      })
+      assert.deepStrictEqual(steps, ["store", "store", "store", "committed"])
     })
   )
 

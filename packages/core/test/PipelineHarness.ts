@@ -34,6 +34,7 @@ export interface StageFaults {
   /** Before the rows are written, in the transaction. */
   readonly store?: (values: ReadonlyArray<string>) => Effect.Effect<unknown, SqlError, SqlClient.SqlClient>
   readonly announce?: Effect.Effect<void, Outage>
+  readonly onCommitted?: () => void
   readonly maxRecords?: number
   /** The message that the output gets; as the value, unless told. */
   readonly publish?: (value: string) => string
@@ -68,7 +69,8 @@ export const runStage = (faults: StageFaults = {}) =>
         yield* writeRows(values)
         return {
           outgoing: values.map((value) => outgoing(faults.publish?.(value) ?? value)),
-          outcomes: { accepted: values.length }
+          outcomes: { accepted: values.length },
+          ...(faults.onCommitted === undefined ? {} : { onCommitted: faults.onCommitted })
         }
       }),
     ...(faults.announce === undefined ? {} : { announce: faults.announce })

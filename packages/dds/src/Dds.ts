@@ -5,9 +5,10 @@ import { header, readHeader, readOrderVersion, readReferenceVersion } from "@met
 import { decodeStgOrder } from "@metka/core/messages/StgOrder"
 import * as Pipeline from "@metka/core/Pipeline"
 import { Topology } from "@metka/core/Topology"
-import { Effect, Result } from "effect"
+import { Clock, Effect, Result } from "effect"
 import * as Repository from "./DdsRepository.ts"
-import { contributions, orderKey, rounds, vaultRows, type VersionedOrder } from "./vault.ts"
+import { KnownThings, type Things } from "./KnownThings.ts"
+import { contributions, rounds, type VaultRows, vaultRows, type VersionedOrder } from "./vault.ts"
 
 const decode = (record: Kafka.KafkaRecord): Result.Result<VersionedOrder, BadRecord> =>
   Result.all({
@@ -20,13 +21,21 @@ const decode = (record: Kafka.KafkaRecord): Result.Result<VersionedOrder, BadRec
 
 type TracedOrder = VersionedOrder & { readonly traceparent: string }
 
+/** At most one version an order, and what they are in the vault. */
+interface Round {
+  readonly orders: ReadonlyArray<TracedOrder>
+  readonly rows: VaultRows
+}
+
 interface Prepared {
-  readonly rounds: ReadonlyArray<ReadonlyArray<TracedOrder>>
+  readonly rounds: ReadonlyArray<Round>
   readonly count: number
 }
 
+const makeRound = (orders: ReadonlyArray<TracedOrder>): Round => ({ orders, rows: vaultRows(orders) })
+
 const prepare = (received: ReadonlyArray<Pipeline.Received<VersionedOrder>>): Prepared => ({
-  rounds: rounds(received.map(({ message, traceparent }) => ({ ...message, traceparent }))),
+  rounds: rounds(received.map(({ message, traceparent }) => ({ ...message, traceparent }))).map(makeRound),
   count: received.length
 })
 
@@ -42,35 +51,40 @@ const toOutgoing = (order: TracedOrder): Kafka.OutgoingRecord => ({
   }
 })
 
-/** Takes in what is newer than the vault holds; says what it took in and what it holds already. */
-const takeRound = Effect.fnUntraced(function* (orders: ReadonlyArray<TracedOrder>, source: string) {
-  const rows = vaultRows(orders)
+/** Takes in what is newer than the vault holds; says what it took in, what it sent of things, and what was held already. */
+const takeRound = Effect.fnUntraced(function* ({ orders, rows }: Round, source: string, known: KnownThings) {
   const taken = yield* Repository.takeOrders(rows.orders, source)
-  const again = rows.orders.filter((order) => !taken.has(order.pk))
+  const again = rows.orders.filter(({ pk }) => !taken.has(pk))
   const held = again.length === 0 ? new Map<string, string>() : yield* Repository.heldVersions(again)
-  const fresh = orders.filter((order) => taken.has(orderKey(order.order.object_id)))
-  if (fresh.length > 0) {
-    const freshRows = fresh.length === orders.length ? rows : vaultRows(fresh)
-    yield* Repository.insertThings(freshRows, source)
-    yield* Repository.insertOrderDetails(freshRows.orders, taken, source)
-  }
-  const duplicates = orders.filter((order) => held.get(orderKey(order.order.object_id)) === order.orderVersion)
-  return { fresh, duplicates }
+  const notTaken = new Map(again.map(({ orderId, pk }) => [orderId, held.get(pk)]))
+  const fresh = orders.filter(({ order }) => !notTaken.has(order.object_id))
+  const freshRows = again.length === 0 ? rows : vaultRows(fresh)
+  const things = known.unknown(freshRows)
+  yield* Repository.insertRows(things, freshRows.orders, taken, source)
+  const duplicates = orders.filter(({ order, orderVersion }) => notTaken.get(order.object_id) === orderVersion)
+  return { fresh, duplicates, things }
 })
 
-const store = (source: string) =>
+const store = (source: string, known: KnownThings) =>
   Effect.fnUntraced(function* ({ count, rounds }: Prepared) {
     const outgoing: Array<Kafka.OutgoingRecord> = []
+    const sent: Array<Things> = []
     let accepted = 0
     let duplicate = 0
+    known.begin(yield* Clock.currentTimeMillis)
     for (const round of rounds) {
-      const { duplicates, fresh } = yield* takeRound(round, source)
+      const { duplicates, fresh, things } = yield* takeRound(round, source, known)
+      sent.push(things)
       // A version that is held already is published again: its first publishing may have been lost.
       for (const order of [...duplicates, ...fresh]) outgoing.push(toOutgoing(order))
       accepted += fresh.length
       duplicate += duplicates.length
     }
-    return { outgoing, outcomes: { accepted, duplicate, stale: count - accepted - duplicate } }
+    return {
+      outgoing,
+      outcomes: { accepted, duplicate, stale: count - accepted - duplicate },
+      onCommitted: () => known.committed(sent)
+    }
   })
 
 /** Runs DDS's stream of enriched orders. */
@@ -84,6 +98,6 @@ export const run = Effect.gen(function* () {
     maxRecords: topology.maxBatchRecords,
     decode,
     enrich: (received: ReadonlyArray<Pipeline.Received<VersionedOrder>>) => Effect.sync(() => prepare(received)),
-    store: store(topology.stgOrders)
+    store: store(topology.stgOrders, new KnownThings())
   })
 })

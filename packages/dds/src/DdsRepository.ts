@@ -1,7 +1,8 @@
-/** The SQL of DDS: three statements a batch at most, every insert in key order. */
+/** The SQL of DDS: two statements a round, three where versions are held already, every insert in key order. */
 import { int4s, int8s, texts, uuids } from "@metka/core/arrays"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import type { Things } from "./KnownThings.ts"
 import type { VaultRows } from "./vault.ts"
 
 /**
@@ -38,15 +39,12 @@ export const heldVersions = Effect.fnUntraced(function* (orders: VaultRows["orde
 const column = <Row>(rows: ReadonlyArray<Row>, value: (row: Row) => string): ReadonlyArray<string> => rows.map(value)
 
 /**
- * Inserts what is not there yet of guests, restaurants, dishes and categories and their links, and names that are newer
- * than the newest one held: so a satellite's newest row by version is its newest row by load too.
+ * What is not there yet of guests, restaurants, dishes and categories and their links, and names that are newer than the
+ * newest one held: so a satellite's newest row by version is its newest row by load too.
  */
-export const insertThings = Effect.fnUntraced(function* (rows: VaultRows, source: string) {
-  const sql = yield* SqlClient.SqlClient
-  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-  const { products, restaurants, users } = rows
-  yield* sql`
-    with loaded (load_dt, load_src) as (values (${now}::timestamptz, ${source}::text)),
+const insertsOfThings = (sql: SqlClient.SqlClient, things: Things) => {
+  const { categories, productCategories, productRestaurants, products, restaurants, users } = things
+  return sql`
     users as (
       select * from loaded, unnest(${uuids(column(users, (row) => row.pk))}::uuid[], ${texts(column(users, (row) => row.userId))}::text[],
         ${texts(column(users, (row) => row.name))}::text[], ${texts(column(users, (row) => row.login ?? ""))}::text[],
@@ -80,23 +78,23 @@ export const insertThings = Effect.fnUntraced(function* (rows: VaultRows, source
     ),
     h_category as (
       insert into dds.h_category select h_category_pk, category_name, load_dt, load_src
-      from loaded, unnest(${uuids(column(rows.categories, (row) => row.pk))}::uuid[], ${texts(column(rows.categories, (row) => row.name))}::text[])
+      from loaded, unnest(${uuids(column(categories, (row) => row.pk))}::uuid[], ${texts(column(categories, (row) => row.name))}::text[])
         as row (h_category_pk, category_name)
       order by h_category_pk on conflict do nothing
     ),
     l_product_category as (
       insert into dds.l_product_category select hk_product_category_pk, h_product_pk, h_category_pk, load_dt, load_src
-      from loaded, unnest(${uuids(column(rows.productCategories, (row) => row.pk))}::uuid[],
-        ${uuids(column(rows.productCategories, (row) => row.productPk))}::uuid[],
-        ${uuids(column(rows.productCategories, (row) => row.otherPk))}::uuid[])
+      from loaded, unnest(${uuids(column(productCategories, (row) => row.pk))}::uuid[],
+        ${uuids(column(productCategories, (row) => row.productPk))}::uuid[],
+        ${uuids(column(productCategories, (row) => row.otherPk))}::uuid[])
         as row (hk_product_category_pk, h_product_pk, h_category_pk)
       order by hk_product_category_pk on conflict do nothing
     ),
     l_product_restaurant as (
       insert into dds.l_product_restaurant select hk_product_restaurant_pk, h_product_pk, h_restaurant_pk, load_dt, load_src
-      from loaded, unnest(${uuids(column(rows.productRestaurants, (row) => row.pk))}::uuid[],
-        ${uuids(column(rows.productRestaurants, (row) => row.productPk))}::uuid[],
-        ${uuids(column(rows.productRestaurants, (row) => row.otherPk))}::uuid[])
+      from loaded, unnest(${uuids(column(productRestaurants, (row) => row.pk))}::uuid[],
+        ${uuids(column(productRestaurants, (row) => row.productPk))}::uuid[],
+        ${uuids(column(productRestaurants, (row) => row.otherPk))}::uuid[])
         as row (hk_product_restaurant_pk, h_product_pk, h_restaurant_pk)
       order by hk_product_restaurant_pk on conflict do nothing
     ),
@@ -115,20 +113,24 @@ export const insertThings = Effect.fnUntraced(function* (rows: VaultRows, source
         select 1 from dds.s_restaurant_names held where held.h_restaurant_pk = restaurants.h_restaurant_pk
           and (held.restaurant_version, held.hk_restaurant_names_hashdiff) >= (restaurants.restaurant_version collate "C", restaurants.hashdiff)
       ) order by h_restaurant_pk on conflict do nothing
-    )
-    insert into dds.s_product_names
-    select h_product_pk, name, restaurant_version, hashdiff, load_dt, load_src
-    from products where not exists (
-      select 1 from dds.s_product_names held where held.h_product_pk = products.h_product_pk
-        and (held.restaurant_version, held.hk_product_names_hashdiff) >= (products.restaurant_version collate "C", products.hashdiff)
-    ) order by h_product_pk on conflict do nothing`
-})
+    ),
+    s_product_names as (
+      insert into dds.s_product_names
+      select h_product_pk, name, restaurant_version, hashdiff, load_dt, load_src
+      from products where not exists (
+        select 1 from dds.s_product_names held where held.h_product_pk = products.h_product_pk
+          and (held.restaurant_version, held.hk_product_names_hashdiff) >= (products.restaurant_version collate "C", products.hashdiff)
+      ) order by h_product_pk on conflict do nothing
+    ),`
+}
 
 /**
- * Inserts the links and satellites of versions that `takeOrders` took in. The first version of an order, which nearly
- * every one is, cannot meet a link of its order: it is spared `on conflict`, which costs as much as the insert itself.
+ * Inserts things, and the links and satellites of versions that `takeOrders` took in. The first version of an order,
+ * which nearly every one is, cannot meet a link of its order: it is spared `on conflict`, which costs as much as the
+ * insert itself.
  */
-export const insertOrderDetails = Effect.fnUntraced(function* (
+export const insertRows = Effect.fnUntraced(function* (
+  things: Things,
   orders: VaultRows["orders"],
   versionNumbers: ReadonlyMap<string, number>,
   source: string
@@ -140,6 +142,7 @@ export const insertOrderDetails = Effect.fnUntraced(function* (
   const items = orders.flatMap((order) => order.items.map((item) => ({ ...item, orderPk: order.pk })))
   yield* sql`
     with loaded (load_dt, load_src) as (values (${now}::timestamptz, ${source}::text)),
+    ${hasRows(things) ? insertsOfThings(sql, things) : sql``}
     orders as (
       select * from loaded, unnest(${uuids(orders.map((row) => row.pk))}::uuid[], ${int4s(orders.map((row) => versionNumber(row.pk)))}::int[],
         ${texts(orders.map((row) => String(row.cost)))}::numeric[], ${texts(orders.map((row) => String(row.payment)))}::numeric[],
@@ -182,3 +185,5 @@ export const insertOrderDetails = Effect.fnUntraced(function* (
     insert into dds.s_order_product
     select hk_order_product_pk, h_order_pk, h_category_pk, price, quantity, version_no, load_dt, load_src from items`
 })
+
+const hasRows = (things: Things): boolean => Object.values(things).some((rows) => rows.length > 0)

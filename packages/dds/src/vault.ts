@@ -16,28 +16,27 @@ export interface VersionedOrder {
   readonly restaurantVersion: string
 }
 
+/** So many are remembered of each type; beyond it all are forgotten. */
+const rememberedLimit = 20_000
+
+const remember = <Key, Value>(values: Map<Key, Value>, key: Key, value: Value): Value => {
+  if (values.size >= rememberedLimit) values.clear()
+  values.set(key, value)
+  return value
+}
+
 /** Orders name the same things again and again: their keys are hashed once. */
 function remembered(type: string): (businessKey: string) => string {
   const keys = new Map<string, string>()
-  return (businessKey) => {
-    let key = keys.get(businessKey)
-    if (key === undefined) {
-      if (keys.size >= rememberedKeys) keys.clear()
-      key = uuidOf(type, businessKey)
-      keys.set(businessKey, key)
-    }
-    return key
-  }
+  return (businessKey) => keys.get(businessKey) ?? remember(keys, businessKey, uuidOf(type, businessKey))
 }
-
-const rememberedKeys = 20_000
 
 export const userKey = remembered("h_user")
 export const productKey = remembered("h_product")
 export const categoryKey = remembered("h_category")
 const restaurantKey = remembered("h_restaurant")
 const statusHashdiff = remembered("s_order_status")
-export const orderKey = (orderId: number): string => uuidOf("h_order", String(orderId))
+const orderKey = (orderId: number): string => uuidOf("h_order", String(orderId))
 
 interface UserRow {
   readonly pk: string
@@ -70,6 +69,51 @@ interface ProductLinkRow {
   readonly productPk: string
   readonly otherPk: string
 }
+/** A thing that is said to be what it was the last time has the same row, the very object. */
+const userRows = new Map<string, UserRow>()
+const userRow = (userId: string, name: string, login: string | null, version: string): UserRow => {
+  const held = userRows.get(userId)
+  if (held !== undefined && held.version === version && held.name === name && held.login === login) return held
+  const hashdiff = uuidOf("s_user_names", name, ...(login === null ? [] : [login]))
+  return remember(userRows, userId, { pk: userKey(userId), userId, name, login, version, hashdiff })
+}
+
+const restaurantRows = new Map<string, RestaurantRow>()
+const restaurantRow = (restaurantId: string, name: string, version: string): RestaurantRow => {
+  const held = restaurantRows.get(restaurantId)
+  if (held !== undefined && held.version === version && held.name === name) return held
+  const hashdiff = uuidOf("s_restaurant_names", name)
+  return remember(restaurantRows, restaurantId, {
+    pk: restaurantKey(restaurantId),
+    restaurantId,
+    name,
+    version,
+    hashdiff
+  })
+}
+
+const productRows = new Map<string, ProductRow>()
+const productRow = (productId: string, name: string, version: string): ProductRow => {
+  const held = productRows.get(productId)
+  if (held !== undefined && held.version === version && held.name === name) return held
+  const hashdiff = uuidOf("s_product_names", name)
+  return remember(productRows, productId, { pk: productKey(productId), productId, name, version, hashdiff })
+}
+
+const categoryRows = new Map<string, CategoryRow>()
+const categoryRow = (name: string): CategoryRow =>
+  categoryRows.get(name) ?? remember(categoryRows, name, { pk: categoryKey(name), name })
+
+const rememberedLinks = (type: string) => {
+  const links = new Map<string, ProductLinkRow>()
+  return (productPk: string, otherPk: string): ProductLinkRow => {
+    const key = productPk + otherPk
+    return links.get(key) ?? remember(links, key, { pk: uuidOf(type, productPk, otherPk), productPk, otherPk })
+  }
+}
+const productCategoryRow = rememberedLinks("l_product_category")
+const productRestaurantRow = rememberedLinks("l_product_restaurant")
+
 interface OrderRow {
   readonly pk: string
   readonly orderId: number
@@ -183,100 +227,50 @@ export const rounds = <A extends VersionedOrder>(orders: ReadonlyArray<A>): Read
 }
 
 /** Keeps the newest of the rows with one key; the greater hashdiff where two are equally new. */
-const keepNewest = <Row extends { readonly version: string; readonly hashdiff: string }>(
+const keepNewest = <Row extends { readonly pk: string; readonly version: string; readonly hashdiff: string }>(
   rows: Map<string, Row>,
-  id: string,
-  version: string,
-  name: string,
-  make: () => Row,
-  nameOf: (row: Row) => string
+  row: Row
 ): void => {
-  const held = rows.get(id)
-  if (held !== undefined && (held.version > version || (held.version === version && nameOf(held) === name))) return
-  const row = make()
-  if (held === undefined || held.version < version || held.hashdiff < row.hashdiff) rows.set(id, row)
+  const held = rows.get(row.pk)
+  if (held === row) return
+  if (
+    held === undefined ||
+    held.version < row.version ||
+    (held.version === row.version && held.hashdiff < row.hashdiff)
+  ) {
+    rows.set(row.pk, row)
+  }
 }
-
-const links = (type: string, pairs: ReadonlyMap<string, readonly [productPk: string, otherPk: string]>) =>
-  [...pairs.values()].map(([productPk, otherPk]): ProductLinkRow => ({
-    pk: uuidOf(type, productPk, otherPk),
-    productPk,
-    otherPk
-  }))
 
 /** @param orders at most one version an order */
 export const vaultRows = (orders: ReadonlyArray<VersionedOrder>): VaultRows => {
   const users = new Map<string, UserRow>()
   const restaurants = new Map<string, RestaurantRow>()
   const products = new Map<string, ProductRow>()
-  const categories = new Map<string, CategoryRow>()
-  const inCategory = new Map<string, readonly [string, string]>()
-  const ofRestaurant = new Map<string, readonly [string, string]>()
+  const categories = new Set<CategoryRow>()
+  const productCategories = new Set<ProductLinkRow>()
+  const productRestaurants = new Set<ProductLinkRow>()
   for (const { order, restaurantVersion, userLogin, userVersion } of orders) {
     const { products: dishes, restaurant, user } = order.payload
-    const login = userLogin ?? null
-    keepNewest(
-      users,
-      user.id,
-      userVersion,
-      `${user.name}\0${login}`,
-      () => ({
-        pk: userKey(user.id),
-        userId: user.id,
-        name: user.name,
-        login,
-        version: userVersion,
-        hashdiff: uuidOf("s_user_names", user.name, ...(login === null ? [] : [login]))
-      }),
-      (row) => `${row.name}\0${row.login}`
-    )
-    keepNewest(
-      restaurants,
-      restaurant.id,
-      restaurantVersion,
-      restaurant.name,
-      () => ({
-        pk: restaurantKey(restaurant.id),
-        restaurantId: restaurant.id,
-        name: restaurant.name,
-        version: restaurantVersion,
-        hashdiff: uuidOf("s_restaurant_names", restaurant.name)
-      }),
-      (row) => row.name
-    )
-    const restaurantPk = restaurants.get(restaurant.id)?.pk ?? restaurantKey(restaurant.id)
+    keepNewest(users, userRow(user.id, user.name, userLogin ?? null, userVersion))
+    const ofRestaurant = restaurantRow(restaurant.id, restaurant.name, restaurantVersion)
+    keepNewest(restaurants, ofRestaurant)
     for (const dish of dishes) {
-      keepNewest(
-        products,
-        dish.id,
-        restaurantVersion,
-        dish.name,
-        () => ({
-          pk: productKey(dish.id),
-          productId: dish.id,
-          name: dish.name,
-          version: restaurantVersion,
-          hashdiff: uuidOf("s_product_names", dish.name)
-        }),
-        (row) => row.name
-      )
-      const productPk = products.get(dish.id)?.pk ?? productKey(dish.id)
-      let category = categories.get(dish.category)
-      if (category === undefined) {
-        category = { pk: categoryKey(dish.category), name: dish.category }
-        categories.set(dish.category, category)
-      }
-      inCategory.set(productPk + category.pk, [productPk, category.pk])
-      ofRestaurant.set(productPk + restaurantPk, [productPk, restaurantPk])
+      const product = productRow(dish.id, dish.name, restaurantVersion)
+      const category = categoryRow(dish.category)
+      keepNewest(products, product)
+      categories.add(category)
+      productCategories.add(productCategoryRow(product.pk, category.pk))
+      productRestaurants.add(productRestaurantRow(product.pk, ofRestaurant.pk))
     }
   }
   return {
     users: [...users.values()],
     restaurants: [...restaurants.values()],
     products: [...products.values()],
-    categories: [...categories.values()],
-    productCategories: links("l_product_category", inCategory),
-    productRestaurants: links("l_product_restaurant", ofRestaurant),
+    categories: [...categories],
+    productCategories: [...productCategories],
+    productRestaurants: [...productRestaurants],
     orders: orders.map(orderRow).sort(byPk)
   }
 }

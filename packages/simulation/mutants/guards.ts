@@ -174,6 +174,11 @@ export const guards: ReadonlyArray<Guard> = [
     "const somethingWaits = Effect.gen(function* () {",
     "let asked = 0\nconst somethingWaits = Effect.gen(function* () {\n  if (++asked > 0) return false"
   ]),
+  guard("DDS takes for known what a transaction that was rolled back has sent", [
+    "dds/src/Dds.ts",
+    "yield* Repository.insertRows(things, freshRows.orders, taken, source)",
+    "known.committed([things])\n  yield* Repository.insertRows(things, freshRows.orders, taken, source)"
+  ]),
   guard("an order's satellites leave out what was said before", [
     "dds/src/DdsRepository.ts",
     "insert into dds.s_order_status select h_order_pk, status, version_no, status_hashdiff, load_dt, load_src from orders",

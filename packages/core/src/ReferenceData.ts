@@ -47,6 +47,33 @@ export class ReferenceData extends Context.Service<
 /** So many ids are remembered as complained of; beyond it the oldest are forgotten, and complained of again. */
 const complaintsLimit = 10_000
 
+/** So much of restaurants' documents is remembered; beyond it all are forgotten. */
+const rememberedBytes = 4 * 1_048_576
+
+/** A restaurant's menu is long, and nearly always what it was a moment ago: the same document is read once. */
+const makeRestaurantReader = () => {
+  const lastRead = new Map<string, { readonly document: string | Uint8Array; readonly result: RestaurantResult }>()
+  let bytes = 0
+  return (id: string, document: string | Uint8Array): RestaurantResult => {
+    const last = lastRead.get(id)
+    if (last !== undefined && isSame(last.document, document)) return last.result
+    bytes += document.length - (last?.document.length ?? 0)
+    if (bytes > rememberedBytes) {
+      lastRead.clear()
+      bytes = document.length
+    }
+    const result = decodeRestaurant(id, document)
+    // A copy: the bytes may be part of a whole reply, which would stay in memory with them.
+    lastRead.set(id, { document: typeof document === "string" ? document : Buffer.from(document), result })
+    return result
+  }
+}
+
+type RestaurantResult = ReturnType<typeof decodeRestaurant>
+
+const isSame = (a: string | Uint8Array, b: string | Uint8Array): boolean =>
+  typeof a === "string" || typeof b === "string" ? a === b : Buffer.compare(a, b) === 0
+
 /**
  * Builds `find` over anything that reads values by key, so that every layer decodes, and warns of what it cannot read,
  * alike. `read` gives the values in the order of the ids, `null` for what is not there.
@@ -55,6 +82,7 @@ export const makeFind = (
   read: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<string | Uint8Array | null>, ReferenceUnavailable>
 ): ReferenceData["Service"]["find"] => {
   const complained = new Set<string>()
+  const readRestaurant = makeRestaurantReader()
 
   const complain = (id: string, why: string): Effect.Effect<void> => {
     if (complained.has(id)) return Effect.void
@@ -85,7 +113,7 @@ export const makeFind = (
         })
       }
       if (wantedRestaurants.has(id)) {
-        Result.match(decodeRestaurant(id, document), {
+        Result.match(readRestaurant(id, document), {
           onFailure: (why) => complaints.push([id, `cannot be read as a restaurant: ${why}`]),
           onSuccess: ({ restaurant, unreadableDishes }) => {
             restaurants.set(id, restaurant)

@@ -148,6 +148,28 @@ export const referenceDataContract = <E>(name: string, layer: Layer.Layer<Refere
       })
     )
 
+    it.effect("a menu that was changed, or cannot be read any more, is seen with the next look", () =>
+      Effect.gen(function* () {
+        const references = yield* ReferenceData
+        const place = freshId("restaurant")
+        const dishes = Effect.map(find([], [place]), ({ restaurants }) => [
+          ...(restaurants.get(place)?.menu.values() ?? [])
+        ])
+        yield* load(restaurant(place))
+        const before = yield* dishes
+        assert.deepStrictEqual(yield* dishes, before)
+        yield* load(restaurant(place, { menu: [menuItem("rice", { category: "Супы" })] }))
+        assert.deepStrictEqual(
+          (yield* dishes).map(({ category }) => category),
+          ["Супы"]
+        )
+        yield* references.load([{ id: place, json: "no menu" }])
+        assert.deepStrictEqual(yield* dishes, [])
+        yield* load(restaurant(place))
+        assert.deepStrictEqual(yield* dishes, before)
+      })
+    )
+
     const unreadable: ReadonlyArray<readonly [what: string, json: (id: string) => string]> = [
       ["text that is not JSON", () => "Котова"],
       ["null", () => "null"],

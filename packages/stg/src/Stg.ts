@@ -128,7 +128,7 @@ const store = Effect.fnUntraced(function* ({
     }
   }
   yield* Repository.parkOrders(parked)
-  yield* Repository.unparkOrders(unparked)
+  if (unparked.length > 0 && (yield* Repository.hasParkedOrders)) yield* Repository.unparkOrders(unparked)
   return {
     outgoing,
     outcomes: {

@@ -126,6 +126,16 @@ export const parkOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<Par
     where held.order_version < excluded.order_version`
 })
 
+/**
+ * Whether any order is parked. Nearly always there is none, and a batch need not ask for each of its orders. Asked once
+ * the batch has locked them: nobody can park one of them meanwhile.
+ */
+export const hasParkedOrders = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ some: boolean }>`select exists (select 1 from stg.parked_orders) as some`
+  return rows[0]?.some === true
+})
+
 /** Removes orders that need not wait any more, unless a newer version has been parked meanwhile. */
 export const unparkOrders = Effect.fnUntraced(function* (
   orders: ReadonlyArray<{ readonly objectId: number; readonly version: string }>

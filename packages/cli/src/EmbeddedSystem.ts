@@ -168,7 +168,8 @@ export const runEmbedded = (options: StartOptions) => {
         Health.layer({ components: ["kafka", "postgres", "redis"] }),
         Kafka.layerMemory(),
         ReferenceData.layerMemory,
-        Topology.layerDefault()
+        // The one connection is busy all the time: fewer and larger transactions, for memory that the week takes anyway.
+        Topology.layerDefault({ maxBatchRecords: 4_000 })
       ).pipe(
         Layer.provideMerge(
           Layer.mergeAll(

@@ -84,12 +84,12 @@ describe("A bundle in a folder of its own", () => {
 
   it("the embedded system ends, and says why, when its database is lost", { timeout: 60_000 }, () => {
     const endsLater = `import { parentPort as asked } from "node:worker_threads"
-let left = 500
+let left = 300
 asked.on("message", () => --left === 0 && process.exit(7))
 `
     const { status, stderr } = run(
       /./,
-      ["metka.mjs", "start", "--once", "--orders", "20000"],
+      ["metka.mjs", "start", "--once", "--orders", "30000"],
       { HTTP_PORT: "0" },
       (own) => {
         const thread = join(own, "PgliteThread.mjs")

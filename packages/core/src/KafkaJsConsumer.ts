@@ -22,7 +22,7 @@ const rebalanceTimeoutMillis = 30_000
  * How long a fetch waits for records. Leaving the group waits for it, and a service must end within 2 s of SIGTERM. A
  * heartbeat that is due is sent after a fetch, so every second time.
  */
-const fetchWaitMillis = 750
+const fetchWaitMillis = 850
 const fetchBytes = 2 * 1_048_576
 const fetchBytesOfPartition = 524_288
 const bufferedBytes = 4 * 1_048_576

@@ -61,7 +61,7 @@ const batchesInMemory = 2
 const decodedAtOnce = 50
 
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
-const grace = Duration.millis(900)
+const grace = Duration.millis(850)
 
 interface Prepared<A, P> {
   readonly batch: RecordBatch

@@ -11,7 +11,7 @@ import { publishIsolated, type Refused } from "@metka/core/publishIsolated"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import { Topology } from "@metka/core/Topology"
 import { transaction } from "@metka/core/transaction"
-import { Effect, Schedule } from "effect"
+import { Duration, Effect } from "effect"
 import { resolve } from "./enrich.ts"
 import { toOutgoing } from "./Stg.ts"
 import * as Repository from "./StgRepository.ts"
@@ -71,12 +71,21 @@ const retryDueOrders = Effect.gen(function* () {
   return due.length
 }).pipe(Effect.withSpan("retry parked orders", { root: true }))
 
+const pauseBetweenRounds = Duration.seconds(1)
+/** An order parked meanwhile is tried that much later the first time. */
+const pauseWhileNoneIsParked = Duration.seconds(2)
+
 /** Retries for as long as the service runs; after an outage the next round tries again. */
 export const run = Effect.gen(function* () {
   const round = Effect.gen(function* () {
     const parked = yield* Repository.countParked
     yield* Metrics.setParkedOrders(parked)
     if (parked.due > 0) yield* Effect.repeat(retryDueOrders, { while: (taken) => taken === batchSize })
-  }).pipe(Effect.catch((error) => Effect.logWarning(`parked orders wait for the next round: ${describe(error)}`)))
-  yield* Effect.repeat(round, Schedule.spaced("1 second"))
+    return parked.count === 0 ? pauseWhileNoneIsParked : pauseBetweenRounds
+  }).pipe(
+    Effect.catch((error) =>
+      Effect.as(Effect.logWarning(`parked orders wait for the next round: ${describe(error)}`), pauseBetweenRounds)
+    )
+  )
+  yield* Effect.forever(Effect.flatMap(round, Effect.sleep))
 })

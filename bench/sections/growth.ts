@@ -1,5 +1,7 @@
 /** A million orders: whether the last are as fast as the first, and whether memory stays where it is. */
 import type { DemoWeek } from "@metka/cli/demo/demoWeek"
+import { Kafka } from "@metka/core/Kafka"
+import { Topology } from "@metka/core/Topology"
 import { Effect, Fiber } from "effect"
 import { checkMarts } from "../comparison.ts"
 import { atLeast, atMost, figureOf } from "../figures.ts"
@@ -82,6 +84,9 @@ export const measureGrowth = (bench: Bench, orders: number) =>
       yield* say(`growth: ${orders} orders, never more than ${mostAhead} messages ahead of the marts`)
       const samples = yield* Effect.gen(function* () {
         yield* loadReferences(week)
+        // Before the services do: a client that looks while a topic is being created may see it empty for minutes.
+        const { cdmStats, guestTags, orders, stgOrders } = yield* Topology
+        yield* (yield* Kafka).ensureTopics([orders, stgOrders, cdmStats, guestTags])
         const programs = yield* startReadyStages(workplace, bench)
         const samples = yield* whileRunning(programs, sampled(programs, week.messageCount, feed(week)))
         yield* stopAll(programs)

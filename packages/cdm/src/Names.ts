@@ -68,10 +68,10 @@ const eachKind = <A, B>(
   categories: make(of.categories, categoryNames, "categories")
 })
 
-const each = <A>(of: OfKinds<ReadonlyArray<Name>>, value: (name: Name) => A): OfKinds<ReadonlyArray<A>> => ({
-  products: of.products.map(value),
-  categories: of.categories.map(value)
-})
+/** A batch's names as rows of PostgreSQL: `row (id, name, version)`. */
+const rowsOf = (sql: SqlClient.SqlClient, names: ReadonlyArray<Name>) =>
+  sql`unnest(${uuids(names.map((row) => row.id))}::uuid[], ${texts(names.map((row) => row.name))}::text[],
+    ${texts(names.map((row) => row.version))}::text[]) as row (id, name, version)`
 
 /**
  * Shares the rows of these names and returns what they say; nothing, and no row is locked, when one of the things has no
@@ -79,31 +79,24 @@ const each = <A>(of: OfKinds<ReadonlyArray<Name>>, value: (name: Name) => A): Of
  */
 const shareKnown = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
   const sql = yield* SqlClient.SqlClient
-  const ids = each(names, ({ id }) => id)
-  const spelled = each(names, ({ name }) => name)
-  const versions = each(names, ({ version }) => version)
-  const asked = eachKind(
-    ids,
-    (ids, _, kind) => sql`
-      select * from unnest(${uuids(ids)}::uuid[], ${texts(spelled[kind])}::text[], ${texts(versions[kind])}::text[]) as row (id, name, version)`
-  )
+  const asked = eachKind(names, (names) => sql`select * from ${rowsOf(sql, names)}`)
   const news = eachKind(
-    ids,
+    names,
     (_, { id, name, table }, kind) => sql`
       select 1 from ${sql(`asked_${kind}`)} asked left join ${sql(table)} held on held.${sql(id)} = asked.id
       where held.${sql(id)} is null or held.name_version < asked.version
         or (held.name_version = asked.version and held.${sql(name)} <> asked.name)`
   )
   const shared = eachKind(
-    ids,
+    names,
     (_, { id, name, table }, kind) => sql`
       select ${kind}::text as kind, held.${sql(id)} as id, held.${sql(name)} as name
       from ${sql(`asked_${kind}`)} asked join ${sql(table)} held on held.${sql(id)} = asked.id
-      where (select nothing from is_news) order by held.${sql(id)} for share of held`
+      where (select are_known from verdict) order by held.${sql(id)} for share of held`
   )
   const rows = yield* sql<Pick<Name, "id" | "name"> & { readonly kind: keyof OfKinds<Name> }>`
     with asked_products as (${asked.products}), asked_categories as (${asked.categories}),
-    is_news as materialized (select not exists (${news.products}) and not exists (${news.categories}) as nothing),
+    verdict as materialized (select not exists (${news.products}) and not exists (${news.categories}) as are_known),
     shared_products as (${shared.products}), shared_categories as (${shared.categories})
     select * from shared_products union all select * from shared_categories`
   const held: OfKinds<Map<string, string>> = { products: new Map(), categories: new Map() }
@@ -140,8 +133,7 @@ const insertNew = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name
     names,
     (names, { id, name, table }, kind) => sql`
       insert into ${sql(table)} (${sql(id)}, ${sql(name)}, name_version)
-      select * from unnest(${uuids(names.map((row) => row.id))}::uuid[], ${texts(names.map((row) => row.name))}::text[],
-        ${texts(names.map((row) => row.version))}::text[]) as row (id, name, version)
+      select * from ${rowsOf(sql, names)}
       order by id
       on conflict (${sql(id)}) do nothing
       returning ${kind}::text as kind`
@@ -187,14 +179,12 @@ const nothingShared: OfKinds<ReadonlyMap<string, string>> = { products: new Map(
 const rename = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {
   if (names.length === 0) return
   const sql = yield* SqlClient.SqlClient
-  const ids = names.map((row) => row.id)
-  const newTexts = names.map((row) => row.name)
   yield* sql`
     update ${sql(kind.table)} held set ${sql(kind.name)} = row.name, name_version = row.version
-    from unnest(${uuids(ids)}::uuid[], ${texts(newTexts)}::text[], ${texts(names.map((row) => row.version))}::text[]) as row (id, name, version)
+    from ${rowsOf(sql, names)}
     where held.${sql(kind.id)} = row.id`
   yield* sql`
     update ${sql(kind.counters)} held set ${sql(kind.name)} = row.name
-    from unnest(${uuids(ids)}::uuid[], ${texts(newTexts)}::text[]) as row (id, name)
+    from ${rowsOf(sql, names)}
     where held.${sql(kind.id)} = row.id and held.${sql(kind.name)} <> row.name`
 })

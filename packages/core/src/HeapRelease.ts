@@ -26,5 +26,6 @@ export const releaseHeapAfter = (records: number): Effect.Effect<void> =>
   Effect.sync(() => {
     if (globalThis.gc === undefined || (records <= backlogRecords && pending === undefined)) return
     clearTimeout(pending)
-    pending = setTimeout(release, Math.max(pauseMillis, releasedAt + leastApartMillis - performance.now())).unref()
+    const untilAllowed = releasedAt + leastApartMillis - performance.now()
+    pending = setTimeout(release, Math.max(pauseMillis, untilAllowed)).unref()
   })

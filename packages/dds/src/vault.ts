@@ -78,27 +78,24 @@ const userRow = (userId: string, name: string, login: string | null, version: st
   return remember(userRows, userId, { pk: userKey(userId), userId, name, login, version, hashdiff })
 }
 
-const restaurantRows = new Map<string, RestaurantRow>()
-const restaurantRow = (restaurantId: string, name: string, version: string): RestaurantRow => {
-  const held = restaurantRows.get(restaurantId)
-  if (held !== undefined && held.version === version && held.name === name) return held
+const rememberedNames = <Row extends { readonly name: string; readonly version: string }>(
+  make: (id: string, name: string, version: string) => Row
+) => {
+  const rows = new Map<string, Row>()
+  return (id: string, name: string, version: string): Row => {
+    const held = rows.get(id)
+    if (held !== undefined && held.version === version && held.name === name) return held
+    return remember(rows, id, make(id, name, version))
+  }
+}
+const restaurantRow = rememberedNames((restaurantId, name, version): RestaurantRow => {
   const hashdiff = uuidOf("s_restaurant_names", name)
-  return remember(restaurantRows, restaurantId, {
-    pk: restaurantKey(restaurantId),
-    restaurantId,
-    name,
-    version,
-    hashdiff
-  })
-}
-
-const productRows = new Map<string, ProductRow>()
-const productRow = (productId: string, name: string, version: string): ProductRow => {
-  const held = productRows.get(productId)
-  if (held !== undefined && held.version === version && held.name === name) return held
+  return { pk: restaurantKey(restaurantId), restaurantId, name, version, hashdiff }
+})
+const productRow = rememberedNames((productId, name, version): ProductRow => {
   const hashdiff = uuidOf("s_product_names", name)
-  return remember(productRows, productId, { pk: productKey(productId), productId, name, version, hashdiff })
-}
+  return { pk: productKey(productId), productId, name, version, hashdiff }
+})
 
 const categoryRows = new Map<string, CategoryRow>()
 const categoryRow = (name: string): CategoryRow =>

@@ -1,27 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { KnownThings } from "../src/KnownThings.ts"
 import { vaultRows, type VersionedOrder } from "../src/vault.ts"
+import { dish, order } from "./versionedOrder.ts"
 
-const order = (guestName: string, dish = "d1"): VersionedOrder => ({
-  order: {
-    object_id: 1,
-    object_type: "order",
-    payload: {
-      id: 1,
-      date: "2023-04-01 20:45:43",
-      cost: 10,
-      payment: 10,
-      status: "CLOSED",
-      restaurant: { id: "r1", name: "Кофейня" },
-      user: { id: "u1", name: guestName },
-      products: [{ id: dish, price: 5, quantity: 1, name: "Суп", category: "Супы" }]
-    }
-  },
-  orderVersion: "1",
-  userLogin: "kotova",
-  userVersion: "1",
-  restaurantVersion: "1"
-})
+const orderOf = (userName: string, dishId = "d1") => order([dish(dishId, "Супы")], { userName })
 
 /** How many rows of each kind a transaction that begins then would send; it is committed unless told. */
 const sends = (known: KnownThings, nowMillis: number, sent: VersionedOrder, isCommitted = true) => {
@@ -37,32 +19,32 @@ const none = [0, 0, 0, 0, 0, 0]
 describe("things known to be in the vault", () => {
   it("are sent until a transaction that sent them is committed, and not again while the backlog runs", () => {
     const known = new KnownThings()
-    assert.deepStrictEqual(sends(known, 0, order("Котова"), false), all)
-    assert.deepStrictEqual(sends(known, 100, order("Котова")), all, "the first transaction was rolled back")
-    assert.deepStrictEqual(sends(known, 200, order("Котова")), none)
+    assert.deepStrictEqual(sends(known, 0, orderOf("Котова"), false), all)
+    assert.deepStrictEqual(sends(known, 100, orderOf("Котова")), all, "the first transaction was rolled back")
+    assert.deepStrictEqual(sends(known, 200, orderOf("Котова")), none)
   })
 
   it("are sent again after a transaction that did not come to its commit: a failover may have lost them", () => {
     const known = new KnownThings()
-    assert.deepStrictEqual(sends(known, 0, order("Котова")), all)
-    assert.deepStrictEqual(sends(known, 100, order("Котова"), false), none)
-    assert.deepStrictEqual(sends(known, 200, order("Котова")), all)
+    assert.deepStrictEqual(sends(known, 0, orderOf("Котова")), all)
+    assert.deepStrictEqual(sends(known, 100, orderOf("Котова"), false), none)
+    assert.deepStrictEqual(sends(known, 200, orderOf("Котова")), all)
   })
 
   it("another name or another dish is another row", () => {
     const known = new KnownThings()
-    sends(known, 0, order("Котова"))
-    assert.deepStrictEqual(sends(known, 1, order("Котова", "d2")), [0, 0, 1, 0, 1, 1])
-    assert.deepStrictEqual(sends(known, 2, order("Иванова")), [1, 0, 0, 0, 0, 0])
+    sends(known, 0, orderOf("Котова"))
+    assert.deepStrictEqual(sends(known, 1, orderOf("Котова", "d2")), [0, 0, 1, 0, 1, 1])
+    assert.deepStrictEqual(sends(known, 2, orderOf("Иванова")), [1, 0, 0, 0, 0, 0])
   })
 
   it("are sent again after a pause, and in a long backlog now and then: somebody may have taken them out", () => {
     const known = new KnownThings()
-    sends(known, 0, order("Котова"))
-    assert.deepStrictEqual(sends(known, 1_001, order("Котова")), all)
+    sends(known, 0, orderOf("Котова"))
+    assert.deepStrictEqual(sends(known, 1_001, orderOf("Котова")), all)
     let sentAgain = 0
     for (let millis = 1_500; millis < 21_500; millis += 500) {
-      if (sends(known, millis, order("Котова"))[0] === 1) sentAgain += 1
+      if (sends(known, millis, orderOf("Котова"))[0] === 1) sentAgain += 1
     }
     assert.strictEqual(sentAgain, 1)
   })

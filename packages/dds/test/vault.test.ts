@@ -1,39 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { StgOrder } from "@metka/core/messages/StgOrder"
 import { uuidOf } from "@metka/core/Uuid"
 import fc from "fast-check"
 import { contributions, rounds, vaultRows, type VersionedOrder } from "../src/vault.ts"
-
-const order = (
-  products: StgOrder["payload"]["products"],
-  options: {
-    readonly status?: string
-    readonly version?: string
-    readonly userVersion?: string
-    readonly userName?: string
-  } = {}
-): VersionedOrder => ({
-  order: {
-    object_id: 1,
-    object_type: "order",
-    payload: {
-      id: 1,
-      date: "2023-04-01 20:45:43",
-      cost: 10,
-      payment: 10,
-      status: options.status ?? "CLOSED",
-      restaurant: { id: "r1", name: "Кофейня" },
-      user: { id: "u1", name: options.userName ?? "Котова Ольга" },
-      products
-    }
-  },
-  orderVersion: options.version ?? "1",
-  userLogin: "kotova",
-  userVersion: options.userVersion ?? "1",
-  restaurantVersion: "1"
-})
-
-const dish = (id: string, category: string, quantity = 1) => ({ id, price: 5, quantity, name: `dish ${id}`, category })
+import { dish, order } from "./versionedOrder.ts"
 
 describe("keys", () => {
   it('("a","bc") and ("ab","c") never meet, nor do two types with one business key', () => {

@@ -143,6 +143,10 @@ const kafkaOfOurOwn = Effect.fnUntraced(function* (
   const jvm = [
     "-Xms512m",
     "-Xmx512m",
+    // On two cores the optimizing compiler takes more than it gives back in the first hundred thousand records, and a
+    // heap of this size needs no collector with threads of its own.
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
     "-Djava.awt.headless=true",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",

@@ -1,0 +1,15 @@
+/**
+ * Work on a batch, cut into turns with a pause between them. It is done while the batch before is written, and PostgreSQL
+ * is not to wait for it.
+ */
+import { Effect } from "effect"
+
+/** So many records are worked on in a turn. */
+const recordsInTurn = 50
+
+/** Whether a turn ends with the record at this place in its batch. */
+export const endsTurn = (index: number): boolean => index % recordsInTurn === recordsInTurn - 1
+
+/** Ends a turn, unless the batch is so small that it is none. */
+export const pauseIn = (batch: { readonly length: number }): Effect.Effect<void> =>
+  batch.length < recordsInTurn ? Effect.void : Effect.yieldNow

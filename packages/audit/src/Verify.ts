@@ -4,7 +4,7 @@
  * ledger in SQL.
  */
 import { transaction } from "@metka/core/transaction"
-import { vaultRows } from "@metka/dds/vault"
+import { orderInVault, vaultRows } from "@metka/dds/vault"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
@@ -112,7 +112,7 @@ const checkOrders = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const page = records.map(readOrder)
       const inVault = page.flatMap((order) => order.inVault ?? [])
-      const rows = vaultRows(inVault)
+      const rows = vaultRows(inVault.map(orderInVault))
       const expected = new Map(rows.orders.map((row) => [String(row.orderId), row]))
       for (const order of page) {
         const { stg_version, enrichment, order_id } = order.record

@@ -1,6 +1,6 @@
 /** What the orders of a page demand of tables that orders share: guests, restaurants, dishes, categories and names. */
 import { categoryNames, isNewer, type Name, type NameTable, newestNames, productNames } from "@metka/cdm/Names"
-import { contributions, type VaultRows, vaultRows, type VersionedOrder } from "@metka/dds/vault"
+import { contributions, orderInVault, type VaultRows, vaultRows, type VersionedOrder } from "@metka/dds/vault"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Difference } from "./Difference.ts"
@@ -93,7 +93,9 @@ export const unmetInVault = Effect.fnUntraced(function* (
 /** An order that alone demands the row of this key. */
 const demandingOrder = (orders: ReadonlyArray<VersionedOrder>, id: string): string | null => {
   const order = orders.find((order) => {
-    const { categories, productCategories, productRestaurants, products, restaurants, users } = vaultRows([order])
+    const { categories, productCategories, productRestaurants, products, restaurants, users } = vaultRows([
+      orderInVault(order)
+    ])
     return [categories, productCategories, productRestaurants, products, restaurants, users].some((rows) =>
       rows.some(({ pk }) => pk === id)
     )

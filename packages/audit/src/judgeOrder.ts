@@ -165,8 +165,17 @@ const vaultDifferences = (record: OrderRecord, expected: VaultRows["orders"][num
 }
 
 /** What an order contributes, as CDM takes it from the message that DDS makes of it. */
-export const contributionOf = ({ order, orderVersion }: VersionedOrder): Contribution =>
-  contribution(String(order.object_id), orderVersion, fixedWidth(order.payload.date), contributions(order))
+export const contributionOf = ({ order, orderVersion }: VersionedOrder): Contribution => {
+  const stats = contributions(order)
+  return contribution({
+    orderId: String(order.object_id),
+    version: orderVersion,
+    userId: stats[0]?.user_id ?? null,
+    orderDate: fixedWidth(order.payload.date),
+    productIds: stats.map((stat) => stat.product_id),
+    categoryIds: stats.map((stat) => stat.category_id)
+  })
+}
 
 const ledgerDifferences = (record: OrderRecord, stored: VersionedOrder): ReadonlyArray<Difference> => {
   const expected = contributionOf(stored)

@@ -7,10 +7,11 @@ import { fixedWidth, isTimestamp } from "@metka/core/messages/Timestamp"
 import * as Metrics from "@metka/core/Metrics"
 import * as Pipeline from "@metka/core/Pipeline"
 import { Topology } from "@metka/core/Topology"
+import { pauseIn } from "@metka/core/turns"
 import { Effect, Result } from "effect"
 import * as Repository from "./CdmRepository.ts"
-import { type Contribution, contribution, counterChanges } from "./counters.ts"
-import { type Name, newestNames, takeNames } from "./Names.ts"
+import { bothChanges, type Contribution, contribution, type CounterChange, counterChanges } from "./counters.ts"
+import { type Name, newestNames, type OfKinds, rememberedNames, takeNames } from "./Names.ts"
 import { type CategoryCount, decideTags } from "./rules.ts"
 import { publishTags } from "./TagOutbox.ts"
 import * as Tags from "./TagRepository.ts"
@@ -18,10 +19,18 @@ import * as Tags from "./TagRepository.ts"
 /** What one order contributes, and the names that came with it. */
 export interface OrderStats {
   readonly contribution: Contribution
-  readonly stats: ReadonlyArray<CdmStat>
-  readonly namesVersion: string
+  readonly names: OfKinds<ReadonlyArray<Name>>
   readonly guestId: string | undefined
 }
+
+const productName = rememberedNames()
+const categoryName = rememberedNames()
+
+/** The names of dishes and categories, in the order of the rows. */
+const namesOf = (stats: ReadonlyArray<CdmStat>, version: string): OfKinds<ReadonlyArray<Name>> => ({
+  products: stats.map((stat) => productName(stat.product_id, stat.product_name, version)),
+  categories: stats.map((stat) => categoryName(stat.category_id, stat.category_name, version))
+})
 
 const bad = (detail: string) => Result.fail(new BadRecord({ reason: "bad_header", detail }))
 
@@ -42,18 +51,27 @@ const orderDateOf = (record: Kafka.KafkaRecord): Result.Result<string | null, Ba
 const decode = (record: Kafka.KafkaRecord): Result.Result<OrderStats, BadRecord> =>
   Result.map(
     Result.all({
-      decoded: decodeCdmStats(record.value),
+      stats: decodeCdmStats(record.value),
       orderId: orderIdOf(record),
       orderVersion: readOrderVersion(record),
       orderDate: orderDateOf(record),
       namesVersion: readReferenceVersion(record, header.restaurantVersion)
     }),
-    ({ decoded: { value: stats }, namesVersion, orderDate, orderId, orderVersion }) => ({
-      contribution: contribution(orderId, orderVersion, orderDate, stats),
-      stats,
-      namesVersion,
-      guestId: record.key === null ? undefined : storableKey(record.key)
-    })
+    ({ namesVersion, orderDate, orderId, orderVersion, stats }) => {
+      const names = namesOf(stats, namesVersion)
+      return {
+        contribution: contribution({
+          orderId,
+          version: orderVersion,
+          userId: stats[0]?.user_id ?? null,
+          orderDate,
+          productIds: names.products.map(({ id }) => id),
+          categoryIds: names.categories.map(({ id }) => id)
+        }),
+        names,
+        guestId: record.key === null ? undefined : storableKey(record.key)
+      }
+    }
   )
 
 const storableKey = (key: Uint8Array): string | undefined => {
@@ -63,68 +81,86 @@ const storableKey = (key: Uint8Array): string | undefined => {
 
 type ReceivedStats = Pipeline.Received<OrderStats>
 
+/** What news brings beside contributions: names, and the app's ids of guests. */
+interface News {
+  readonly names: OfKinds<ReadonlyArray<Name>>
+  readonly guests: ReadonlyMap<string, string>
+}
+
+type Counters = OfKinds<ReadonlyArray<CounterChange>>
+
 interface Prepared {
   readonly received: ReadonlyArray<ReceivedStats>
   /** The newest version of each order in the batch, sorted by order. */
   readonly newest: ReadonlyArray<Contribution>
+  readonly news: News
+  /** What changes if the ledger knows none of the orders. */
+  readonly counters: Counters
 }
 
-const prepare = (received: ReadonlyArray<ReceivedStats>): Prepared => {
+const newestOf = (received: ReadonlyArray<ReceivedStats>): ReadonlyArray<Contribution> => {
   const newest = new Map<string, Contribution>()
   for (const { message } of received) {
     const { contribution } = message
     const held = newest.get(contribution.orderId)
     if (held === undefined || held.version < contribution.version) newest.set(contribution.orderId, contribution)
   }
-  return { received, newest: [...newest.values()].sort((a, b) => (a.orderId < b.orderId ? -1 : 1)) }
+  return [...newest.values()].sort((a, b) => (a.orderId < b.orderId ? -1 : 1))
 }
 
-/** What news brings beside contributions: names, and the app's ids of guests. */
-const newsOf = (received: ReadonlyArray<ReceivedStats>) => {
+const newsOf = (received: ReadonlyArray<ReceivedStats>): News => {
   const products: Array<Name> = []
   const categories: Array<Name> = []
   const guests = new Map<string, string>()
   for (const { message } of received) {
-    const { contribution, guestId, namesVersion, stats } = message
-    for (const stat of stats) {
-      products.push({ id: stat.product_id.toLowerCase(), name: stat.product_name, version: namesVersion })
-      categories.push({ id: stat.category_id.toLowerCase(), name: stat.category_name, version: namesVersion })
-    }
+    const { contribution, guestId, names } = message
+    products.push(...names.products)
+    categories.push(...names.categories)
     if (contribution.userId !== null && guestId !== undefined) guests.set(contribution.userId, guestId)
   }
-  return { products: newestNames(products), categories: newestNames(categories), guests }
+  return { names: { products: newestNames(products), categories: newestNames(categories) }, guests }
 }
+
+const changesOf = (replaced: ReadonlyArray<Contribution>, replacing: ReadonlyArray<Contribution>): Counters => ({
+  products: counterChanges(replaced, replacing, ({ productIds }) => productIds),
+  categories: counterChanges(replaced, replacing, ({ categoryIds }) => categoryIds)
+})
+
+/** What a batch brings if the ledger knows none of its orders. */
+const prepare = Effect.fnUntraced(function* (received: ReadonlyArray<ReceivedStats>) {
+  const newest = newestOf(received)
+  yield* pauseIn(received)
+  const news = newsOf(received)
+  yield* pauseIn(received)
+  const prepared: Prepared = { received, newest, news, counters: changesOf([], newest) }
+  return prepared
+})
 
 /** The trace of the order that moved a guest's counter of a category: of several in a batch, the last. */
-const tracesOf = (received: ReadonlyArray<ReceivedStats>, replaced: ReadonlyMap<string, Contribution>) => {
-  const traces = new Map<string, string>()
-  const keyOf = (userId: string | null, categoryId: string) => `${userId} ${categoryId}`
-  for (const { message, traceparent } of received) {
-    for (const moved of [replaced.get(message.contribution.orderId), message.contribution]) {
-      for (const categoryId of moved?.categoryIds ?? [])
-        traces.set(keyOf(moved?.userId ?? null, categoryId), traceparent)
-    }
-  }
-  return ({ categoryId, userId }: CategoryCount) => traces.get(keyOf(userId, categoryId))
+const traceOf = (received: ReadonlyArray<ReceivedStats>, replaced: ReadonlyMap<string, Contribution>) => {
+  const moves = Map.groupBy(
+    received.flatMap(({ message, traceparent }) =>
+      [replaced.get(message.contribution.orderId), message.contribution].flatMap((moved) =>
+        moved === undefined ? [] : [{ traceparent, moved }]
+      )
+    ),
+    ({ moved }) => moved.userId
+  )
+  return ({ categoryId, userId }: CategoryCount) =>
+    moves.get(userId)?.findLast(({ moved }) => moved.categoryIds.includes(categoryId))?.traceparent
 }
 
-/** Puts the newest contributions into the ledger; says what they replace, and which orders they are news of. */
+/** Puts the newest contributions into the ledger; says what they replace, and which are no news. */
 const record = Effect.fnUntraced(function* (newest: ReadonlyArray<Contribution>) {
   const fresh = yield* Repository.insertContributions(newest)
   const known = newest.filter((contribution) => !fresh.has(contribution.orderId))
   const held = known.length === 0 ? [] : yield* Repository.lockContributions(known.map(({ orderId }) => orderId))
   const before = new Map(held.map((contribution) => [contribution.orderId, contribution]))
-  const replacing = known.filter(({ orderId, version }) => {
-    const held = before.get(orderId)
-    return held !== undefined && held.version < version
-  })
+  const isNewer = ({ orderId, version }: Contribution) => (before.get(orderId)?.version ?? "") < version
+  const replacing = known.filter(isNewer)
   yield* Repository.replaceContributions(replacing)
-  return {
-    before,
-    replaced: replacing.flatMap(({ orderId }) => before.get(orderId) ?? []),
-    replacing: [...newest.filter(({ orderId }) => fresh.has(orderId)), ...replacing],
-    duplicate: known.filter(({ orderId, version }) => before.get(orderId)?.version === version).length
-  }
+  const passedOver = known.filter((contribution) => !isNewer(contribution))
+  return { before, passedOver, replaced: replacing.flatMap(({ orderId }) => before.get(orderId) ?? []) }
 })
 
 /** Gives and takes tags where counters changed. */
@@ -136,28 +172,27 @@ const tag = Effect.fnUntraced(function* (
   if (counts.length === 0) return
   const { held, rules } = yield* Tags.rulesAndTagsOf([...new Set(counts.map((count) => count.userId))])
   const changes = decideTags(rules, counts, held)
-  yield* Tags.writeTags(changes, tracesOf(received, replaced))
+  yield* Tags.writeTags(changes, traceOf(received, replaced))
   yield* Metrics.recordTags({ given: changes.given.length, taken: changes.taken.length })
 })
 
-const store = Effect.fnUntraced(function* ({ newest, received }: Prepared) {
+const store = Effect.fnUntraced(function* ({ counters, newest, news, received }: Prepared) {
   if (newest.length === 0) return { outgoing: [], outcomes: {} }
-  const { before, duplicate, replaced, replacing } = yield* record(newest)
+  const { before, passedOver, replaced } = yield* record(newest)
   // An older version than the one held brings nothing, not even a name.
   const newer = received.filter(
     ({ message: { contribution } }) => (before.get(contribution.orderId)?.version ?? "") < contribution.version
   )
-  const { guests, ...named } = newsOf(newer)
+  const { guests, names: named } = newer.length === received.length ? news : newsOf(newer)
+  const known = changesOf([...replaced, ...passedOver], [])
+  const products = bothChanges(counters.products, known.products)
+  const categories = bothChanges(counters.categories, known.categories)
   const { hasNewCategory, names } = yield* takeNames(named)
   if (hasNewCategory) yield* Tags.bindRules
-  const counts = yield* Repository.changeMarts({
-    products: counterChanges(replaced, replacing, ({ productIds }) => productIds),
-    categories: counterChanges(replaced, replacing, ({ categoryIds }) => categoryIds),
-    names,
-    guests
-  })
+  const counts = yield* Repository.changeMarts({ products, categories, names, guests })
   yield* tag(counts, newer, before)
-  const accepted = replacing.length
+  const accepted = newest.length - passedOver.length
+  const duplicate = passedOver.filter(({ orderId, version }) => before.get(orderId)?.version === version).length
   return { outgoing: [], outcomes: { accepted, duplicate, stale: received.length - accepted - duplicate } }
 })
 
@@ -171,7 +206,7 @@ export const run = Effect.gen(function* () {
     output: topology.guestTags,
     maxRecords: topology.maxBatchRecords,
     decode,
-    enrich: (received: ReadonlyArray<ReceivedStats>) => Effect.sync(() => prepare(received)),
+    enrich: prepare,
     store,
     announce: publishTags
   })

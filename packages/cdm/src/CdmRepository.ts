@@ -10,6 +10,19 @@ import { rulesLock } from "./TagRepository.ts"
 const uuidArray = (ids: ReadonlyArray<string>): string => `{${ids.join(",")}}`
 const parseUuidArray = (text: string): ReadonlyArray<string> => (text === "{}" ? [] : text.slice(1, -1).split(","))
 
+/** Lists of ids as one: PostgreSQL cuts each of them from it in less time than it reads it as text. */
+const concatenated = (lists: ReadonlyArray<ReadonlyArray<string>>) => {
+  const ids: Array<string> = []
+  const firsts: Array<number> = []
+  const lasts: Array<number> = []
+  for (const list of lists) {
+    firsts.push(ids.length + 1)
+    for (const id of list) ids.push(id)
+    lasts.push(ids.length)
+  }
+  return { ids: uuids(ids), firsts: int4s(firsts), lasts: int4s(lasts) }
+}
+
 /**
  * Inserts the contributions of orders that the ledger does not know, and returns the ids of those orders. Holds the
  * rules, shared, from here on: before anything is read that they decide about.
@@ -17,16 +30,18 @@ const parseUuidArray = (text: string): ReadonlyArray<string> => (text === "{}" ?
 export const insertContributions = Effect.fnUntraced(function* (contributions: ReadonlyArray<Contribution>) {
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  const products = concatenated(contributions.map((row) => row.productIds))
+  const categories = concatenated(contributions.map((row) => row.categoryIds))
   const rows = yield* sql<{ order_id: string }>`
     with rules as materialized (select pg_advisory_xact_lock_shared(${rulesLock}::bigint) as held)
     insert into cdm.order_contributions (order_id, order_version, user_id, order_dt, product_ids, category_ids, recorded_at)
-    select order_id, order_version, nullif(user_id, '')::uuid, nullif(order_dt, '')::timestamp, product_ids::uuid[],
-      category_ids::uuid[], ${now}::timestamptz
+    select order_id, order_version, user_id, nullif(order_dt, '')::timestamp,
+      (${products.ids}::uuid[])[first_product:last_product], (${categories.ids}::uuid[])[first_category:last_category],
+      ${now}::timestamptz
     from rules, unnest(${texts(contributions.map((row) => row.orderId))}::text[], ${texts(contributions.map((row) => row.version))}::text[],
-      ${texts(contributions.map((row) => row.userId ?? ""))}::text[], ${texts(contributions.map((row) => row.orderDate ?? ""))}::text[],
-      ${texts(contributions.map((row) => uuidArray(row.productIds)))}::text[],
-      ${texts(contributions.map((row) => uuidArray(row.categoryIds)))}::text[])
-      as delivered (order_id, order_version, user_id, order_dt, product_ids, category_ids)
+      ${uuids(contributions.map((row) => row.userId))}::uuid[], ${texts(contributions.map((row) => row.orderDate ?? ""))}::text[],
+      ${products.firsts}::int[], ${products.lasts}::int[], ${categories.firsts}::int[], ${categories.lasts}::int[])
+      as delivered (order_id, order_version, user_id, order_dt, first_product, last_product, first_category, last_category)
     order by order_id collate "C"
     on conflict (order_id) do nothing
     returning order_id`
@@ -87,8 +102,8 @@ export interface MartChanges {
 }
 
 /**
- * Adds to the counters, and lets go of those that reached 0. Returns the categories' counters that changed, as they are
- * now.
+ * Adds to the counters, and lets go of those that reached 0. Returns the categories' counters that changed and that an
+ * active rule is about, as they are now.
  */
 export const changeMarts = Effect.fnUntraced(function* ({ categories, guests, names, products }: MartChanges) {
   if (products.length + categories.length + guests.size === 0) return []
@@ -120,7 +135,8 @@ export const changeMarts = Effect.fnUntraced(function* ({ categories, guests, na
     )
     select user_id, category_id, order_cnt from categories
     -- Dishes before categories, as whoever renames takes them: parts that nobody reads would come last.
-    where (select count(*) from products) >= 0`
+    where (select count(*) from products) >= 0
+      and category_id in (select category_id from cdm.tag_rules where active)`
   yield* letGoOfZeros(
     products.filter((row) => row.change < 0),
     categories.filter((row) => row.change < 0)

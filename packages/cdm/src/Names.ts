@@ -4,6 +4,7 @@
  * the renaming. Each takes its rows in key order and never trades a shared lock for an exclusive one.
  */
 import { texts, uuids } from "@metka/core/arrays"
+import { remember } from "@metka/core/remember"
 import { uuidOf } from "@metka/core/Uuid"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
@@ -49,9 +50,22 @@ export const newestNames = (names: Iterable<Name>): ReadonlyArray<Name> => {
   const newest = new Map<string, Name>()
   for (const name of names) {
     const held = newest.get(name.id)
+    if (held === name) continue
     if (held === undefined || isNewer(name, held)) newest.set(name.id, name)
   }
   return [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+}
+
+/** A name that was given before is the very same object, and so is the text of its id. */
+export const rememberedNames = () => {
+  const names = new Map<string, Name>()
+  /** @param id in upper or lower case */
+  return (id: string, name: string, version: string): Name => {
+    const held = names.get(id)
+    return held !== undefined && held.name === name && held.version === version
+      ? held
+      : remember(names, id, { id: id.toLowerCase(), name, version })
+  }
 }
 
 /** Names of dishes and of categories. Their ids come from outside: a dish's may be a category's too. */

@@ -1,6 +1,4 @@
 /** Stats messages → what they change in the ledger and in the counters. All of it is pure. */
-import type { CdmStat } from "@metka/core/messages/CdmStats"
-
 /** A version of what an order contributes. */
 export interface Contribution {
   readonly orderId: string
@@ -23,41 +21,56 @@ export interface CounterChange {
 
 const distinctSorted = (ids: ReadonlyArray<string>): ReadonlyArray<string> => [...new Set(ids)].sort()
 
-export const contribution = (
-  orderId: string,
-  version: string,
-  orderDate: string | null,
-  stats: ReadonlyArray<CdmStat>
-): Contribution => ({
-  orderId,
-  version,
-  userId: stats[0]?.user_id.toLowerCase() ?? null,
-  orderDate,
-  productIds: distinctSorted(stats.map((stat) => stat.product_id.toLowerCase())),
-  categoryIds: distinctSorted(stats.map((stat) => stat.category_id.toLowerCase()))
+/** @param order ids in upper or lower case, and as often as they came */
+export const contribution = ({ categoryIds, productIds, userId, ...order }: Contribution): Contribution => ({
+  ...order,
+  userId: userId?.toLowerCase() ?? null,
+  productIds: distinctSorted(productIds.map((id) => id.toLowerCase())),
+  categoryIds: distinctSorted(categoryIds.map((id) => id.toLowerCase()))
 })
 
-/** new − old, counter by counter, sorted by guest and id. */
+/** new − old, counter by counter. */
 export const counterChanges = (
   replaced: ReadonlyArray<Contribution>,
   replacing: ReadonlyArray<Contribution>,
   idsOf: (contribution: Contribution) => ReadonlyArray<string>
 ): ReadonlyArray<CounterChange> => {
-  const changes = new Map<string, CounterChange>()
+  const changes = new Map<string, Map<string, number>>()
   const add = (contributions: ReadonlyArray<Contribution>, by: number) => {
     for (const contribution of contributions) {
       if (contribution.userId === null) continue
-      for (const id of idsOf(contribution)) {
-        const key = contribution.userId + id
-        const change = (changes.get(key)?.change ?? 0) + by
-        changes.set(key, { userId: contribution.userId, id, change })
-      }
+      let ofGuest = changes.get(contribution.userId)
+      if (ofGuest === undefined) changes.set(contribution.userId, (ofGuest = new Map()))
+      for (const id of idsOf(contribution)) ofGuest.set(id, (ofGuest.get(id) ?? 0) + by)
     }
   }
   add(replaced, -1)
   add(replacing, 1)
-  return [...changes.entries()]
-    .filter(([, { change }]) => change !== 0)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, change]) => change)
+  const all: Array<CounterChange> = []
+  for (const [userId, ofGuest] of changes) {
+    for (const [id, change] of ofGuest) if (change !== 0) all.push({ userId, id, change })
+  }
+  return all
+}
+
+/** Both changes in one, counter by counter. Quick where the second has few. */
+export const bothChanges = (
+  changes: ReadonlyArray<CounterChange>,
+  more: ReadonlyArray<CounterChange>
+): ReadonlyArray<CounterChange> => {
+  if (more.length === 0) return changes
+  const left = new Map(
+    Map.groupBy(more, ({ userId }) => userId)
+      .entries()
+      .map(([userId, ofGuest]) => [userId, new Map(ofGuest.map(({ change, id }) => [id, change]))])
+  )
+  const all: Array<CounterChange> = []
+  for (const { change, id, userId } of changes) {
+    const ofGuest = left.get(userId)
+    const sum = change + (ofGuest?.get(id) ?? 0)
+    ofGuest?.delete(id)
+    if (sum !== 0) all.push({ userId, id, change: sum })
+  }
+  for (const [userId, ofGuest] of left) for (const [id, change] of ofGuest) all.push({ userId, id, change })
+  return all
 }

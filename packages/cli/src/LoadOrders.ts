@@ -12,7 +12,7 @@ import type { Progress } from "./Progress.ts"
 const readUserId = (text: string): Result.Result<string, string> =>
   Result.match(decodeSourceOrder(Buffer.from(text)), {
     onFailure: (bad) => Result.fail(bad.detail),
-    onSuccess: ({ value }) => Result.succeed(value.payload.user.id)
+    onSuccess: ({ payload }) => Result.succeed(payload.user.id)
   })
 
 /** Sends the good lines in the file's order; waits while Kafka is away. */

@@ -23,7 +23,11 @@ interface Sized {
 }
 
 const bufferOf = (data: Uint8Array | string): Buffer =>
-  typeof data === "string" ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+  typeof data === "string"
+    ? Buffer.from(data)
+    : Buffer.isBuffer(data)
+      ? data
+      : Buffer.from(data.buffer, data.byteOffset, data.byteLength)
 
 const sized = (record: OutgoingRecord, timestamp: string): Sized => {
   const key = record.key === null ? null : bufferOf(record.key)

@@ -21,6 +21,7 @@ import * as Metrics from "./Metrics.ts"
 import { makeOffsetCommits } from "./OffsetCommits.ts"
 import { componentOf, describe, isContention, type Outage, refusalOf, retryWhile } from "./Outage.ts"
 import { publish } from "./publish.ts"
+import { endsTurn } from "./turns.ts"
 
 /** A decoded record. `traceparent` is what its outgoing messages carry on. */
 export interface Received<A> {
@@ -57,16 +58,12 @@ export interface Stage<A, P, R> {
 /** One batch is written, the next one is decoded and enriched. More would only wait, and fill the memory. */
 const batchesInMemory = 2
 
-/** So many records are decoded in a turn: PostgreSQL is not to wait for it with the batch before. */
-const decodedAtOnce = 50
-
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
 const grace = Duration.millis(850)
 
-interface Prepared<A, P> {
+interface Prepared<P> {
   readonly batch: RecordBatch
   readonly trace: BatchTrace
-  readonly received: ReadonlyArray<Received<A>>
   readonly letters: ReadonlyArray<DeadLetter>
   readonly enriched: P
   readonly seconds: Metrics.Seconds
@@ -101,11 +98,11 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       }
     }
 
-    const decodeBatch = Effect.fnUntraced(function* ({ records }: BatchTrace) {
+    const decodeBatch = Effect.fnUntraced(function* (records: BatchTrace["records"]) {
       const received: Array<Received<A>> = []
       const letters: Array<DeadLetter> = []
       for (const [index, { record, traceparent }] of records.entries()) {
-        if (index % decodedAtOnce === decodedAtOnce - 1) yield* Effect.yieldNow
+        if (endsTurn(index)) yield* Effect.yieldNow
         Result.match(decode(record), {
           onFailure: (bad) => letters.push({ record, bad }),
           onSuccess: (message) => received.push({ record, message, traceparent })
@@ -116,14 +113,13 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
 
     const prepare = Effect.fnUntraced(function* (batch: RecordBatch) {
       const trace = yield* traceBatch(kafka, stage.group, batch)
-      const [decodeSeconds, { letters, received }] = yield* timed(decodeBatch(trace))
+      const [decodeSeconds, { letters, received }] = yield* timed(decodeBatch(trace.records))
       const [enrichSeconds, enriched] = yield* timed(waitOut(stage.enrich(received))).pipe(
         Effect.withParentSpan(trace.span)
       )
-      const prepared: Prepared<A, P> = {
+      const prepared: Prepared<P> = {
         batch,
         trace,
-        received,
         letters,
         enriched,
         seconds: { decode: decodeSeconds, enrich: enrichSeconds }
@@ -132,7 +128,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     })
 
     const settle = (
-      received: ReadonlyArray<Received<A>>,
+      records: BatchTrace["records"],
       letters: ReadonlyArray<DeadLetter>,
       enriched: Effect.Effect<P, Outage, R>
     ): Effect.Effect<Metrics.Settled, Outage, R | SqlClient.SqlClient> =>
@@ -149,35 +145,31 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       }).pipe(
         Effect.catch((error) => {
           const refusal = refusalOf(error)
-          return refusal === undefined ? Effect.fail(error) : isolate(received, letters, refusal)
+          return refusal === undefined ? Effect.fail(error) : isolate(records, refusal)
         })
       )
 
-    /** Halves a refused batch until the record that is refused stands alone. */
+    /** Halves a refused batch until the record that is refused stands alone. Decodes anew: nobody has kept the messages. */
     const isolate = (
-      received: ReadonlyArray<Received<A>>,
-      letters: ReadonlyArray<DeadLetter>,
+      records: BatchTrace["records"],
       refusal: BadRecord
     ): Effect.Effect<Metrics.Settled, Outage, R | SqlClient.SqlClient> => {
-      const [first] = received
-      if (first === undefined || received.length === 1) {
-        const all = first === undefined ? letters : [...letters, { record: first.record, bad: refusal }]
-        return waitOut(transaction(keepDeadLetters(stage.service, all))).pipe(
-          Effect.as({ outcomes: {}, letters: all, seconds: {} })
+      if (records.length === 1) {
+        const letters = records.map(({ record }) => ({ record, bad: refusal }))
+        return waitOut(transaction(keepDeadLetters(stage.service, letters))).pipe(
+          Effect.as({ outcomes: {}, letters, seconds: {} })
         )
       }
-      const middle = received.length >> 1
-      const half = (part: ReadonlyArray<Received<A>>, kept: ReadonlyArray<DeadLetter>) =>
-        settle(part, kept, waitOut(stage.enrich(part)))
-      return Effect.zipWith(
-        half(received.slice(0, middle), letters),
-        half(received.slice(middle), []),
-        Metrics.combineSettled
-      )
+      const middle = records.length >> 1
+      const half = (part: BatchTrace["records"]) =>
+        Effect.flatMap(decodeBatch(part), ({ letters, received }) =>
+          settle(part, letters, waitOut(stage.enrich(received)))
+        )
+      return Effect.zipWith(half(records.slice(0, middle)), half(records.slice(middle)), Metrics.combineSettled)
     }
 
-    const finish = Effect.fnUntraced(function* (prepared: Prepared<A, P>) {
-      const settled = yield* settle(prepared.received, prepared.letters, Effect.succeed(prepared.enriched))
+    const finish = Effect.fnUntraced(function* (prepared: Prepared<P>) {
+      const settled = yield* settle(prepared.trace.records, prepared.letters, Effect.succeed(prepared.enriched))
       if (stage.announce !== undefined) yield* waitOut(stage.announce)
       const [commit] = yield* timed(offsets.commit(prepared.batch))
       yield* Effect.forEach(

@@ -16,6 +16,9 @@ export const uuids = arrayOf<string>(PgTypes.OID.uuid)
 /** `text[]`; cast to another type, the server parses it: `${texts(times)}::timestamp[]`. */
 export const texts = arrayOf<string>(PgTypes.OID.text)
 
+/** `bytea[]` */
+export const byteas = arrayOf<Uint8Array>(PgTypes.OID.bytea)
+
 /** `integer[]` */
 export const int4s = arrayOf<number>(PgTypes.OID.int4)
 

@@ -8,18 +8,67 @@ import { Topology } from "@metka/core/Topology"
 import { Clock, Effect, Result } from "effect"
 import * as Repository from "./DdsRepository.ts"
 import { KnownThings, type Things } from "./KnownThings.ts"
-import { contributions, rounds, type VaultRows, vaultRows, type VersionedOrder } from "./vault.ts"
+import {
+  contributions,
+  type OrderInVault,
+  orderInVault,
+  rounds,
+  type VaultRows,
+  vaultRows,
+  type VersionedOrder
+} from "./vault.ts"
 
-const decode = (record: Kafka.KafkaRecord): Result.Result<VersionedOrder, BadRecord> =>
-  Result.all({
-    order: Result.map(decodeStgOrder(record.value), ({ value }) => value),
-    orderVersion: readOrderVersion(record),
-    userLogin: readHeader(record, header.userLogin),
-    userVersion: readReferenceVersion(record, header.userVersion),
-    restaurantVersion: readReferenceVersion(record, header.restaurantVersion)
-  })
+/** A version of an order as the vault takes it in, and what it contributes to the marts. */
+interface TakenOrder {
+  readonly orderId: number
+  readonly orderVersion: string
+  readonly inVault: OrderInVault
+  readonly guestId: string
+  readonly date: string
+  readonly restaurantVersion: string
+  /** JSON. */
+  readonly contributions: Uint8Array
+}
 
-type TracedOrder = VersionedOrder & { readonly traceparent: string }
+const decode = (record: Kafka.KafkaRecord): Result.Result<TakenOrder, BadRecord> =>
+  Result.map(
+    Result.all({
+      order: decodeStgOrder(record.value),
+      orderVersion: readOrderVersion(record),
+      userLogin: readHeader(record, header.userLogin),
+      userVersion: readReferenceVersion(record, header.userVersion),
+      restaurantVersion: readReferenceVersion(record, header.restaurantVersion)
+    }),
+    toTaken
+  )
+
+/** Of the order itself nothing is kept: in a backlog that would be most of the memory. */
+const toTaken = (versioned: VersionedOrder): TakenOrder => ({
+  orderId: versioned.order.object_id,
+  orderVersion: versioned.orderVersion,
+  inVault: orderInVault(versioned),
+  guestId: versioned.order.payload.user.id,
+  date: versioned.order.payload.date,
+  restaurantVersion: versioned.restaurantVersion,
+  contributions: Buffer.from(JSON.stringify(contributions(versioned.order)))
+})
+
+type TracedOrder = TakenOrder & { readonly outgoing: Kafka.OutgoingRecord }
+
+const withOutgoing = ({ message, traceparent }: Pipeline.Received<TakenOrder>): TracedOrder => ({
+  ...message,
+  outgoing: {
+    key: message.guestId,
+    value: message.contributions,
+    headers: {
+      [header.orderVersion]: message.orderVersion,
+      [header.orderId]: String(message.orderId),
+      [header.orderDate]: message.date,
+      [header.restaurantVersion]: message.restaurantVersion,
+      [header.traceparent]: traceparent
+    }
+  }
+})
 
 /** At most one version an order, and what they are in the vault. */
 interface Round {
@@ -32,23 +81,14 @@ interface Prepared {
   readonly count: number
 }
 
-const makeRound = (orders: ReadonlyArray<TracedOrder>): Round => ({ orders, rows: vaultRows(orders) })
-
-const prepare = (received: ReadonlyArray<Pipeline.Received<VersionedOrder>>): Prepared => ({
-  rounds: rounds(received.map(({ message, traceparent }) => ({ ...message, traceparent }))).map(makeRound),
-  count: received.length
+const makeRound = (orders: ReadonlyArray<TracedOrder>): Round => ({
+  orders,
+  rows: vaultRows(orders.map(({ inVault }) => inVault))
 })
 
-const toOutgoing = (order: TracedOrder): Kafka.OutgoingRecord => ({
-  key: order.order.payload.user.id,
-  value: JSON.stringify(contributions(order.order)),
-  headers: {
-    [header.orderVersion]: order.orderVersion,
-    [header.orderId]: String(order.order.object_id),
-    [header.orderDate]: order.order.payload.date,
-    [header.restaurantVersion]: order.restaurantVersion,
-    [header.traceparent]: order.traceparent
-  }
+const prepare = (received: ReadonlyArray<Pipeline.Received<TakenOrder>>): Prepared => ({
+  rounds: rounds(received.map(withOutgoing)).map(makeRound),
+  count: received.length
 })
 
 /** Takes in what is newer than the vault holds; says what it took in, what it sent of things, and what was held already. */
@@ -57,11 +97,11 @@ const takeRound = Effect.fnUntraced(function* ({ orders, rows }: Round, source: 
   const again = rows.orders.filter(({ pk }) => !taken.has(pk))
   const held = again.length === 0 ? new Map<string, string>() : yield* Repository.heldVersions(again)
   const notTaken = new Map(again.map(({ orderId, pk }) => [orderId, held.get(pk)]))
-  const fresh = orders.filter(({ order }) => !notTaken.has(order.object_id))
-  const freshRows = again.length === 0 ? rows : vaultRows(fresh)
+  const fresh = orders.filter(({ orderId }) => !notTaken.has(orderId))
+  const freshRows = again.length === 0 ? rows : makeRound(fresh).rows
   const things = known.unknown(freshRows)
   yield* Repository.insertRows(things, freshRows.orders, taken, source)
-  const duplicates = orders.filter(({ order, orderVersion }) => notTaken.get(order.object_id) === orderVersion)
+  const duplicates = orders.filter(({ orderId, orderVersion }) => notTaken.get(orderId) === orderVersion)
   return { fresh, duplicates, things }
 })
 
@@ -76,7 +116,7 @@ const store = (source: string, known: KnownThings) =>
       const { duplicates, fresh, things } = yield* takeRound(round, source, known)
       sent.push(things)
       // A version that is held already is published again: its first publishing may have been lost.
-      for (const order of [...duplicates, ...fresh]) outgoing.push(toOutgoing(order))
+      for (const order of [...duplicates, ...fresh]) outgoing.push(order.outgoing)
       accepted += fresh.length
       duplicate += duplicates.length
     }
@@ -97,7 +137,7 @@ export const run = Effect.gen(function* () {
     output: topology.cdmStats,
     maxRecords: topology.maxBatchRecords,
     decode,
-    enrich: (received: ReadonlyArray<Pipeline.Received<VersionedOrder>>) => Effect.sync(() => prepare(received)),
+    enrich: (received: ReadonlyArray<Pipeline.Received<TakenOrder>>) => Effect.sync(() => prepare(received)),
     store: store(topology.stgOrders, new KnownThings())
   })
 })

@@ -5,6 +5,7 @@
 import type { CdmStat } from "@metka/core/messages/CdmStats"
 import type { StgOrder } from "@metka/core/messages/StgOrder"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
+import { remember } from "@metka/core/remember"
 import { uuidOf } from "@metka/core/Uuid"
 
 /** An enriched order with the versions of the order and of the references it was enriched from. */
@@ -14,15 +15,6 @@ export interface VersionedOrder {
   readonly userLogin: string | undefined
   readonly userVersion: string
   readonly restaurantVersion: string
-}
-
-/** So many are remembered of each type; beyond it all are forgotten. */
-const rememberedLimit = 20_000
-
-const remember = <Key, Value>(values: Map<Key, Value>, key: Key, value: Value): Value => {
-  if (values.size >= rememberedLimit) values.clear()
-  values.set(key, value)
-  return value
 }
 
 /** Orders name the same things again and again: their keys are hashed once. */
@@ -78,24 +70,19 @@ const userRow = (userId: string, name: string, login: string | null, version: st
   return remember(userRows, userId, { pk: userKey(userId), userId, name, login, version, hashdiff })
 }
 
-const rememberedNames = <Row extends { readonly name: string; readonly version: string }>(
-  make: (id: string, name: string, version: string) => Row
-) => {
-  const rows = new Map<string, Row>()
-  return (id: string, name: string, version: string): Row => {
-    const held = rows.get(id)
-    if (held !== undefined && held.version === version && held.name === name) return held
-    return remember(rows, id, make(id, name, version))
-  }
-}
-const restaurantRow = rememberedNames((restaurantId, name, version): RestaurantRow => {
+const restaurantRows = new Map<string, RestaurantRow>()
+const restaurantRow = (restaurantId: string, name: string, version: string): RestaurantRow => {
+  const held = restaurantRows.get(restaurantId)
+  if (held !== undefined && held.version === version && held.name === name) return held
   const hashdiff = uuidOf("s_restaurant_names", name)
-  return { pk: restaurantKey(restaurantId), restaurantId, name, version, hashdiff }
-})
-const productRow = rememberedNames((productId, name, version): ProductRow => {
-  const hashdiff = uuidOf("s_product_names", name)
-  return { pk: productKey(productId), productId, name, version, hashdiff }
-})
+  return remember(restaurantRows, restaurantId, {
+    pk: restaurantKey(restaurantId),
+    restaurantId,
+    name,
+    version,
+    hashdiff
+  })
+}
 
 const categoryRows = new Map<string, CategoryRow>()
 const categoryRow = (name: string): CategoryRow =>
@@ -110,6 +97,31 @@ const rememberedLinks = (type: string) => {
 }
 const productCategoryRow = rememberedLinks("l_product_category")
 const productRestaurantRow = rememberedLinks("l_product_restaurant")
+
+/** What a dish of an order is in the vault. */
+interface DishRows {
+  readonly product: ProductRow
+  readonly category: CategoryRow
+  readonly restaurant: RestaurantRow
+  readonly ofCategory: ProductLinkRow
+  readonly ofRestaurant: ProductLinkRow
+}
+type Dish = StgOrder["payload"]["products"][number]
+
+const dishes = new Map<string, DishRows>()
+const dishRows = ({ category, id, name }: Dish, restaurant: RestaurantRow): DishRows => {
+  const held = dishes.get(id)
+  if (held?.restaurant === restaurant && held.product.name === name && held.category.name === category) return held
+  const pk = productKey(id)
+  const ofDish = categoryRow(category)
+  return remember(dishes, id, {
+    product: { pk, productId: id, name, version: restaurant.version, hashdiff: uuidOf("s_product_names", name) },
+    category: ofDish,
+    restaurant,
+    ofCategory: productCategoryRow(pk, ofDish.pk),
+    ofRestaurant: productRestaurantRow(pk, restaurant.pk)
+  })
+}
 
 interface OrderRow {
   readonly pk: string
@@ -153,44 +165,70 @@ const byPk = (a: { readonly pk: string }, b: { readonly pk: string }): number =>
 const plus = (a: number, b: number): number => Number((a + b).toPrecision(15))
 
 /** A dish that an order names twice is one item: pieces add up, the first price stands. */
-const itemRows = (orderPk: string, order: StgOrder): ReadonlyArray<OrderItemRow> => {
+const itemRows = (
+  orderPk: string,
+  products: ReadonlyArray<Dish>,
+  rows: ReadonlyArray<DishRows>
+): ReadonlyArray<OrderItemRow> => {
   const items = new Map<string, OrderItemRow>()
-  for (const { category, id, price, quantity } of order.payload.products) {
-    const held = items.get(id)
-    if (held === undefined) {
-      const productPk = productKey(id)
-      items.set(id, {
-        orderProductPk: uuidOf("l_order_product", orderPk, productPk),
-        productPk,
-        categoryPk: categoryKey(category),
-        price,
-        quantity
-      })
-    } else {
-      items.set(id, { ...held, quantity: plus(held.quantity, quantity) })
-    }
+  for (const [index, { category, product }] of rows.entries()) {
+    const { price = 0, quantity = 0 } = products[index] ?? {}
+    const held = items.get(product.pk)
+    items.set(
+      product.pk,
+      held === undefined
+        ? {
+            orderProductPk: uuidOf("l_order_product", orderPk, product.pk),
+            productPk: product.pk,
+            categoryPk: category.pk,
+            price,
+            quantity
+          }
+        : { ...held, quantity: plus(held.quantity, quantity) }
+    )
   }
   return [...items.values()]
 }
 
-const orderRow = ({ order, orderVersion }: VersionedOrder): OrderRow => {
-  const { cost, date, id, payment, restaurant, status, user } = order.payload
+/** A version of an order, and what it says of things, as rows. */
+export interface OrderInVault {
+  readonly order: OrderRow
+  readonly user: UserRow
+  readonly restaurant: RestaurantRow
+  readonly dishes: ReadonlyArray<DishRows>
+}
+
+export const orderInVault = ({
+  order,
+  orderVersion,
+  restaurantVersion,
+  userLogin,
+  userVersion
+}: VersionedOrder): OrderInVault => {
+  const { cost, date, id, payment, products, status, ...payload } = order.payload
+  const user = userRow(payload.user.id, payload.user.name, userLogin ?? null, userVersion)
+  const restaurant = restaurantRow(payload.restaurant.id, payload.restaurant.name, restaurantVersion)
+  const dishes = products.map((dish) => dishRows(dish, restaurant))
   const pk = orderKey(id)
-  const userPk = userKey(user.id)
   return {
-    pk,
-    orderId: id,
-    date: fixedWidth(date),
-    version: orderVersion,
-    cost,
-    payment,
-    status,
-    costHashdiff: uuidOf("s_order_cost", String(cost), String(payment)),
-    statusHashdiff: statusHashdiff(status),
-    userPk,
-    orderUserPk: uuidOf("l_order_user", pk, userPk),
-    restaurantPk: restaurantKey(restaurant.id),
-    items: itemRows(pk, order)
+    order: {
+      pk,
+      orderId: id,
+      date: fixedWidth(date),
+      version: orderVersion,
+      cost,
+      payment,
+      status,
+      costHashdiff: uuidOf("s_order_cost", String(cost), String(payment)),
+      statusHashdiff: statusHashdiff(status),
+      userPk: user.pk,
+      orderUserPk: uuidOf("l_order_user", pk, user.pk),
+      restaurantPk: restaurant.pk,
+      items: itemRows(pk, products, dishes)
+    },
+    user,
+    restaurant,
+    dishes
   }
 }
 
@@ -201,12 +239,14 @@ const mostRounds = 8
  * Cuts a batch into rounds of at most one version an order, each newer than the one in the round before: what taking
  * the messages in one by one would take in. Nearly every batch is one round.
  */
-export const rounds = <A extends VersionedOrder>(orders: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> => {
+export const rounds = <A extends { readonly orderId: number; readonly orderVersion: string }>(
+  orders: ReadonlyArray<A>
+): ReadonlyArray<ReadonlyArray<A>> => {
   const ascending = new Map<number, Array<A>>()
   for (const candidate of orders) {
-    const taken = ascending.get(candidate.order.object_id)
+    const taken = ascending.get(candidate.orderId)
     const newest = taken?.at(-1)
-    if (taken === undefined || newest === undefined) ascending.set(candidate.order.object_id, [candidate])
+    if (taken === undefined || newest === undefined) ascending.set(candidate.orderId, [candidate])
     else if (newest.orderVersion < candidate.orderVersion) {
       taken.push(candidate)
       if (taken.length > mostRounds) taken.shift()
@@ -240,26 +280,24 @@ const keepNewest = <Row extends { readonly pk: string; readonly version: string;
 }
 
 /** @param orders at most one version an order */
-export const vaultRows = (orders: ReadonlyArray<VersionedOrder>): VaultRows => {
+export const vaultRows = (orders: ReadonlyArray<OrderInVault>): VaultRows => {
   const users = new Map<string, UserRow>()
   const restaurants = new Map<string, RestaurantRow>()
+  const dishes = new Set<DishRows>()
+  for (const order of orders) {
+    keepNewest(users, order.user)
+    keepNewest(restaurants, order.restaurant)
+    for (const dish of order.dishes) dishes.add(dish)
+  }
   const products = new Map<string, ProductRow>()
   const categories = new Set<CategoryRow>()
   const productCategories = new Set<ProductLinkRow>()
   const productRestaurants = new Set<ProductLinkRow>()
-  for (const { order, restaurantVersion, userLogin, userVersion } of orders) {
-    const { products: dishes, restaurant, user } = order.payload
-    keepNewest(users, userRow(user.id, user.name, userLogin ?? null, userVersion))
-    const ofRestaurant = restaurantRow(restaurant.id, restaurant.name, restaurantVersion)
-    keepNewest(restaurants, ofRestaurant)
-    for (const dish of dishes) {
-      const product = productRow(dish.id, dish.name, restaurantVersion)
-      const category = categoryRow(dish.category)
-      keepNewest(products, product)
-      categories.add(category)
-      productCategories.add(productCategoryRow(product.pk, category.pk))
-      productRestaurants.add(productRestaurantRow(product.pk, ofRestaurant.pk))
-    }
+  for (const { category, ofCategory, ofRestaurant, product } of dishes) {
+    keepNewest(products, product)
+    categories.add(category)
+    productCategories.add(ofCategory)
+    productRestaurants.add(ofRestaurant)
   }
   return {
     users: [...users.values()],
@@ -268,7 +306,7 @@ export const vaultRows = (orders: ReadonlyArray<VersionedOrder>): VaultRows => {
     categories: [...categories],
     productCategories: [...productCategories],
     productRestaurants: [...productRestaurants],
-    orders: orders.map(orderRow).sort(byPk)
+    orders: orders.map(({ order }) => order).sort(byPk)
   }
 }
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { KnownThings } from "../src/KnownThings.ts"
-import { vaultRows, type VersionedOrder } from "../src/vault.ts"
+import { orderInVault, vaultRows, type VersionedOrder } from "../src/vault.ts"
 import { dish, order } from "./versionedOrder.ts"
 
 const orderOf = (userName: string, dishId = "d1") => order([dish(dishId, "Супы")], { userName })
@@ -8,7 +8,7 @@ const orderOf = (userName: string, dishId = "d1") => order([dish(dishId, "Суп
 /** How many rows of each kind a transaction that begins then would send; it is committed unless told. */
 const sends = (known: KnownThings, nowMillis: number, sent: VersionedOrder, isCommitted = true) => {
   known.begin(nowMillis)
-  const things = known.unknown(vaultRows([sent]))
+  const things = known.unknown(vaultRows([orderInVault(sent)]))
   if (isCommitted) known.committed([things])
   return Object.values(things).map((rows) => rows.length)
 }

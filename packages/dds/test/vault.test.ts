@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { uuidOf } from "@metka/core/Uuid"
 import fc from "fast-check"
-import { contributions, rounds, vaultRows, type VersionedOrder } from "../src/vault.ts"
+import { contributions, orderInVault, rounds, vaultRows as rowsOf, type VersionedOrder } from "../src/vault.ts"
 import { dish, order } from "./versionedOrder.ts"
 
 describe("keys", () => {
@@ -25,10 +25,14 @@ describe("keys", () => {
   })
 })
 
+const vaultRows = (orders: ReadonlyArray<VersionedOrder>) => rowsOf(orders.map(orderInVault))
+
 describe("vault rows", () => {
   it("a batch is cut into rounds that take in what taking its messages one by one would", () => {
     const versions = (messages: ReadonlyArray<VersionedOrder>) =>
-      rounds(messages).map((round) => round.map((message) => message.orderVersion))
+      rounds(messages.map((message) => ({ ...message, orderId: message.order.object_id }))).map((round) =>
+        round.map((message) => message.orderVersion)
+      )
     const [one, two, three] = ["1", "2", "3"].map((version) => order([], { version }))
     if (one === undefined || two === undefined || three === undefined) throw new Error("three versions")
     assert.deepStrictEqual(versions([one, two, three]), [["1"], ["2"], ["3"]])

@@ -37,8 +37,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("CDM takes an older version for a newer one", [
     "cdm/src/Cdm.ts",
-    "return held !== undefined && held.version < version",
-    "return held !== undefined && held.version !== version"
+    'const isNewer = ({ orderId, version }: Contribution) => (before.get(orderId)?.version ?? "") < version',
+    'const isNewer = ({ orderId, version }: Contribution) => (before.get(orderId)?.version ?? "") !== version'
   ]),
   guard("STG keeps the last version of a batch, not the newest", [
     "stg/src/Stg.ts",
@@ -57,8 +57,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("the offset is committed before the transaction", [
     "core/src/Pipeline.ts",
-    "const settled = yield* settle(prepared.received",
-    "yield* offsets.commit(prepared.batch)\n      const settled = yield* settle(prepared.received"
+    "const settled = yield* settle(prepared.trace.records",
+    "yield* offsets.commit(prepared.batch)\n      const settled = yield* settle(prepared.trace.records"
   ]),
   guard(
     "the offset is committed before the publishing",
@@ -74,8 +74,8 @@ export const guards: ReadonlyArray<Guard> = [
     ],
     [
       "core/src/Pipeline.ts",
-      "const settled = yield* settle(prepared.received",
-      "commitEarly = offsets.commit(prepared.batch)\n      const settled = yield* settle(prepared.received"
+      "const settled = yield* settle(prepared.trace.records",
+      "commitEarly = offsets.commit(prepared.batch)\n      const settled = yield* settle(prepared.trace.records"
     ]
   ),
   guard("a publishing that fails is given up", [
@@ -96,8 +96,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("two dishes of one category count twice", [
     "cdm/src/counters.ts",
-    "categoryIds: distinctSorted(stats.map((stat) => stat.category_id.toLowerCase()))",
-    "categoryIds: stats.map((stat) => stat.category_id.toLowerCase()).sort()"
+    "categoryIds: distinctSorted(categoryIds.map((id) => id.toLowerCase()))",
+    "categoryIds: categoryIds.map((id) => id.toLowerCase()).sort()"
   ]),
   guard("an order that contributes nothing is not kept in the ledger", [
     "cdm/src/Cdm.ts",
@@ -126,13 +126,13 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("a version is enriched anew when it is delivered again", [
     "stg/src/Stg.ts",
-    "payload, enrichment: now.enrichment, traceparent })",
-    "payload, enrichment: enrichmentOf(resolution) ?? now.enrichment, traceparent })"
+    "} else if (before?.enrichment !== undefined) {",
+    '} else if (before?.enrichment !== undefined && found._tag !== "Enriched") {'
   ]),
   guard("STG does not publish again what it holds", [
     "stg/src/Stg.ts",
-    "} else if (now.enrichment !== undefined) {",
-    "} else if (now.enrichment !== undefined && stored.has(objectId)) {"
+    "outgoing.push(outgoingAgain(candidate, before.enrichment))\n",
+    "\n"
   ]),
   guard("DDS does not publish again what it holds", [
     "dds/src/Dds.ts",

@@ -38,7 +38,7 @@ const enrichDue = Effect.fnUntraced(function* (due: ReadonlyArray<Due>) {
   )
   const looked = due.map((order) => ({ order, resolution: resolve(order.payload, known) }))
   const found = looked.flatMap(({ order, resolution }) =>
-    resolution._tag === "Enriched" ? [{ ...order, enrichment: resolution.enrichment }] : []
+    resolution._tag === "Enriched" ? [{ ...order, enrichment: JSON.stringify(resolution.enrichment) }] : []
   )
   const missing = looked.flatMap(({ order, resolution }) =>
     resolution._tag === "Unknown" ? [{ ...order, missing: resolution.missing }] : []

@@ -2,33 +2,45 @@
 import type * as Kafka from "@metka/core/Kafka"
 import * as OrderVersion from "@metka/core/messages/OrderVersion"
 import { header } from "@metka/core/messages/headers"
-import { decodeSourceOrder, type SourceOrder } from "@metka/core/messages/SourceOrder"
+import { decodeSourceOrder, decodeSourcePayload, type SourceOrder } from "@metka/core/messages/SourceOrder"
+import { jsonMember } from "@metka/core/messages/jsonMember"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
 import * as Pipeline from "@metka/core/Pipeline"
-import { ReferenceData } from "@metka/core/ReferenceData"
+import { ReferenceData, type References } from "@metka/core/ReferenceData"
 import { Topology } from "@metka/core/Topology"
+import { endsTurn } from "@metka/core/turns"
 import { Effect, Result } from "effect"
-import { enrich, type Enrichment, resolve, type Resolution } from "./enrich.ts"
+import { enrich, type Enrichment, type Missing, resolve } from "./enrich.ts"
 import * as Repository from "./StgRepository.ts"
 
-/** An order message: its value, its raw text, its place among the order's versions. */
+/** An order message: its value, its payload as it was written, its place among the order's versions. */
 export interface OrderMessage {
   readonly order: SourceOrder
-  readonly text: string
+  readonly payload: Uint8Array
   readonly version: string
 }
 
+/**
+ * A version of an order with what the references say of it. Of the order itself nothing is kept: in a backlog that would
+ * be most of the memory.
+ */
 interface Candidate {
-  readonly received: Pipeline.Received<OrderMessage>
-  readonly resolution: Resolution
+  readonly delivered: Repository.DeliveredOrder
+  readonly traceparent: string
+  readonly found:
+    | { readonly _tag: "Enriched"; readonly outgoing: Kafka.OutgoingRecord }
+    | { readonly _tag: "Unknown"; readonly missing: Missing }
 }
 
 const decode = (record: Kafka.KafkaRecord) =>
-  Result.map(decodeSourceOrder(record.value), ({ text, value: order }): OrderMessage => ({
-    order,
-    text,
-    version: OrderVersion.fromMessage(order.payload.update_ts, order.sent_dttm, record.value ?? new Uint8Array())
-  }))
+  Result.map(decodeSourceOrder(record.value), (order): OrderMessage => {
+    const value = record.value ?? new Uint8Array()
+    return {
+      order,
+      payload: jsonMember(value, "payload") ?? value,
+      version: OrderVersion.fromMessage(order.payload.update_ts, order.sent_dttm, value)
+    }
+  })
 
 /** The newest version of each order in a batch, by order id. */
 export const newestVersions = (received: ReadonlyArray<Pipeline.Received<OrderMessage>>) => {
@@ -49,17 +61,41 @@ const lookUp = Effect.fnUntraced(function* (received: ReadonlyArray<Pipeline.Rec
     new Set(newest.map(({ message }) => message.order.payload.user.id)),
     new Set(newest.map(({ message }) => message.order.payload.restaurant.id))
   )
-  return {
-    superseded: received.length - newest.length,
-    candidates: newest.map((candidate): Candidate => ({
-      received: candidate,
-      resolution: resolve(candidate.message.order.payload, known)
-    }))
+  const candidates: Array<Candidate> = []
+  for (const [index, order] of newest.entries()) {
+    if (endsTurn(index)) yield* Effect.yieldNow
+    candidates.push(toCandidate(order, known))
   }
+  return { superseded: received.length - newest.length, candidates }
 })
 
-const enrichmentOf = (resolution: Resolution): Enrichment | undefined =>
-  resolution._tag === "Enriched" ? resolution.enrichment : undefined
+const toCandidate = (
+  { message: { order, payload, version }, record, traceparent }: Pipeline.Received<OrderMessage>,
+  known: References
+): Candidate => {
+  const objectId = order.object_id
+  const resolution = resolve(order.payload, known)
+  const delivered = {
+    objectId,
+    version,
+    sentDttm: fixedWidth(order.sent_dttm),
+    payload,
+    topic: record.topic,
+    partition: record.partition,
+    offset: record.offset,
+    kafkaTimestamp: record.timestamp
+  }
+  if (resolution._tag === "Unknown") {
+    return { delivered: { ...delivered, enrichment: undefined }, traceparent, found: resolution }
+  }
+  const { enrichment } = resolution
+  const outgoing = toOutgoing({ objectId, version, payload: order.payload, enrichment, traceparent })
+  return {
+    delivered: { ...delivered, enrichment: JSON.stringify(enrichment) },
+    traceparent,
+    found: { _tag: "Enriched", outgoing }
+  }
+}
 
 /** The record for `stg-service-orders`. */
 export const toOutgoing = (
@@ -70,7 +106,7 @@ export const toOutgoing = (
   }
 ): Kafka.OutgoingRecord => ({
   key: order.payload.user.id,
-  value: JSON.stringify(enrich(order.objectId, order.payload, order.enrichment)),
+  value: Buffer.from(JSON.stringify(enrich(order.objectId, order.payload, order.enrichment))),
   headers: {
     [header.orderVersion]: order.version,
     [header.userLogin]: order.enrichment.guest.login,
@@ -88,43 +124,27 @@ const store = Effect.fnUntraced(function* ({
   readonly superseded: number
 }) {
   if (candidates.length === 0) return { outgoing: [], outcomes: { stale: superseded } }
-  const stored = yield* Repository.upsertOrders(
-    candidates.map(({ received: { message, record }, resolution }) => ({
-      objectId: message.order.object_id,
-      version: message.version,
-      sentDttm: fixedWidth(message.order.sent_dttm),
-      text: message.text,
-      topic: record.topic,
-      partition: record.partition,
-      offset: record.offset,
-      kafkaTimestamp: record.timestamp,
-      enrichment: enrichmentOf(resolution)
-    }))
-  )
-  const again = candidates.filter(({ received }) => !stored.has(received.message.order.object_id))
-  const held = yield* storedBefore(again)
+  const stored = yield* Repository.upsertOrders(candidates.map(({ delivered }) => delivered))
+  const held = yield* storedBefore(candidates.filter(({ delivered }) => !stored.has(delivered.objectId)))
 
   const outgoing: Array<Kafka.OutgoingRecord> = []
   const parked: Array<Repository.ParkedOrder> = []
   const unparked: Array<{ readonly objectId: number; readonly version: string }> = []
   let stale = superseded
-  for (const {
-    received: { message, traceparent },
-    resolution
-  } of candidates) {
-    const { object_id: objectId, payload } = message.order
-    const now = stored.has(objectId)
-      ? { version: message.version, enrichment: enrichmentOf(resolution) }
-      : held.get(objectId)
-    if (now === undefined || now.version !== message.version) {
+  for (const candidate of candidates) {
+    const { found, traceparent } = candidate
+    const { objectId, version } = candidate.delivered
+    const before = stored.has(objectId) ? undefined : held.get(objectId)
+    if (!stored.has(objectId) && before?.version !== version) {
       stale += 1
-    } else if (now.enrichment !== undefined) {
-      outgoing.push(
-        toOutgoing({ objectId, version: message.version, payload, enrichment: now.enrichment, traceparent })
-      )
-      unparked.push({ objectId, version: message.version })
-    } else if (resolution._tag === "Unknown") {
-      parked.push({ objectId, version: message.version, missing: resolution.missing, traceparent })
+    } else if (before?.enrichment !== undefined) {
+      outgoing.push(outgoingAgain(candidate, before.enrichment))
+      unparked.push({ objectId, version })
+    } else if (found._tag === "Enriched") {
+      outgoing.push(found.outgoing)
+      unparked.push({ objectId, version })
+    } else {
+      parked.push({ objectId, version, missing: found.missing, traceparent })
     }
   }
   yield* Repository.parkOrders(parked)
@@ -140,19 +160,26 @@ const store = Effect.fnUntraced(function* ({
   }
 })
 
+/** The record of a version with the enrichment that is held: most often it is what the references say now. */
+const outgoingAgain = ({ delivered, found, traceparent }: Candidate, enrichment: Enrichment): Kafka.OutgoingRecord => {
+  if (found._tag === "Enriched" && delivered.enrichment === JSON.stringify(enrichment)) return found.outgoing
+  const payload = decodeSourcePayload(JSON.parse(Buffer.from(delivered.payload).toString("utf8")))
+  return toOutgoing({ ...delivered, payload, enrichment, traceparent })
+}
+
 /** What was held of orders that the batch did not store; a version that waited for its references gets them now. */
 const storedBefore = Effect.fnUntraced(function* (candidates: ReadonlyArray<Candidate>) {
   if (candidates.length === 0) return new Map<number, Repository.HeldOrder>()
-  const ids = candidates.map(({ received }) => received.message.order.object_id)
+  const ids = candidates.map(({ delivered }) => delivered.objectId)
   const held = yield* Repository.heldOrders(ids)
-  const found = candidates.flatMap(({ received: { message }, resolution }) => {
-    const now = held.get(message.order.object_id)
-    return now?.version === message.version && now.enrichment === undefined && resolution._tag === "Enriched"
-      ? [{ objectId: message.order.object_id, version: message.version, enrichment: resolution.enrichment }]
+  const enriched = candidates.flatMap(({ delivered: { enrichment, objectId, version } }) => {
+    const now = held.get(objectId)
+    return now?.version === version && now.enrichment === undefined && enrichment !== undefined
+      ? [{ objectId, version, enrichment }]
       : []
   })
-  if (found.length === 0) return held
-  yield* Repository.storeEnrichments(found)
+  if (enriched.length === 0) return held
+  yield* Repository.storeEnrichments(enriched)
   return yield* Repository.heldOrders(ids)
 })
 

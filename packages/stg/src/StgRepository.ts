@@ -1,5 +1,5 @@
 /** The SQL of STG: whole batches, few statements; orders are locked in key order before anything of them is read. */
-import { int4s, int8s, texts } from "@metka/core/arrays"
+import { byteas, int4s, int8s, texts } from "@metka/core/arrays"
 import type { KafkaRecord } from "@metka/core/Kafka"
 import type { SourcePayload } from "@metka/core/messages/SourceOrder"
 import { storableTimestamp } from "@metka/core/storableTimestamp"
@@ -12,12 +12,14 @@ export interface DeliveredOrder {
   readonly objectId: number
   readonly version: string
   readonly sentDttm: string
-  readonly text: string
+  /** JSON text, UTF-8. */
+  readonly payload: Uint8Array
   readonly topic: string
   readonly partition: number
   readonly offset: number
   readonly kafkaTimestamp: number
-  readonly enrichment: Enrichment | undefined
+  /** JSON text of an `Enrichment`. */
+  readonly enrichment: string | undefined
 }
 
 /** What STG holds of an order. */
@@ -59,14 +61,14 @@ export const upsertOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<D
   const rows = yield* sql<{ object_id: string }>`
     insert into stg.order_events as held (object_id, object_type, sent_dttm, payload, order_version, enrichment,
       topic, partition, "offset", kafka_timestamp, received_at)
-    select object_id, 'order', sent_dttm, message::json -> 'payload', order_version, nullif(enrichment, '')::json,
+    select object_id, 'order', sent_dttm, convert_from(payload, 'UTF8')::json, order_version, nullif(enrichment, '')::json,
       topic, partition, "offset", kafka_timestamp, ${now}::timestamptz
     from unnest(${int8s(orders.map((order) => order.objectId))}::bigint[], ${texts(orders.map((order) => order.sentDttm))}::timestamp[],
-      ${texts(orders.map((order) => order.text))}::text[], ${texts(orders.map((order) => order.version))}::text[],
-      ${texts(orders.map((order) => (order.enrichment === undefined ? "" : JSON.stringify(order.enrichment))))}::text[],
+      ${byteas(orders.map((order) => order.payload))}::bytea[], ${texts(orders.map((order) => order.version))}::text[],
+      ${texts(orders.map((order) => order.enrichment ?? ""))}::text[],
       ${texts(orders.map((order) => order.topic))}::text[], ${int4s(orders.map((order) => order.partition))}::int[],
       ${int8s(orders.map((order) => order.offset))}::bigint[], ${texts(orders.map((order) => storableTimestamp(order.kafkaTimestamp)))}::timestamptz[])
-      as delivered (object_id, sent_dttm, message, order_version, enrichment, topic, partition, "offset", kafka_timestamp)
+      as delivered (object_id, sent_dttm, payload, order_version, enrichment, topic, partition, "offset", kafka_timestamp)
     order by object_id
     on conflict (object_id) do update set
       object_type = excluded.object_type, sent_dttm = excluded.sent_dttm, payload = excluded.payload,
@@ -92,9 +94,9 @@ export const heldOrders = Effect.fnUntraced(function* (objectIds: ReadonlyArray<
   )
 })
 
-/** Gives versions that were stored without one their enrichment; the first one given stays. */
+/** Gives versions that were stored without one their enrichment, as JSON text; the first one given stays. */
 export const storeEnrichments = Effect.fnUntraced(function* (
-  orders: ReadonlyArray<{ readonly objectId: number; readonly version: string; readonly enrichment: Enrichment }>
+  orders: ReadonlyArray<{ readonly objectId: number; readonly version: string; readonly enrichment: string }>
 ) {
   if (orders.length === 0) return
   const sql = yield* SqlClient.SqlClient
@@ -104,7 +106,7 @@ export const storeEnrichments = Effect.fnUntraced(function* (
   yield* sql`
     update stg.order_events held set enrichment = resolved.enrichment
     from unnest(${texts(ids)}::bigint[], ${texts(orders.map((order) => order.version))}::text[],
-      ${texts(orders.map((order) => JSON.stringify(order.enrichment)))}::json[]) as resolved (object_id, order_version, enrichment)
+      ${texts(orders.map((order) => order.enrichment))}::json[]) as resolved (object_id, order_version, enrichment)
     where held.object_id = resolved.object_id and held.order_version = resolved.order_version
       and held.enrichment is null`
 })

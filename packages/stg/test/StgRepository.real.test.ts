@@ -47,7 +47,7 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
         yield* emptied
         const sql = yield* SqlClient.SqlClient
         const newer = yield* openTransaction(
-          Repository.upsertOrders([delivered(1, 2, { enrichment: enrichment("newer") })])
+          Repository.upsertOrders([delivered(1, 2, { enrichment: JSON.stringify(enrichment("newer")) })])
         )
         const older = yield* Effect.forkChild(
           sql.withTransaction(Effect.all([Repository.upsertOrders([delivered(1, 1)]), Repository.heldOrders([1])]))
@@ -65,7 +65,9 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
         yield* emptied
         yield* Repository.upsertOrders([delivered(1, 1)])
         const give = (guest: string) =>
-          Repository.storeEnrichments([{ objectId: 1, version: version(1), enrichment: enrichment(guest) }])
+          Repository.storeEnrichments([
+            { objectId: 1, version: version(1), enrichment: JSON.stringify(enrichment(guest)) }
+          ])
         const first = yield* openTransaction(give("first"))
         const sql = yield* SqlClient.SqlClient
         const second = yield* Effect.forkChild(

@@ -10,15 +10,9 @@ import { utf8Text } from "./utf8Text.ts"
 const bad = (reason: BadRecord["reason"], detail: string) =>
   Result.fail(new BadRecord({ reason, detail: cleanDetail(detail) }))
 
-/** The text and its parsed value. */
-export interface Decoded<A> {
-  readonly text: string
-  readonly value: A
-}
-
 export const makeDecoder = <A>(schema: Schema.ConstraintDecoder<A>) => {
   const decode = Schema.decodeUnknownResult(schema)
-  return (bytes: Uint8Array | null): Result.Result<Decoded<A>, BadRecord> => {
+  return (bytes: Uint8Array | null): Result.Result<A, BadRecord> => {
     if (bytes === null || bytes.length === 0) return bad("empty_value", "the record has no value")
     const text = utf8Text(bytes)
     if (text === undefined) return bad("not_utf8", "the value is not UTF-8 text")
@@ -35,7 +29,7 @@ export const makeDecoder = <A>(schema: Schema.ConstraintDecoder<A>) => {
     }
     return Result.match(decode(json), {
       onFailure: (error: SchemaError) => bad("schema", error.message),
-      onSuccess: (value) => Result.succeed({ text, value })
+      onSuccess: Result.succeed
     })
   }
 }

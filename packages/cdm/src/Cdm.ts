@@ -93,6 +93,7 @@ interface Prepared {
   readonly received: ReadonlyArray<ReceivedStats>
   /** The newest version of each order in the batch, sorted by order. */
   readonly newest: ReadonlyArray<Contribution>
+  readonly columns: Repository.ContributionColumns
   readonly news: News
   /** What changes if the ledger knows none of the orders. */
   readonly counters: Counters
@@ -132,7 +133,15 @@ const prepare = Effect.fnUntraced(function* (received: ReadonlyArray<ReceivedSta
   yield* pauseIn(received)
   const news = newsOf(received)
   yield* pauseIn(received)
-  const prepared: Prepared = { received, newest, news, counters: changesOf([], newest) }
+  const counters = changesOf([], newest)
+  yield* pauseIn(received)
+  const prepared: Prepared = {
+    received,
+    newest,
+    columns: yield* Repository.contributionColumns(newest),
+    news,
+    counters
+  }
   return prepared
 })
 
@@ -151,8 +160,8 @@ const traceOf = (received: ReadonlyArray<ReceivedStats>, replaced: ReadonlyMap<s
 }
 
 /** Puts the newest contributions into the ledger; says what they replace, and which are no news. */
-const record = Effect.fnUntraced(function* (newest: ReadonlyArray<Contribution>) {
-  const fresh = yield* Repository.insertContributions(newest)
+const record = Effect.fnUntraced(function* ({ columns, newest }: Pick<Prepared, "columns" | "newest">) {
+  const fresh = yield* Repository.insertContributions(columns)
   const known = newest.filter((contribution) => !fresh.has(contribution.orderId))
   const held = known.length === 0 ? [] : yield* Repository.lockContributions(known.map(({ orderId }) => orderId))
   const before = new Map(held.map((contribution) => [contribution.orderId, contribution]))
@@ -176,9 +185,10 @@ const tag = Effect.fnUntraced(function* (
   yield* Metrics.recordTags({ given: changes.given.length, taken: changes.taken.length })
 })
 
-const store = Effect.fnUntraced(function* ({ counters, newest, news, received }: Prepared) {
+const store = Effect.fnUntraced(function* (prepared: Prepared) {
+  const { counters, newest, news, received } = prepared
   if (newest.length === 0) return { outgoing: [], outcomes: {} }
-  const { before, passedOver, replaced } = yield* record(newest)
+  const { before, passedOver, replaced } = yield* record(prepared)
   // An older version than the one held brings nothing, not even a name.
   const newer = received.filter(
     ({ message: { contribution } }) => (before.get(contribution.orderId)?.version ?? "") < contribution.version

@@ -1,5 +1,6 @@
 /** The SQL of the ledger and the marts: whole batches, locks in key order before reads. */
-import { int4s, texts, uuids } from "@metka/core/arrays"
+import { encoded, int4s, texts, uuids } from "@metka/core/arrays"
+import { makeInTurns } from "@metka/core/turns"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Contribution, CounterChange } from "./counters.ts"
@@ -20,26 +21,40 @@ const concatenated = (lists: ReadonlyArray<ReadonlyArray<string>>) => {
     for (const id of list) ids.push(id)
     lasts.push(ids.length)
   }
-  return { ids: uuids(ids), firsts: int4s(firsts), lasts: int4s(lasts) }
+  return { ids: encoded(uuids(ids)), firsts: encoded(int4s(firsts)), lasts: encoded(int4s(lasts)) }
 }
+
+/**
+ * The columns of `insertContributions`.
+ * @param contributions at most one version an order, sorted by order
+ */
+export const contributionColumns = (contributions: ReadonlyArray<Contribution>) =>
+  makeInTurns(contributions, {
+    orderIds: () => encoded(texts(contributions.map((row) => row.orderId))),
+    versions: () => encoded(texts(contributions.map((row) => row.version))),
+    userIds: () => encoded(uuids(contributions.map((row) => row.userId))),
+    dates: () => encoded(texts(contributions.map((row) => row.orderDate ?? ""))),
+    products: () => concatenated(contributions.map((row) => row.productIds)),
+    categories: () => concatenated(contributions.map((row) => row.categoryIds))
+  })
+
+export type ContributionColumns = Effect.Success<ReturnType<typeof contributionColumns>>
 
 /**
  * Inserts the contributions of orders that the ledger does not know, and returns the ids of those orders. Holds the
  * rules, shared, from here on: before anything is read that they decide about.
  */
-export const insertContributions = Effect.fnUntraced(function* (contributions: ReadonlyArray<Contribution>) {
+export const insertContributions = Effect.fnUntraced(function* (columns: ContributionColumns) {
+  const { categories, products } = columns
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-  const products = concatenated(contributions.map((row) => row.productIds))
-  const categories = concatenated(contributions.map((row) => row.categoryIds))
   const rows = yield* sql<{ order_id: string }>`
     with rules as materialized (select pg_advisory_xact_lock_shared(${rulesLock}::bigint) as held)
     insert into cdm.order_contributions (order_id, order_version, user_id, order_dt, product_ids, category_ids, recorded_at)
     select order_id, order_version, user_id, nullif(order_dt, '')::timestamp,
       (${products.ids}::uuid[])[first_product:last_product], (${categories.ids}::uuid[])[first_category:last_category],
       ${now}::timestamptz
-    from rules, unnest(${texts(contributions.map((row) => row.orderId))}::text[], ${texts(contributions.map((row) => row.version))}::text[],
-      ${uuids(contributions.map((row) => row.userId))}::uuid[], ${texts(contributions.map((row) => row.orderDate ?? ""))}::text[],
+    from rules, unnest(${columns.orderIds}::text[], ${columns.versions}::text[], ${columns.userIds}::uuid[], ${columns.dates}::text[],
       ${products.firsts}::int[], ${products.lasts}::int[], ${categories.firsts}::int[], ${categories.lasts}::int[])
       as delivered (order_id, order_version, user_id, order_dt, first_product, last_product, first_category, last_category)
     order by order_id collate "C"

@@ -2,6 +2,7 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Config, Effect, Layer, Redacted, Schema } from "effect"
 import type { ConnectionOptions } from "node:tls"
+import { arrayTypes } from "./arrays.ts"
 import { readCaFile } from "./CaFile.ts"
 
 export class DatabaseConfigError extends Schema.TaggedError<DatabaseConfigError>()("DatabaseConfigError", {
@@ -59,6 +60,7 @@ export const layer = (applicationName: string) =>
       return PgClient.layer({
         ...config,
         applicationName,
+        types: arrayTypes,
         minConnections: 0,
         maxConnections: 5,
         connectTimeout: "3 seconds",

@@ -4,6 +4,7 @@ import { Effect, Layer, Schema } from "effect"
 import { mkdir } from "node:fs/promises"
 import { dirname } from "node:path"
 import { Duplex } from "node:stream"
+import { arrayTypes } from "./arrays.ts"
 
 export class EmbeddedDatabaseError extends Schema.TaggedError<EmbeddedDatabaseError>()("EmbeddedDatabaseError", {
   message: Schema.String,
@@ -101,6 +102,7 @@ export const layer = (
       )
       return PgClient.layer({
         stream: () => new PgliteSocket(database),
+        types: arrayTypes,
         username: "postgres",
         database: "postgres",
         maxConnections: 1,

@@ -25,3 +25,39 @@ export const int4s = arrayOf<number>(PgTypes.OID.int4)
 /** `bigint[]`, from safe integers. */
 export const int8s = (values: ReadonlyArray<number>): PgTypes.Parameter =>
   Result.getOrThrow(PgTypes.array(values.map(BigInt), PgTypes.OID.int8))
+
+/** An array in the bytes that are sent. For a client with `arrayTypes`. */
+export const encoded = (array: PgTypes.Parameter): PgTypes.Parameter => ({
+  ...array,
+  value: Result.getOrThrow(PgTypes.encode(array.value, array.oid))
+})
+
+const arrayOids = [
+  PgTypes.OID.uuidArray,
+  PgTypes.OID.textArray,
+  PgTypes.OID.byteaArray,
+  PgTypes.OID.int4Array,
+  PgTypes.OID.int8Array
+]
+
+/**
+ * The built-in types, whose arrays may be encoded already: so that the encoding of a batch need not be done while its
+ * transaction holds locks and PostgreSQL waits.
+ */
+export const arrayTypes: PgTypes.Registry = (() => {
+  const types = PgTypes.makeRegistry()
+  for (const oid of arrayOids) {
+    types.register<unknown>(oid, {
+      encode: (value) => (value instanceof Uint8Array ? Result.succeed(value) : PgTypes.encode(value, oid)),
+      decode: (bytes) => PgTypes.decode(bytes, oid, 1),
+      write: (sink, value) => {
+        if (!(value instanceof Uint8Array)) {
+          return PgTypes.writeParameter(sink, { [PgTypes.ParameterTypeId]: PgTypes.ParameterTypeId, oid, value })
+        }
+        sink.raw(value)
+        return Result.void
+      }
+    })
+  }
+  return types
+})()

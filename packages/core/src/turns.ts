@@ -13,3 +13,19 @@ export const endsTurn = (index: number): boolean => index % recordsInTurn === re
 /** Ends a turn, unless the batch is so small that it is none. */
 export const pauseIn = (batch: { readonly length: number }): Effect.Effect<void> =>
   batch.length < recordsInTurn ? Effect.void : Effect.yieldNow
+
+type Made<Makers> = { readonly [Name in keyof Makers]: Makers[Name] extends () => infer Value ? Value : never }
+
+/** Makes what a batch needs, each in a turn of its own. */
+export const makeInTurns = <Makers extends Readonly<Record<string, () => unknown>>>(
+  batch: { readonly length: number },
+  makers: Makers
+): Effect.Effect<Made<Makers>> =>
+  Effect.gen(function* () {
+    const made: Record<string, unknown> = {}
+    for (const [name, make] of Object.entries(makers)) {
+      made[name] = make()
+      if (batch.length >= recordsInTurn) yield* Effect.yieldNow
+    }
+    return made as Made<Makers>
+  })

@@ -5,6 +5,7 @@ import { header, readHeader, readOrderVersion, readReferenceVersion } from "@met
 import { decodeStgOrder } from "@metka/core/messages/StgOrder"
 import * as Pipeline from "@metka/core/Pipeline"
 import { Topology } from "@metka/core/Topology"
+import { pauseIn } from "@metka/core/turns"
 import { Clock, Effect, Result } from "effect"
 import * as Repository from "./DdsRepository.ts"
 import { KnownThings, type Things } from "./KnownThings.ts"
@@ -74,6 +75,7 @@ const withOutgoing = ({ message, traceparent }: Pipeline.Received<TakenOrder>): 
 interface Round {
   readonly orders: ReadonlyArray<TracedOrder>
   readonly rows: VaultRows
+  readonly columns: Repository.OrderColumns
 }
 
 interface Prepared {
@@ -81,26 +83,31 @@ interface Prepared {
   readonly count: number
 }
 
-const makeRound = (orders: ReadonlyArray<TracedOrder>): Round => ({
-  orders,
-  rows: vaultRows(orders.map(({ inVault }) => inVault))
+const rowsOf = (orders: ReadonlyArray<TracedOrder>): VaultRows => vaultRows(orders.map(({ inVault }) => inVault))
+
+const makeRound = Effect.fnUntraced(function* (orders: ReadonlyArray<TracedOrder>) {
+  const rows = rowsOf(orders)
+  yield* pauseIn(orders)
+  const round: Round = { orders, rows, columns: yield* Repository.orderColumns(rows.orders) }
+  return round
 })
 
-const prepare = (received: ReadonlyArray<Pipeline.Received<TakenOrder>>): Prepared => ({
-  rounds: rounds(received.map(withOutgoing)).map(makeRound),
-  count: received.length
+const prepare = Effect.fnUntraced(function* (received: ReadonlyArray<Pipeline.Received<TakenOrder>>) {
+  const cut = rounds(received.map(withOutgoing))
+  yield* pauseIn(received)
+  const prepared: Prepared = { rounds: yield* Effect.forEach(cut, makeRound), count: received.length }
+  return prepared
 })
 
 /** Takes in what is newer than the vault holds; says what it took in, what it sent of things, and what was held already. */
-const takeRound = Effect.fnUntraced(function* ({ orders, rows }: Round, source: string, known: KnownThings) {
-  const taken = yield* Repository.takeOrders(rows.orders, source)
+const takeRound = Effect.fnUntraced(function* ({ columns, orders, rows }: Round, source: string, known: KnownThings) {
+  const taken = yield* Repository.takeOrders(columns, source)
   const again = rows.orders.filter(({ pk }) => !taken.has(pk))
   const held = again.length === 0 ? new Map<string, string>() : yield* Repository.heldVersions(again)
   const notTaken = new Map(again.map(({ orderId, pk }) => [orderId, held.get(pk)]))
   const fresh = orders.filter(({ orderId }) => !notTaken.has(orderId))
-  const freshRows = again.length === 0 ? rows : makeRound(fresh).rows
-  const things = known.unknown(freshRows)
-  yield* Repository.insertRows(things, freshRows.orders, taken, source)
+  const things = known.unknown(again.length === 0 ? rows : rowsOf(fresh))
+  yield* Repository.insertRows(things, rows.orders, columns, taken, source)
   const duplicates = orders.filter(({ orderId, orderVersion }) => notTaken.get(orderId) === orderVersion)
   return { fresh, duplicates, things }
 })
@@ -137,7 +144,7 @@ export const run = Effect.gen(function* () {
     output: topology.cdmStats,
     maxRecords: topology.maxBatchRecords,
     decode,
-    enrich: (received: ReadonlyArray<Pipeline.Received<TakenOrder>>) => Effect.sync(() => prepare(received)),
+    enrich: prepare,
     store: store(topology.stgOrders, new KnownThings())
   })
 })

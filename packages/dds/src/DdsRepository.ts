@@ -1,23 +1,55 @@
 /** The SQL of DDS: two statements a round, three where versions are held already, every insert in key order. */
-import { int4s, int8s, texts, uuids } from "@metka/core/arrays"
+import { encoded, int4s, int8s, texts, uuids } from "@metka/core/arrays"
+import { makeInTurns } from "@metka/core/turns"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Things } from "./KnownThings.ts"
 import type { VaultRows } from "./vault.ts"
 
 /**
- * Takes in the versions that are newer than the ones held, and locks the orders of the others.
+ * The columns of orders and of their items, each as often as the order has some.
  * @param orders sorted by key
+ */
+export const orderColumns = Effect.fnUntraced(function* (orders: VaultRows["orders"]) {
+  const items = orders.flatMap((order) => order.items)
+  const ofOrders = yield* makeInTurns(orders, {
+    pks: () => encoded(uuids(orders.map((row) => row.pk))),
+    orderIds: () => encoded(int8s(orders.map((row) => row.orderId))),
+    dates: () => encoded(texts(orders.map((row) => row.date))),
+    versions: () => encoded(texts(orders.map((row) => row.version))),
+    costs: () => encoded(texts(orders.map((row) => String(row.cost)))),
+    payments: () => encoded(texts(orders.map((row) => String(row.payment)))),
+    statuses: () => encoded(texts(orders.map((row) => row.status))),
+    costHashdiffs: () => encoded(uuids(orders.map((row) => row.costHashdiff))),
+    statusHashdiffs: () => encoded(uuids(orders.map((row) => row.statusHashdiff))),
+    userPks: () => encoded(uuids(orders.map((row) => row.userPk))),
+    orderUserPks: () => encoded(uuids(orders.map((row) => row.orderUserPk))),
+    restaurantPks: () => encoded(uuids(orders.map((row) => row.restaurantPk)))
+  })
+  const ofItems = yield* makeInTurns(orders, {
+    orderProductPks: () => encoded(uuids(items.map((row) => row.orderProductPk))),
+    orderPks: () => encoded(uuids(orders.flatMap((row) => row.items.map(() => row.pk)))),
+    productPks: () => encoded(uuids(items.map((row) => row.productPk))),
+    categoryPks: () => encoded(uuids(items.map((row) => row.categoryPk))),
+    prices: () => encoded(texts(items.map((row) => String(row.price)))),
+    quantities: () => encoded(texts(items.map((row) => String(row.quantity))))
+  })
+  return { orders: ofOrders, items: ofItems }
+})
+
+export type OrderColumns = Effect.Success<ReturnType<typeof orderColumns>>
+
+/**
+ * Takes in the versions that are newer than the ones held, and locks the orders of the others.
  * @returns the number that the version got, by the key of each order that was taken in
  */
-export const takeOrders = Effect.fnUntraced(function* (orders: VaultRows["orders"], source: string) {
+export const takeOrders = Effect.fnUntraced(function* ({ orders }: OrderColumns, source: string) {
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
   const rows = yield* sql<{ h_order_pk: string; version_no: number }>`
     insert into dds.h_order as held (h_order_pk, order_id, order_dt, order_version, version_no, load_dt, load_src)
     select h_order_pk, order_id, order_dt, order_version, 1, ${now}::timestamptz, ${source}
-    from unnest(${uuids(orders.map((order) => order.pk))}::uuid[], ${int8s(orders.map((order) => order.orderId))}::bigint[],
-      ${texts(orders.map((order) => order.date))}::timestamp[], ${texts(orders.map((order) => order.version))}::text[])
+    from unnest(${orders.pks}::uuid[], ${orders.orderIds}::bigint[], ${orders.dates}::timestamp[], ${orders.versions}::text[])
       as delivered (h_order_pk, order_id, order_dt, order_version)
     order by h_order_pk
     on conflict (h_order_pk) do update set order_dt = excluded.order_dt, order_version = excluded.order_version,
@@ -125,39 +157,40 @@ const insertsOfThings = (sql: SqlClient.SqlClient, things: Things) => {
 }
 
 /**
- * Inserts things, and the links and satellites of versions that `takeOrders` took in. The first version of an order,
+ * Inserts things, and the links and satellites of the versions that `takeOrders` took in. The first version of an order,
  * which nearly every one is, cannot meet a link of its order: it is spared `on conflict`, which costs as much as the
  * insert itself.
+ * @param rows the orders that `columns` are of
  */
 export const insertRows = Effect.fnUntraced(function* (
   things: Things,
-  orders: VaultRows["orders"],
-  versionNumbers: ReadonlyMap<string, number>,
+  rows: VaultRows["orders"],
+  { items, orders }: OrderColumns,
+  taken: ReadonlyMap<string, number>,
   source: string
 ) {
-  if (orders.length === 0) return
-  const versionNumber = (orderPk: string) => versionNumbers.get(orderPk) ?? 1
+  if (taken.size === 0) return
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-  const items = orders.flatMap((order) => order.items.map((item) => ({ ...item, orderPk: order.pk })))
+  /** 0 of an order that was not taken in. */
+  const versionNumbers = rows.map(({ pk }) => taken.get(pk) ?? 0)
+  const ofItems = rows.flatMap((row, index) => row.items.map(() => versionNumbers[index] ?? 0))
   yield* sql`
     with loaded (load_dt, load_src) as (values (${now}::timestamptz, ${source}::text)),
     ${hasRows(things) ? insertsOfThings(sql, things) : sql``}
     orders as (
-      select * from loaded, unnest(${uuids(orders.map((row) => row.pk))}::uuid[], ${int4s(orders.map((row) => versionNumber(row.pk)))}::int[],
-        ${texts(orders.map((row) => String(row.cost)))}::numeric[], ${texts(orders.map((row) => String(row.payment)))}::numeric[],
-        ${texts(orders.map((row) => row.status))}::text[], ${uuids(orders.map((row) => row.costHashdiff))}::uuid[],
-        ${uuids(orders.map((row) => row.statusHashdiff))}::uuid[], ${uuids(orders.map((row) => row.userPk))}::uuid[],
-        ${uuids(orders.map((row) => row.orderUserPk))}::uuid[], ${uuids(orders.map((row) => row.restaurantPk))}::uuid[])
+      select * from loaded, unnest(${orders.pks}::uuid[], ${int4s(versionNumbers)}::int[], ${orders.costs}::numeric[],
+        ${orders.payments}::numeric[], ${orders.statuses}::text[], ${orders.costHashdiffs}::uuid[],
+        ${orders.statusHashdiffs}::uuid[], ${orders.userPks}::uuid[], ${orders.orderUserPks}::uuid[], ${orders.restaurantPks}::uuid[])
         as row (h_order_pk, version_no, cost, payment, status, cost_hashdiff, status_hashdiff, h_user_pk,
           hk_order_user_pk, h_restaurant_pk)
+      where version_no > 0
     ),
     items as (
-      select * from loaded, unnest(${uuids(items.map((row) => row.orderProductPk))}::uuid[], ${uuids(items.map((row) => row.orderPk))}::uuid[],
-        ${uuids(items.map((row) => row.productPk))}::uuid[], ${uuids(items.map((row) => row.categoryPk))}::uuid[],
-        ${texts(items.map((row) => String(row.price)))}::numeric[], ${texts(items.map((row) => String(row.quantity)))}::numeric[],
-        ${int4s(items.map((row) => versionNumber(row.orderPk)))}::int[])
+      select * from loaded, unnest(${items.orderProductPks}::uuid[], ${items.orderPks}::uuid[], ${items.productPks}::uuid[],
+        ${items.categoryPks}::uuid[], ${items.prices}::numeric[], ${items.quantities}::numeric[], ${int4s(ofItems)}::int[])
         as row (hk_order_product_pk, h_order_pk, h_product_pk, h_category_pk, price, quantity, version_no)
+      where version_no > 0
     ),
     l_order_user_of_first as (
       insert into dds.l_order_user select hk_order_user_pk, h_order_pk, h_user_pk, load_dt, load_src from orders where version_no = 1

@@ -205,9 +205,9 @@ export const orderInVault = ({
   userLogin,
   userVersion
 }: VersionedOrder): OrderInVault => {
-  const { cost, date, id, payment, products, status, ...payload } = order.payload
-  const user = userRow(payload.user.id, payload.user.name, userLogin ?? null, userVersion)
-  const restaurant = restaurantRow(payload.restaurant.id, payload.restaurant.name, restaurantVersion)
+  const { cost, date, id, payment, products, status } = order.payload
+  const user = userRow(order.payload.user.id, order.payload.user.name, userLogin ?? null, userVersion)
+  const restaurant = restaurantRow(order.payload.restaurant.id, order.payload.restaurant.name, restaurantVersion)
   const dishes = products.map((dish) => dishRows(dish, restaurant))
   const pk = orderKey(id)
   return {

@@ -101,8 +101,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("an order that contributes nothing is not kept in the ledger", [
     "cdm/src/Cdm.ts",
-    "Repository.insertContributions(newest)",
-    "Repository.insertContributions(newest.filter((row) => row.productIds.length > 0))"
+    "Repository.contributionColumns(newest)",
+    "Repository.contributionColumns(newest.filter((row) => row.productIds.length > 0))"
   ]),
   guard("names follow the arrival, not the version", [
     "cdm/src/Names.ts",
@@ -176,8 +176,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("DDS takes for known what a transaction that was rolled back has sent", [
     "dds/src/Dds.ts",
-    "yield* Repository.insertRows(things, freshRows.orders, taken, source)",
-    "known.committed([things])\n  yield* Repository.insertRows(things, freshRows.orders, taken, source)"
+    "yield* Repository.insertRows(things, rows.orders, columns, taken, source)",
+    "known.committed([things])\n  yield* Repository.insertRows(things, rows.orders, columns, taken, source)"
   ]),
   guard("an order's satellites leave out what was said before", [
     "dds/src/DdsRepository.ts",

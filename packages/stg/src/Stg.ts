@@ -54,6 +54,14 @@ export const newestVersions = (received: ReadonlyArray<Pipeline.Received<OrderMe
   return [...newest.values()].sort((a, b) => a.message.order.object_id - b.message.order.object_id)
 }
 
+interface Prepared {
+  /** Sorted by order. */
+  readonly candidates: ReadonlyArray<Candidate>
+  readonly columns: Repository.DeliveredColumns
+  /** How many older versions of these orders came in the same batch. */
+  readonly superseded: number
+}
+
 const lookUp = Effect.fnUntraced(function* (received: ReadonlyArray<Pipeline.Received<OrderMessage>>) {
   const references = yield* ReferenceData
   const newest = newestVersions(received)
@@ -66,7 +74,9 @@ const lookUp = Effect.fnUntraced(function* (received: ReadonlyArray<Pipeline.Rec
     if (endsTurn(index)) yield* Effect.yieldNow
     candidates.push(toCandidate(order, known))
   }
-  return { superseded: received.length - newest.length, candidates }
+  const columns = yield* Repository.deliveredColumns(candidates.map(({ delivered }) => delivered))
+  const prepared: Prepared = { candidates, columns, superseded: received.length - newest.length }
+  return prepared
 })
 
 const toCandidate = (
@@ -116,15 +126,9 @@ export const toOutgoing = (
   }
 })
 
-const store = Effect.fnUntraced(function* ({
-  candidates,
-  superseded
-}: {
-  readonly candidates: ReadonlyArray<Candidate>
-  readonly superseded: number
-}) {
+const store = Effect.fnUntraced(function* ({ candidates, columns, superseded }: Prepared) {
   if (candidates.length === 0) return { outgoing: [], outcomes: { stale: superseded } }
-  const stored = yield* Repository.upsertOrders(candidates.map(({ delivered }) => delivered))
+  const stored = yield* Repository.upsertOrders(columns)
   const held = yield* storedBefore(candidates.filter(({ delivered }) => !stored.has(delivered.objectId)))
 
   const outgoing: Array<Kafka.OutgoingRecord> = []

@@ -1,8 +1,9 @@
 /** The SQL of STG: whole batches, few statements; orders are locked in key order before anything of them is read. */
-import { byteas, int4s, int8s, texts } from "@metka/core/arrays"
+import { byteas, encoded, int4s, int8s, texts } from "@metka/core/arrays"
 import type { KafkaRecord } from "@metka/core/Kafka"
 import type { SourcePayload } from "@metka/core/messages/SourceOrder"
 import { storableTimestamp } from "@metka/core/storableTimestamp"
+import { makeInTurns } from "@metka/core/turns"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Enrichment, Missing } from "./enrich.ts"
@@ -51,11 +52,29 @@ const parseEnrichment = (json: string | null): Enrichment | undefined =>
   json === null ? undefined : (JSON.parse(json) as Enrichment)
 
 /**
- * Stores every order whose version is newer than the one held; the rows of the others are locked and stay as they are.
+ * The columns of `upsertOrders`.
  * @param orders at most one version an order, sorted by `objectId`
+ */
+export const deliveredColumns = (orders: ReadonlyArray<DeliveredOrder>) =>
+  makeInTurns(orders, {
+    objectIds: () => encoded(int8s(orders.map((order) => order.objectId))),
+    sentDttms: () => encoded(texts(orders.map((order) => order.sentDttm))),
+    payloads: () => encoded(byteas(orders.map((order) => order.payload))),
+    versions: () => encoded(texts(orders.map((order) => order.version))),
+    enrichments: () => encoded(texts(orders.map((order) => order.enrichment ?? ""))),
+    topics: () => encoded(texts(orders.map((order) => order.topic))),
+    partitions: () => encoded(int4s(orders.map((order) => order.partition))),
+    offsets: () => encoded(int8s(orders.map((order) => order.offset))),
+    timestamps: () => encoded(texts(orders.map((order) => storableTimestamp(order.kafkaTimestamp))))
+  })
+
+export type DeliveredColumns = Effect.Success<ReturnType<typeof deliveredColumns>>
+
+/**
+ * Stores every order whose version is newer than the one held; the rows of the others are locked and stay as they are.
  * @returns the ids of the orders that were stored
  */
-export const upsertOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<DeliveredOrder>) {
+export const upsertOrders = Effect.fnUntraced(function* (columns: DeliveredColumns) {
   const sql = yield* SqlClient.SqlClient
   const now = iso(yield* Clock.currentTimeMillis)
   const rows = yield* sql<{ object_id: string }>`
@@ -63,11 +82,9 @@ export const upsertOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<D
       topic, partition, "offset", kafka_timestamp, received_at)
     select object_id, 'order', sent_dttm, convert_from(payload, 'UTF8')::json, order_version, nullif(enrichment, '')::json,
       topic, partition, "offset", kafka_timestamp, ${now}::timestamptz
-    from unnest(${int8s(orders.map((order) => order.objectId))}::bigint[], ${texts(orders.map((order) => order.sentDttm))}::timestamp[],
-      ${byteas(orders.map((order) => order.payload))}::bytea[], ${texts(orders.map((order) => order.version))}::text[],
-      ${texts(orders.map((order) => order.enrichment ?? ""))}::text[],
-      ${texts(orders.map((order) => order.topic))}::text[], ${int4s(orders.map((order) => order.partition))}::int[],
-      ${int8s(orders.map((order) => order.offset))}::bigint[], ${texts(orders.map((order) => storableTimestamp(order.kafkaTimestamp)))}::timestamptz[])
+    from unnest(${columns.objectIds}::bigint[], ${columns.sentDttms}::timestamp[], ${columns.payloads}::bytea[],
+      ${columns.versions}::text[], ${columns.enrichments}::text[], ${columns.topics}::text[], ${columns.partitions}::int[],
+      ${columns.offsets}::bigint[], ${columns.timestamps}::timestamptz[])
       as delivered (object_id, sent_dttm, payload, order_version, enrichment, topic, partition, "offset", kafka_timestamp)
     order by object_id
     on conflict (object_id) do update set

@@ -12,7 +12,7 @@ import {
 } from "../../core/test/DatabaseLayers.ts"
 import * as Repository from "../src/StgRepository.ts"
 import { stgMigrations } from "../src/StgSchema.ts"
-import { delivered, enrichment, stgRepositoryContract, version } from "./stgRepositoryContract.ts"
+import { delivered, enrichment, stgRepositoryContract, version, upsertOrders } from "./stgRepositoryContract.ts"
 
 const database = real(stgMigrations)
 
@@ -24,7 +24,7 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
       Effect.gen(function* () {
         yield* emptied
         const orders = [1, 2].map((id) => delivered(id, 1))
-        yield* Repository.upsertOrders(orders)
+        yield* upsertOrders(orders)
         yield* Repository.parkOrders(
           orders.map((order) => ({
             ...order,
@@ -47,10 +47,10 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
         yield* emptied
         const sql = yield* SqlClient.SqlClient
         const newer = yield* openTransaction(
-          Repository.upsertOrders([delivered(1, 2, { enrichment: JSON.stringify(enrichment("newer")) })])
+          upsertOrders([delivered(1, 2, { enrichment: JSON.stringify(enrichment("newer")) })])
         )
         const older = yield* Effect.forkChild(
-          sql.withTransaction(Effect.all([Repository.upsertOrders([delivered(1, 1)]), Repository.heldOrders([1])]))
+          sql.withTransaction(Effect.all([upsertOrders([delivered(1, 1)]), Repository.heldOrders([1])]))
         )
         yield* sessionsWaitForLocks(1)
         yield* newer.release
@@ -63,7 +63,7 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
     it.effect("a version delivered to both at once is enriched by one of them only", () =>
       Effect.gen(function* () {
         yield* emptied
-        yield* Repository.upsertOrders([delivered(1, 1)])
+        yield* upsertOrders([delivered(1, 1)])
         const give = (guest: string) =>
           Repository.storeEnrichments([
             { objectId: 1, version: version(1), enrichment: JSON.stringify(enrichment(guest)) }
@@ -88,8 +88,8 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
         for (let round = 1; round <= 5; round++) {
           yield* Effect.all(
             [
-              Repository.upsertOrders(ids.map((id) => delivered(id, 2 * round))),
-              Repository.upsertOrders(ids.toReversed().map((id) => delivered(id, 2 * round + 1)))
+              upsertOrders(ids.map((id) => delivered(id, 2 * round))),
+              upsertOrders(ids.toReversed().map((id) => delivered(id, 2 * round + 1)))
             ],
             { concurrency: "unbounded" }
           )

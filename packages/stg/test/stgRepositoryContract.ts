@@ -34,6 +34,9 @@ export const delivered = (
   ...options
 })
 
+export const upsertOrders = (orders: ReadonlyArray<Repository.DeliveredOrder>) =>
+  Effect.flatMap(Repository.deliveredColumns(orders), Repository.upsertOrders)
+
 const missing: Missing = { guests: ["u1"], restaurants: [], dishes: [] }
 const parked = (objectId: number, n: number, what: Missing = missing): Repository.ParkedOrder => ({
   objectId,
@@ -60,7 +63,7 @@ const waiting = Effect.gen(function* () {
 
 /** Where an order is parked one always has been stored. */
 const park = Effect.fnUntraced(function* (objectId: number, n: number) {
-  yield* Repository.upsertOrders([delivered(objectId, n)])
+  yield* upsertOrders([delivered(objectId, n)])
   yield* Repository.parkOrders([parked(objectId, n)])
 })
 
@@ -69,9 +72,9 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
     it.effect("an older version after a newer one changes no row", () =>
       Effect.gen(function* () {
         yield* emptied
-        yield* Repository.upsertOrders([delivered(1, 2), delivered(2, 2)])
+        yield* upsertOrders([delivered(1, 2), delivered(2, 2)])
         const before = yield* writtenRows("stg.order_events")
-        assert.deepStrictEqual(yield* Repository.upsertOrders([delivered(1, 1), delivered(2, 1)]), new Set())
+        assert.deepStrictEqual(yield* upsertOrders([delivered(1, 1), delivered(2, 1)]), new Set())
         assert.deepStrictEqual(yield* writtenRows("stg.order_events"), before)
       })
     )
@@ -79,10 +82,10 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
     it.effect("the same version again changes no row: what is kept is its first delivery", () =>
       Effect.gen(function* () {
         yield* emptied
-        yield* Repository.upsertOrders([delivered(1, 1, { offset: 7 })])
+        yield* upsertOrders([delivered(1, 1, { offset: 7 })])
         const before = yield* writtenRows("stg.order_events")
         const again = delivered(1, 1, { partition: 3, offset: 9, enrichment: JSON.stringify(enrichment("later")) })
-        assert.deepStrictEqual(yield* Repository.upsertOrders([again]), new Set())
+        assert.deepStrictEqual(yield* upsertOrders([again]), new Set())
         assert.deepStrictEqual(yield* writtenRows("stg.order_events"), before)
         assert.deepStrictEqual(
           (yield* stored).map((row) => row.place),
@@ -94,11 +97,8 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
     it.effect("a newer version replaces all of the older one, its enrichment too, and its neighbours stay", () =>
       Effect.gen(function* () {
         yield* emptied
-        yield* Repository.upsertOrders([
-          delivered(1, 1, { enrichment: JSON.stringify(enrichment("old")) }),
-          delivered(2, 3)
-        ])
-        const taken = yield* Repository.upsertOrders([
+        yield* upsertOrders([delivered(1, 1, { enrichment: JSON.stringify(enrichment("old")) }), delivered(2, 3)])
+        const taken = yield* upsertOrders([
           delivered(1, 2, { partition: 4 }),
           delivered(2, 2),
           delivered(Number.MAX_SAFE_INTEGER, 1)
@@ -120,9 +120,9 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
         yield* emptied
         const upper = "Z"
         const lower = "a"
-        yield* Repository.upsertOrders([delivered(1, 1, { version: lower })])
-        assert.strictEqual((yield* Repository.upsertOrders([delivered(1, 1, { version: upper })])).size, 0)
-        assert.strictEqual((yield* Repository.upsertOrders([delivered(1, 1, { version: "é" })])).size, 1)
+        yield* upsertOrders([delivered(1, 1, { version: lower })])
+        assert.strictEqual((yield* upsertOrders([delivered(1, 1, { version: upper })])).size, 0)
+        assert.strictEqual((yield* upsertOrders([delivered(1, 1, { version: "é" })])).size, 1)
       })
     )
 
@@ -135,7 +135,7 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
     ])("keeps the payload to the byte: %s", (payload) =>
       Effect.gen(function* () {
         yield* emptied
-        yield* Repository.upsertOrders([delivered(1, 1, { payload: Buffer.from(payload) })])
+        yield* upsertOrders([delivered(1, 1, { payload: Buffer.from(payload) })])
         assert.deepStrictEqual(
           (yield* stored).map((row) => row.payload),
           [payload]
@@ -146,10 +146,7 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
     it.effect("the enrichment of a version is stored once: the first one given stays", () =>
       Effect.gen(function* () {
         yield* emptied
-        yield* Repository.upsertOrders([
-          delivered(1, 1),
-          delivered(2, 1, { enrichment: JSON.stringify(enrichment("first")) })
-        ])
+        yield* upsertOrders([delivered(1, 1), delivered(2, 1, { enrichment: JSON.stringify(enrichment("first")) })])
         const give = (guest: string) =>
           Repository.storeEnrichments(
             [1, 2].map((objectId) => ({ objectId, version: version(1), enrichment: JSON.stringify(enrichment(guest)) }))
@@ -168,7 +165,7 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
     it.effect("an enrichment is for its version alone: a newer one that came meanwhile does not get it", () =>
       Effect.gen(function* () {
         yield* emptied
-        yield* Repository.upsertOrders([delivered(1, 2)])
+        yield* upsertOrders([delivered(1, 2)])
         yield* Repository.storeEnrichments([
           { objectId: 1, version: version(1), enrichment: JSON.stringify(enrichment("old")) }
         ])

@@ -12,7 +12,7 @@ export interface Seen {
 export interface LedgerWatch {
   /** Sends an order, and waits until its row is committed; the counters are of the same transaction. */
   see<E, R>(orderId: number, send: Effect.Effect<void, E, R>): Effect.Effect<Seen, E, R>
-  /** Milliseconds from one question to the next, each of them: no order is seen sharper than this. */
+  /** Milliseconds from one question to the next, each of them: no order is seen sharper than this, only later. */
   readonly intervals: ReadonlyArray<number>
 }
 

@@ -165,11 +165,19 @@ const record = Effect.fnUntraced(function* ({ columns, newest }: Pick<Prepared, 
   const known = newest.filter((contribution) => !fresh.has(contribution.orderId))
   const held = known.length === 0 ? [] : yield* Repository.lockContributions(known.map(({ orderId }) => orderId))
   const before = new Map(held.map((contribution) => [contribution.orderId, contribution]))
-  const isNewer = ({ orderId, version }: Contribution) => (before.get(orderId)?.version ?? "") < version
-  const replacing = known.filter(isNewer)
+  const isNews = ({ orderId, version }: Contribution) => {
+    if (fresh.has(orderId)) return true
+    const held = before.get(orderId)
+    return held !== undefined && held.version < version
+  }
+  const replacing = known.filter(isNews)
   yield* Repository.replaceContributions(replacing)
-  const passedOver = known.filter((contribution) => !isNewer(contribution))
-  return { before, passedOver, replaced: replacing.flatMap(({ orderId }) => before.get(orderId) ?? []) }
+  return {
+    before,
+    isNews,
+    passedOver: known.filter((contribution) => !isNews(contribution)),
+    replaced: replacing.flatMap(({ orderId }) => before.get(orderId) ?? [])
+  }
 })
 
 /** Gives and takes tags where counters changed. */
@@ -188,11 +196,9 @@ const tag = Effect.fnUntraced(function* (
 const store = Effect.fnUntraced(function* (prepared: Prepared) {
   const { counters, newest, news, received } = prepared
   if (newest.length === 0) return { outgoing: [], outcomes: {} }
-  const { before, passedOver, replaced } = yield* record(prepared)
+  const { before, isNews, passedOver, replaced } = yield* record(prepared)
   // An older version than the one held brings nothing, not even a name.
-  const newer = received.filter(
-    ({ message: { contribution } }) => (before.get(contribution.orderId)?.version ?? "") < contribution.version
-  )
+  const newer = received.filter(({ message }) => isNews(message.contribution))
   const { guests, names: named } = newer.length === received.length ? news : newsOf(newer)
   const known = changesOf([...replaced, ...passedOver], [])
   const products = bothChanges(counters.products, known.products)

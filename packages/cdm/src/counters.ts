@@ -1,4 +1,5 @@
 /** Stats messages → what they change in the ledger and in the counters. All of it is pure. */
+
 /** A version of what an order contributes. */
 export interface Contribution {
   readonly orderId: string
@@ -21,12 +22,12 @@ export interface CounterChange {
 
 const distinctSorted = (ids: ReadonlyArray<string>): ReadonlyArray<string> => [...new Set(ids)].sort()
 
-/** @param order ids in upper or lower case, and as often as they came */
-export const contribution = ({ categoryIds, productIds, userId, ...order }: Contribution): Contribution => ({
-  ...order,
-  userId: userId?.toLowerCase() ?? null,
-  productIds: distinctSorted(productIds.map((id) => id.toLowerCase())),
-  categoryIds: distinctSorted(categoryIds.map((id) => id.toLowerCase()))
+/** @param stated as it came: ids in upper or lower case, and the same ones again */
+export const contribution = (stated: Contribution): Contribution => ({
+  ...stated,
+  userId: stated.userId?.toLowerCase() ?? null,
+  productIds: distinctSorted(stated.productIds.map((id) => id.toLowerCase())),
+  categoryIds: distinctSorted(stated.categoryIds.map((id) => id.toLowerCase()))
 })
 
 /** new − old, counter by counter. */

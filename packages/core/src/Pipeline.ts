@@ -149,7 +149,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
         })
       )
 
-    /** Halves a refused batch until the record that is refused stands alone. Decodes anew: nobody has kept the messages. */
+    /** Halves a refused batch until the record that is refused stands alone. Decodes anew: messages are not kept for it. */
     const isolate = (
       records: BatchTrace["records"],
       refusal: BadRecord

@@ -26,11 +26,15 @@ export const int4s = arrayOf<number>(PgTypes.OID.int4)
 export const int8s = (values: ReadonlyArray<number>): PgTypes.Parameter =>
   Result.getOrThrow(PgTypes.array(values.map(BigInt), PgTypes.OID.int8))
 
-/** An array in the bytes that are sent. For a client with `arrayTypes`. */
-export const encoded = (array: PgTypes.Parameter): PgTypes.Parameter => ({
-  ...array,
-  value: Result.getOrThrow(PgTypes.encode(array.value, array.oid))
-})
+/**
+ * An array in the bytes that are sent. For a client with `arrayTypes`; any other refuses them, and with them the record.
+ * What cannot be encoded stays as it is, and the client refuses it in the transaction, where the record is isolated.
+ */
+export const encoded = (array: PgTypes.Parameter): PgTypes.Parameter =>
+  Result.match(PgTypes.encode(array.value, array.oid), {
+    onFailure: () => array,
+    onSuccess: (value) => ({ ...array, value })
+  })
 
 const arrayOids = [
   PgTypes.OID.uuidArray,

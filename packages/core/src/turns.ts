@@ -1,10 +1,10 @@
 /**
  * Work on a batch, cut into turns with a pause between them. It is done while the batch before is written, and PostgreSQL
- * is not to wait for it.
+ * is not to wait for it. A turn is some tens of records, or one step that is quick for all of them.
  */
 import { Effect } from "effect"
 
-/** So many records are worked on in a turn. */
+/** So many records make a turn, where each is worked on for long. */
 const recordsInTurn = 50
 
 /** Whether a turn ends with the record at this place in its batch. */
@@ -25,7 +25,7 @@ export const makeInTurns = <Makers extends Readonly<Record<string, () => unknown
     const made: Record<string, unknown> = {}
     for (const [name, make] of Object.entries(makers)) {
       made[name] = make()
-      if (batch.length >= recordsInTurn) yield* Effect.yieldNow
+      yield* pauseIn(batch)
     }
     return made as Made<Makers>
   })

@@ -43,7 +43,7 @@ const decode = (record: Kafka.KafkaRecord): Result.Result<TakenOrder, BadRecord>
     toTaken
   )
 
-/** Of the order itself nothing is kept: in a backlog that would be most of the memory. */
+/** Of the decoded order nothing is kept: in a backlog that would be most of the memory. */
 const toTaken = (versioned: VersionedOrder): TakenOrder => ({
   orderId: versioned.order.object_id,
   orderVersion: versioned.orderVersion,

@@ -7,7 +7,7 @@ import type { Things } from "./KnownThings.ts"
 import type { VaultRows } from "./vault.ts"
 
 /**
- * The columns of orders and of their items, each as often as the order has some.
+ * The columns of orders, and of the items of all of them.
  * @param orders sorted by key
  */
 export const orderColumns = Effect.fnUntraced(function* (orders: VaultRows["orders"]) {

@@ -61,7 +61,7 @@ interface ProductLinkRow {
   readonly productPk: string
   readonly otherPk: string
 }
-/** A thing that is said to be what it was the last time has the same row, the very object. */
+/** A thing that is said to be what it was the last time, and a dish that is where it was, has the same row, the very object. */
 const userRows = new Map<string, UserRow>()
 const userRow = (userId: string, name: string, login: string | null, version: string): UserRow => {
   const held = userRows.get(userId)
@@ -167,12 +167,13 @@ const plus = (a: number, b: number): number => Number((a + b).toPrecision(15))
 /** A dish that an order names twice is one item: pieces add up, the first price stands. */
 const itemRows = (
   orderPk: string,
-  products: ReadonlyArray<Dish>,
-  rows: ReadonlyArray<DishRows>
+  dishes: ReadonlyArray<{ readonly dish: Dish; readonly rows: DishRows }>
 ): ReadonlyArray<OrderItemRow> => {
   const items = new Map<string, OrderItemRow>()
-  for (const [index, { category, product }] of rows.entries()) {
-    const { price = 0, quantity = 0 } = products[index] ?? {}
+  for (const {
+    dish: { price, quantity },
+    rows: { category, product }
+  } of dishes) {
     const held = items.get(product.pk)
     items.set(
       product.pk,
@@ -208,7 +209,7 @@ export const orderInVault = ({
   const { cost, date, id, payment, products, status } = order.payload
   const user = userRow(order.payload.user.id, order.payload.user.name, userLogin ?? null, userVersion)
   const restaurant = restaurantRow(order.payload.restaurant.id, order.payload.restaurant.name, restaurantVersion)
-  const dishes = products.map((dish) => dishRows(dish, restaurant))
+  const dishes = products.map((dish) => ({ dish, rows: dishRows(dish, restaurant) }))
   const pk = orderKey(id)
   return {
     order: {
@@ -224,11 +225,11 @@ export const orderInVault = ({
       userPk: user.pk,
       orderUserPk: uuidOf("l_order_user", pk, user.pk),
       restaurantPk: restaurant.pk,
-      items: itemRows(pk, products, dishes)
+      items: itemRows(pk, dishes)
     },
     user,
     restaurant,
-    dishes
+    dishes: dishes.map(({ rows }) => rows)
   }
 }
 

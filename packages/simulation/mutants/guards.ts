@@ -37,8 +37,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("CDM takes an older version for a newer one", [
     "cdm/src/Cdm.ts",
-    'const isNewer = ({ orderId, version }: Contribution) => (before.get(orderId)?.version ?? "") < version',
-    'const isNewer = ({ orderId, version }: Contribution) => (before.get(orderId)?.version ?? "") !== version'
+    "return held !== undefined && held.version < version",
+    "return held !== undefined && held.version !== version"
   ]),
   guard("STG keeps the last version of a batch, not the newest", [
     "stg/src/Stg.ts",
@@ -96,8 +96,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("two dishes of one category count twice", [
     "cdm/src/counters.ts",
-    "categoryIds: distinctSorted(categoryIds.map((id) => id.toLowerCase()))",
-    "categoryIds: categoryIds.map((id) => id.toLowerCase()).sort()"
+    "categoryIds: distinctSorted(stated.categoryIds.map((id) => id.toLowerCase()))",
+    "categoryIds: stated.categoryIds.map((id) => id.toLowerCase()).sort()"
   ]),
   guard("an order that contributes nothing is not kept in the ledger", [
     "cdm/src/Cdm.ts",

@@ -1,5 +1,6 @@
 /** STG: takes orders in raw, as they are; enriches each version once; publishes what DDS needs. */
 import type * as Kafka from "@metka/core/Kafka"
+import { BadRecord } from "@metka/core/messages/BadRecord"
 import * as OrderVersion from "@metka/core/messages/OrderVersion"
 import { header } from "@metka/core/messages/headers"
 import { decodeSourceOrder, decodeSourcePayload, type SourceOrder } from "@metka/core/messages/SourceOrder"
@@ -21,8 +22,8 @@ export interface OrderMessage {
 }
 
 /**
- * A version of an order with what the references say of it. Of the order itself nothing is kept: in a backlog that would
- * be most of the memory.
+ * A version of an order with what the references say of it. Of the decoded order nothing is kept: in a backlog that
+ * would be most of the memory.
  */
 interface Candidate {
   readonly delivered: Repository.DeliveredOrder
@@ -32,14 +33,16 @@ interface Candidate {
     | { readonly _tag: "Unknown"; readonly missing: Missing }
 }
 
-const decode = (record: Kafka.KafkaRecord) =>
-  Result.map(decodeSourceOrder(record.value), (order): OrderMessage => {
+const decode = (record: Kafka.KafkaRecord): Result.Result<OrderMessage, BadRecord> =>
+  Result.flatMap(decodeSourceOrder(record.value), (order) => {
     const value = record.value ?? new Uint8Array()
-    return {
+    const payload = jsonMember(value, "payload")
+    if (payload === undefined) return Result.fail(new BadRecord({ reason: "schema", detail: "it has no payload" }))
+    return Result.succeed({
       order,
-      payload: jsonMember(value, "payload") ?? value,
+      payload,
       version: OrderVersion.fromMessage(order.payload.update_ts, order.sent_dttm, value)
-    }
+    })
   })
 
 /** The newest version of each order in a batch, by order id. */

@@ -13,7 +13,7 @@ const isWhitespace = (byte: number | undefined): boolean =>
 /** Where the string ends that begins at this quote. */
 const endOfString = (json: Uint8Array, start: number): number => {
   let index = start + 1
-  while (json[index] !== quote) index += json[index] === backslash ? 2 : 1
+  while (index < json.length && json[index] !== quote) index += json[index] === backslash ? 2 : 1
   return index
 }
 

@@ -14,7 +14,7 @@ export const TracesExported = Context.Reference<boolean>("metka/core/TracesExpor
  * So many messages of a batch are followed: the batch links to them, and they get spans of their own. With its links and
  * its way to the collector a span costs 0.1 ms of CPU, more than all the rest of the work on a message in a backfill.
  */
-export const followedLimit = 32
+export const followedLimit = 10
 
 /** The spans of a batch under way. */
 export interface BatchTrace {

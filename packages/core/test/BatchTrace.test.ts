@@ -124,7 +124,7 @@ describe("A batch of several", () => {
     }).pipe(Effect.provide(Kafka.layerMemory()))
   )
 
-  it.effect("follows 32 messages at most, of the same traces at every stage; the others keep their trace", () =>
+  it.effect("follows 10 messages at most, of the same traces at every stage; the others keep their trace", () =>
     Effect.gen(function* () {
       const incoming = Array.from({ length: 500 }, () => TraceContext.makeRoot())
       const first = yield* traced(incoming)

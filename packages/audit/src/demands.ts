@@ -103,6 +103,14 @@ const demandingOrder = (orders: ReadonlyArray<VersionedOrder>, id: string): stri
   return order === undefined ? null : String(order.order.object_id)
 }
 
+/** An order that brings the name of this dish or category to the marts: one that is not CLOSED brings none. */
+const bringingOrder = (orders: ReadonlyArray<VersionedOrder>, id: string): string | null => {
+  const brings = ({ order }: VersionedOrder) =>
+    contributions(order).some((stat) => stat.product_id === id || stat.category_id === id)
+  const order = orders.find(brings)
+  return order === undefined ? null : String(order.order.object_id)
+}
+
 /** A name as the marts hold it. */
 export interface HeldName extends Name {
   /** The vault has this name too: of a dish under the same version, of a category as its key. */
@@ -158,7 +166,7 @@ const staleNamesOf = Effect.fnUntraced(function* (
     return [
       {
         check: "names",
-        order: demandingOrder(orders, name.id),
+        order: bringingOrder(orders, name.id),
         table: kind.table,
         what: `${kind.id} ${name.id}`,
         is: now === undefined ? "no row" : `${now.name} of ${now.version}`,

@@ -20,6 +20,13 @@ export const loadReferences = Effect.fnUntraced(function* ({ references }: DemoW
   yield* data.load(documents.map((document) => ({ id: document._id, json: JSON.stringify(document) })))
 })
 
+/** Creates all topics. */
+export const createTopics = Effect.gen(function* () {
+  const kafka = yield* Kafka
+  const { cdmStats, guestTags, orders, stgOrders } = yield* Topology
+  yield* kafka.ensureTopics([orders, stgOrders, cdmStats, guestTags])
+})
+
 /**
  * Creates all topics and sends every message in the order in which the app would have. Returns the seconds it took.
  * @param afterPage what to wait for after so many messages, before the next are made
@@ -29,8 +36,8 @@ export const publishOrders = Effect.fnUntraced(function* <E = never, R = never>(
   afterPage: (count: number) => Effect.Effect<void, E, R> = () => Effect.void
 ) {
   const kafka = yield* Kafka
-  const { cdmStats, guestTags, orders, stgOrders } = yield* Topology
-  yield* kafka.ensureTopics([orders, stgOrders, cdmStats, guestTags])
+  const { orders } = yield* Topology
+  yield* createTopics
   const startedAt = performance.now()
   const iterator = messages[Symbol.iterator]()
   for (;;) {

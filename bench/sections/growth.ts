@@ -1,12 +1,10 @@
 /** A million orders: whether the last are as fast as the first, and whether memory stays where it is. */
 import type { DemoWeek } from "@metka/cli/demo/demoWeek"
-import { Kafka } from "@metka/core/Kafka"
-import { Topology } from "@metka/core/Topology"
 import { Effect, Fiber } from "effect"
 import { checkMarts } from "../comparison.ts"
 import { atLeast, atMost, figureOf } from "../figures.ts"
 import { peakBetween, rateBetween, type Sample } from "../growth.ts"
-import { loadReferences, publishOrders } from "../input.ts"
+import { createTopics, loadReferences, publishOrders } from "../input.ts"
 import { residentMemory } from "../processUsage.ts"
 import { type Bench, type Measured, say, weekOf } from "../run.ts"
 import { clientsOf, makeWorkplace } from "../servers.ts"
@@ -85,8 +83,7 @@ export const measureGrowth = (bench: Bench, orders: number) =>
       const samples = yield* Effect.gen(function* () {
         yield* loadReferences(week)
         // Before the services do: a client that looks while a topic is being created may see it empty for minutes.
-        const { cdmStats, guestTags, orders, stgOrders } = yield* Topology
-        yield* (yield* Kafka).ensureTopics([orders, stgOrders, cdmStats, guestTags])
+        yield* createTopics
         const programs = yield* startReadyStages(workplace, bench)
         const samples = yield* whileRunning(programs, sampled(programs, week.messageCount, feed(week)))
         yield* stopAll(programs)

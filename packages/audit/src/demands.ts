@@ -92,7 +92,7 @@ export const unmetInVault = Effect.fnUntraced(function* (
 
 /** An order that alone demands the row of this key. */
 const demandingOrder = (orders: ReadonlyArray<VersionedOrder>, id: string): string | null => {
-  const order = orders.find((order) => {
+  return idOfFirst(orders, (order) => {
     const { categories, productCategories, productRestaurants, products, restaurants, users } = vaultRows([
       orderInVault(order)
     ])
@@ -100,15 +100,17 @@ const demandingOrder = (orders: ReadonlyArray<VersionedOrder>, id: string): stri
       rows.some(({ pk }) => pk === id)
     )
   })
-  return order === undefined ? null : String(order.order.object_id)
 }
 
 /** An order that brings the name of this dish or category to the marts: one that is not CLOSED brings none. */
-const bringingOrder = (orders: ReadonlyArray<VersionedOrder>, id: string): string | null => {
-  const brings = ({ order }: VersionedOrder) =>
+const bringingOrder = (orders: ReadonlyArray<VersionedOrder>, id: string): string | null =>
+  idOfFirst(orders, ({ order }) =>
     contributions(order).some((stat) => stat.product_id === id || stat.category_id === id)
-  const order = orders.find(brings)
-  return order === undefined ? null : String(order.order.object_id)
+  )
+
+const idOfFirst = (orders: ReadonlyArray<VersionedOrder>, isIt: (order: VersionedOrder) => boolean): string | null => {
+  const first = orders.find(isIt)
+  return first === undefined ? null : String(first.order.object_id)
 }
 
 /** A name as the marts hold it. */

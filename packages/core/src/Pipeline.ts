@@ -21,7 +21,7 @@ import * as Metrics from "./Metrics.ts"
 import { makeOffsetCommits } from "./OffsetCommits.ts"
 import { componentOf, describe, isContention, type Outage, refusalOf, retryWhile } from "./Outage.ts"
 import { publish } from "./publish.ts"
-import { endsTurn } from "./turns.ts"
+import { eachInTurns } from "./turns.ts"
 
 /** A decoded record. `traceparent` is what its outgoing messages carry on. */
 export interface Received<A> {
@@ -101,13 +101,12 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const decodeBatch = Effect.fnUntraced(function* (records: BatchTrace["records"]) {
       const received: Array<Received<A>> = []
       const letters: Array<DeadLetter> = []
-      for (const [index, { record, traceparent }] of records.entries()) {
-        if (endsTurn(index)) yield* Effect.yieldNow
+      yield* eachInTurns(records, ({ record, traceparent }) =>
         Result.match(decode(record), {
           onFailure: (bad) => letters.push({ record, bad }),
           onSuccess: (message) => received.push({ record, message, traceparent })
         })
-      }
+      )
       return { received, letters }
     })
 

@@ -7,8 +7,13 @@ import { Effect } from "effect"
 /** So many records make a turn, where each is worked on for long. */
 const recordsInTurn = 50
 
-/** Whether a turn ends with the record at this place in its batch. */
-export const endsTurn = (index: number): boolean => index % recordsInTurn === recordsInTurn - 1
+/** Works on one record after the other. */
+export const eachInTurns = Effect.fnUntraced(function* <A>(batch: ReadonlyArray<A>, work: (record: A) => void) {
+  for (const [index, record] of batch.entries()) {
+    if (index % recordsInTurn === recordsInTurn - 1) yield* Effect.yieldNow
+    work(record)
+  }
+})
 
 /** Ends a turn, unless the batch is so small that it is none. */
 export const pauseIn = (batch: { readonly length: number }): Effect.Effect<void> =>

@@ -9,7 +9,7 @@ import { fixedWidth } from "@metka/core/messages/Timestamp"
 import * as Pipeline from "@metka/core/Pipeline"
 import { ReferenceData, type References } from "@metka/core/ReferenceData"
 import { Topology } from "@metka/core/Topology"
-import { endsTurn } from "@metka/core/turns"
+import { eachInTurns } from "@metka/core/turns"
 import { Effect, Result } from "effect"
 import { enrich, type Enrichment, type Missing, resolve } from "./enrich.ts"
 import * as Repository from "./StgRepository.ts"
@@ -73,10 +73,7 @@ const lookUp = Effect.fnUntraced(function* (received: ReadonlyArray<Pipeline.Rec
     new Set(newest.map(({ message }) => message.order.payload.restaurant.id))
   )
   const candidates: Array<Candidate> = []
-  for (const [index, order] of newest.entries()) {
-    if (endsTurn(index)) yield* Effect.yieldNow
-    candidates.push(toCandidate(order, known))
-  }
+  yield* eachInTurns(newest, (order) => candidates.push(toCandidate(order, known)))
   const columns = yield* Repository.deliveredColumns(candidates.map(({ delivered }) => delivered))
   const prepared: Prepared = { candidates, columns, superseded: received.length - newest.length }
   return prepared

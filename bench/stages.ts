@@ -93,8 +93,8 @@ export const readyAfter = ({ port, startedAt }: Program) =>
 
 export class Stalled extends Data.TaggedError("Stalled")<{ readonly message: string }> {}
 
-/** Each look takes of the two cores what the services would have had. */
-const pollEvery = "250 millis"
+/** Each look takes of the two cores what the services would have had: seldom while much is left, often towards the end. */
+const lookAgainMillis = { least: 20, most: 250 }
 /** No record committed by a stage for so long: something is wrong, and waiting on would hide it. */
 const stalledAfterMillis = 60_000
 
@@ -115,16 +115,20 @@ export const positionOf = Effect.fnUntraced(function* (stage: StageName) {
 export const untilThrough = Effect.fnUntraced(function* (stage: StageName) {
   let before = Infinity
   let movedAt = performance.now()
+  /** How long what is left would take at the rate of the last records. */
+  let millisLeft = Infinity
   for (;;) {
-    const { left: now } = yield* positionOf(stage)
-    if (now === 0) return
-    if (now !== before) {
-      before = now
-      movedAt = performance.now()
-    } else if (performance.now() - movedAt > stalledAfterMillis) {
-      return yield* new Stalled({ message: `${stage} does not move, with ${now} records before it` })
+    const { left } = yield* positionOf(stage)
+    const now = performance.now()
+    if (left === 0) return
+    if (left !== before) {
+      millisLeft = left < before && before < Infinity ? (left / (before - left)) * (now - movedAt) : Infinity
+      before = left
+      movedAt = now
+    } else if (now - movedAt > stalledAfterMillis) {
+      return yield* new Stalled({ message: `${stage} does not move, with ${left} records before it` })
     }
-    yield* Effect.sleep(pollEvery)
+    yield* Effect.sleep(Math.min(Math.max(millisLeft / 2, lookAgainMillis.least), lookAgainMillis.most))
   }
 })
 

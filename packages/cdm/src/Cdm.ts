@@ -146,27 +146,34 @@ const prepare = Effect.fnUntraced(function* (received: ReadonlyArray<ReceivedSta
 })
 
 /** The trace of the order that moved a guest's counter of a category: of several in a batch, the last. */
-const traceOf = (received: ReadonlyArray<ReceivedStats>, replaced: ReadonlyMap<string, Contribution>) => {
-  const moves = Map.groupBy(
-    received.flatMap(({ message, traceparent }) =>
-      [replaced.get(message.contribution.orderId), message.contribution].flatMap((moved) =>
-        moved === undefined ? [] : [{ traceparent, moved }]
-      )
-    ),
-    ({ moved }) => moved.userId
-  )
+const traceOf = (
+  received: ReadonlyArray<ReceivedStats>,
+  replaced: ReadonlyMap<string, Contribution>,
+  guests: ReadonlySet<string>
+) => {
+  const moves = new Map<string, Array<{ readonly moved: Contribution; readonly traceparent: string }>>()
+  const add = (moved: Contribution | undefined, traceparent: string) => {
+    if (moved === undefined || moved.userId === null || !guests.has(moved.userId)) return
+    const ofGuest = moves.get(moved.userId)
+    if (ofGuest === undefined) moves.set(moved.userId, [{ moved, traceparent }])
+    else ofGuest.push({ moved, traceparent })
+  }
+  for (const { message, traceparent } of received) {
+    add(replaced.get(message.contribution.orderId), traceparent)
+    add(message.contribution, traceparent)
+  }
   return ({ categoryId, userId }: CategoryCount) =>
     moves.get(userId)?.findLast(({ moved }) => moved.categoryIds.includes(categoryId))?.traceparent
 }
 
 /** Puts the newest contributions into the ledger; says what they replace, and which are no news. */
 const record = Effect.fnUntraced(function* ({ columns, newest }: Pick<Prepared, "columns" | "newest">) {
-  const fresh = yield* Repository.insertContributions(columns)
-  const known = newest.filter((contribution) => !fresh.has(contribution.orderId))
+  const knownIds = yield* Repository.insertContributions(columns)
+  const known = knownIds.size === 0 ? [] : newest.filter(({ orderId }) => knownIds.has(orderId))
   const held = known.length === 0 ? [] : yield* Repository.lockContributions(known.map(({ orderId }) => orderId))
   const before = new Map(held.map((contribution) => [contribution.orderId, contribution]))
   const isNews = ({ orderId, version }: Contribution) => {
-    if (fresh.has(orderId)) return true
+    if (!knownIds.has(orderId)) return true
     const held = before.get(orderId)
     return held !== undefined && held.version < version
   }
@@ -189,7 +196,8 @@ const tag = Effect.fnUntraced(function* (
   if (counts.length === 0) return
   const { held, rules } = yield* Tags.rulesAndTagsOf([...new Set(counts.map((count) => count.userId))])
   const changes = decideTags(rules, counts, held)
-  yield* Tags.writeTags(changes, traceOf(received, replaced))
+  const guests = new Set([...changes.given, ...changes.taken].map(({ userId }) => userId))
+  yield* Tags.writeTags(changes, traceOf(received, replaced, guests))
   yield* Metrics.recordTags({ given: changes.given.length, taken: changes.taken.length })
 })
 
@@ -198,7 +206,7 @@ const store = Effect.fnUntraced(function* (prepared: Prepared) {
   if (newest.length === 0) return { outgoing: [], outcomes: {} }
   const { before, isNews, passedOver, replaced } = yield* record(prepared)
   // An older version than the one held brings nothing, not even a name.
-  const newer = received.filter(({ message }) => isNews(message.contribution))
+  const newer = passedOver.length === 0 ? received : received.filter(({ message }) => isNews(message.contribution))
   const { guests, names: named } = newer.length === received.length ? news : newsOf(newer)
   const known = changesOf([...replaced, ...passedOver], [])
   const products = bothChanges(counters.products, known.products)

@@ -41,25 +41,30 @@ export const contributionColumns = (contributions: ReadonlyArray<Contribution>) 
 export type ContributionColumns = Effect.Success<ReturnType<typeof contributionColumns>>
 
 /**
- * Inserts the contributions of orders that the ledger does not know, and returns the ids of those orders. Holds the
- * rules, shared, from here on: before anything is read that they decide about.
+ * Inserts the contributions of orders that the ledger does not know, and returns the ids of the others: nearly always
+ * there are none. Holds the rules, shared, from here on: before anything is read that they decide about.
  */
 export const insertContributions = Effect.fnUntraced(function* (columns: ContributionColumns) {
   const { categories, products } = columns
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
   const rows = yield* sql<{ order_id: string }>`
-    with rules as materialized (select pg_advisory_xact_lock_shared(${rulesLock}::bigint) as held)
-    insert into cdm.order_contributions (order_id, order_version, user_id, order_dt, product_ids, category_ids, recorded_at)
-    select order_id, order_version, user_id, nullif(order_dt, '')::timestamp,
-      (${products.ids}::uuid[])[first_product:last_product], (${categories.ids}::uuid[])[first_category:last_category],
-      ${now}::timestamptz
-    from rules, unnest(${columns.orderIds}::text[], ${columns.versions}::text[], ${columns.userIds}::uuid[], ${columns.dates}::text[],
-      ${products.firsts}::int[], ${products.lasts}::int[], ${categories.firsts}::int[], ${categories.lasts}::int[])
-      as delivered (order_id, order_version, user_id, order_dt, first_product, last_product, first_category, last_category)
-    order by order_id collate "C"
-    on conflict (order_id) do nothing
-    returning order_id`
+    with rules as materialized (select pg_advisory_xact_lock_shared(${rulesLock}::bigint) as held),
+    inserted as (
+      insert into cdm.order_contributions (order_id, order_version, user_id, order_dt, product_ids, category_ids, recorded_at)
+      select order_id, order_version, user_id, nullif(order_dt, '')::timestamp,
+        (${products.ids}::uuid[])[first_product:last_product], (${categories.ids}::uuid[])[first_category:last_category],
+        ${now}::timestamptz
+      from rules, unnest(${columns.orderIds}::text[], ${columns.versions}::text[], ${columns.userIds}::uuid[], ${columns.dates}::text[],
+        ${products.firsts}::int[], ${products.lasts}::int[], ${categories.firsts}::int[], ${categories.lasts}::int[])
+        as delivered (order_id, order_version, user_id, order_dt, first_product, last_product, first_category, last_category)
+      order by order_id collate "C"
+      on conflict (order_id) do nothing
+      returning order_id
+    )
+    select order_id from unnest(${columns.orderIds}::text[]) as delivered (order_id)
+    where (select count(*) from inserted) < cardinality(${columns.orderIds}::text[])
+      and order_id not in (select order_id from inserted)`
   return new Set(rows.map((row) => row.order_id))
 })
 

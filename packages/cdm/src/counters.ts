@@ -20,7 +20,16 @@ export interface CounterChange {
   readonly change: number
 }
 
-const distinctSorted = (ids: ReadonlyArray<string>): ReadonlyArray<string> => [...new Set(ids)].sort()
+/** An order has few: each is put in its place. */
+const distinctSorted = (ids: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const sorted: Array<string> = []
+  for (const id of ids) {
+    let place = sorted.length
+    while (place > 0 && (sorted[place - 1] ?? "") > id) place -= 1
+    if (place === 0 || sorted[place - 1] !== id) sorted.splice(place, 0, id)
+  }
+  return sorted
+}
 
 /** @param stated as it came: ids in upper or lower case, and the same ones again */
 export const contribution = (stated: Contribution): Contribution => ({

@@ -183,7 +183,7 @@ export const announced = Effect.gen(function* () {
   return [...batches]
     .flatMap(({ records }) => records)
     .map(({ headers, key, value }) => ({
-      event: Number(text(headers[header.eventId])),
+      event: Number(text(headers.get(header.eventId))),
       key: text(key),
       message: JSON.parse(text(value)) as Record<string, unknown>
     }))

@@ -69,7 +69,9 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "60 seconds" })(
           }
           yield* endsExactly
           const records = [...(yield* topicRecords(topology.stgOrders)), ...(yield* topicRecords(topology.cdmStats))]
-          const distinct = new Set(records.map(({ headers, topic }) => `${topic} ${String(headers["order-version"])}`))
+          const distinct = new Set(
+            records.map(({ headers, topic }) => `${topic} ${String(headers.get("order-version"))}`)
+          )
           assert.isBelow(distinct.size, records.length, "records that were sent again after a broken publishing")
         })
       )

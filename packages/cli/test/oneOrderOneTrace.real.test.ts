@@ -68,7 +68,7 @@ const tagTraces = Effect.gen(function* () {
     select tag, traceparent from cdm.user_tag_history order by event_id`
   const messages = (yield* topicRecords(guestTags)).map(({ headers, value }) => {
     const { tag }: { readonly tag: string } = JSON.parse(Buffer.from(value ?? []).toString())
-    return { tag, traceparent: Buffer.from(headers[header.traceparent] ?? []).toString() }
+    return { tag, traceparent: Buffer.from(headers.get(header.traceparent) ?? []).toString() }
   })
   return { history, messages }
 })

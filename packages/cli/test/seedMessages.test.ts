@@ -46,7 +46,7 @@ const references = new Map(
 const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString("utf8")
 
 const headersOf = (record: KafkaRecord | undefined) =>
-  Object.fromEntries(Object.entries(record?.headers ?? {}).map(([name, value]) => [name, text(value)]))
+  Object.fromEntries(Array.from(record?.headers ?? [], ([name, value]) => [name, text(value)]))
 
 const traceparent = /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/
 

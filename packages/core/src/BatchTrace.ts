@@ -42,19 +42,29 @@ export const traceBatch = Effect.fnUntraced(function* (kafka: Kafka["Service"], 
     ...messagingAttributes(kafka, "process", batch.topic),
     "messaging.consumer.group.name": group
   }
+  if (!(yield* TracesExported)) return yield* traceUnseen(attributes, batch)
   const deliveries = batch.records.map((record): Delivery => ({ record, parent: parentOf(record) }))
-  const isExported = yield* TracesExported
   const [only] = deliveries
   return only !== undefined && deliveries.length === 1
-    ? yield* traceAlone(attributes, only, isExported)
-    : yield* traceSeveral(attributes, batch.topic, deliveries, isExported)
+    ? yield* traceAlone(attributes, only)
+    : yield* traceSeveral(attributes, batch.topic, deliveries)
 })
 
-const traceAlone = Effect.fnUntraced(function* (attributes: Attributes, delivery: Delivery, isExported: boolean) {
+const traceUnseen = Effect.fnUntraced(function* (attributes: Attributes, { records, topic }: RecordBatch) {
+  const span = yield* Effect.makeSpan(`process ${topic}`, { kind: "consumer", root: true, attributes })
+  const trace: BatchTrace = {
+    span,
+    records: records.map((record) => ({ record, traceparent: traceparentOf(record) ?? TraceContext.makeRoot() })),
+    end: (exit) => endSpans([span], exit)
+  }
+  return trace
+})
+
+const traceAlone = Effect.fnUntraced(function* (attributes: Attributes, delivery: Delivery) {
   const span = yield* messageSpan({ ...attributes, "messaging.batch.message_count": 1 }, delivery, [])
   const trace: BatchTrace = {
     span,
-    records: [{ record: delivery.record, traceparent: isExported ? TraceContext.format(span) : asItCame(delivery) }],
+    records: [{ record: delivery.record, traceparent: TraceContext.format(span) }],
     end: (exit) => endSpans([span], exit)
   }
   return trace
@@ -63,10 +73,9 @@ const traceAlone = Effect.fnUntraced(function* (attributes: Attributes, delivery
 const traceSeveral = Effect.fnUntraced(function* (
   attributes: Attributes,
   topic: string,
-  deliveries: ReadonlyArray<Delivery>,
-  isExported: boolean
+  deliveries: ReadonlyArray<Delivery>
 ) {
-  const followed = isExported ? chooseFollowed(deliveries) : []
+  const followed = chooseFollowed(deliveries)
   const span = yield* Effect.makeSpan(`process ${topic}`, {
     kind: "consumer",
     root: true,
@@ -83,7 +92,7 @@ const traceSeveral = Effect.fnUntraced(function* (
     const ownSpan = own.get(delivery)
     if (ownSpan !== undefined) return TraceContext.format(ownSpan)
     // A trace that would begin here with no span is not one to sample from here on.
-    return isExported && delivery.parent === undefined ? TraceContext.makeRoot(false) : asItCame(delivery)
+    return delivery.parent === undefined ? TraceContext.makeRoot(false) : TraceContext.format(delivery.parent)
   }
   const trace: BatchTrace = {
     span,
@@ -119,13 +128,16 @@ const placeOf = (record: KafkaRecord): Attributes => ({
   "messaging.kafka.offset": record.offset
 })
 
-const parentOf = (record: KafkaRecord): Tracer.ExternalSpan | undefined => {
-  const traceparent = Result.getOrElse(readHeader(record, header.traceparent), () => undefined)
-  return traceparent === undefined ? undefined : TraceContext.parse(traceparent)
+/** As it came, if it is one. */
+const traceparentOf = (record: KafkaRecord): string | undefined => {
+  const text = Result.getOrElse(readHeader(record, header.traceparent), () => undefined)
+  return text !== undefined && TraceContext.isValid(text) ? text : undefined
 }
 
-const asItCame = ({ parent }: Delivery): string =>
-  parent === undefined ? TraceContext.makeRoot() : TraceContext.format(parent)
+const parentOf = (record: KafkaRecord): Tracer.ExternalSpan | undefined => {
+  const traceparent = traceparentOf(record)
+  return traceparent === undefined ? undefined : TraceContext.parse(traceparent)
+}
 
 const endSpans = (spans: ReadonlyArray<Tracer.Span>, exit: Exit.Exit<unknown, unknown>) =>
   Effect.map(Clock.currentTimeNanos, (now) => {

@@ -14,7 +14,7 @@ export interface DeadLetter {
 const storableHeaders = (record: KafkaRecord): string =>
   JSON.stringify(
     Object.fromEntries(
-      Object.entries(record.headers).map(([name, bytes]) => {
+      Array.from(record.headers, ([name, bytes]) => {
         const text = Buffer.from(bytes).toString("utf8")
         const isText = !text.includes("\uFFFD") && !text.includes("\u0000")
         return [

@@ -7,7 +7,12 @@
 import { Clock, Context, Effect, Layer, Schema, Stream } from "effect"
 import { MemoryBroker } from "./KafkaMemory.ts"
 
-/** A record as it came from the broker. `timestamp` is Kafka's, in milliseconds. Later headers of one name win. */
+/** The headers of a record, which it may not decode before they are asked for. Of several of one name the last. */
+export interface RecordHeaders extends Iterable<readonly [name: string, value: Uint8Array]> {
+  get(name: string): Uint8Array | undefined
+}
+
+/** A record as it came from the broker. `timestamp` is Kafka's, in milliseconds. */
 export interface KafkaRecord {
   readonly topic: string
   readonly partition: number
@@ -15,7 +20,7 @@ export interface KafkaRecord {
   readonly timestamp: number
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
-  readonly headers: Readonly<Record<string, Uint8Array>>
+  readonly headers: RecordHeaders
 }
 
 /** A record to be sent; the partition follows from the key (Kafka's default partitioner, murmur2). */

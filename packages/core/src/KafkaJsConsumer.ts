@@ -4,7 +4,7 @@
  */
 import { Effect, Random, Stream } from "effect"
 import type { Consumer, EachBatchPayload, Kafka as KafkaClient, KafkaMessage } from "kafkajs"
-import { type ConsumeOptions, type KafkaError, type KafkaRecord, type RecordBatch } from "./Kafka.ts"
+import type { ConsumeOptions, KafkaError, KafkaRecord, RecordBatch, RecordHeaders } from "./Kafka.ts"
 import { kafkaError } from "./KafkaJsErrors.ts"
 import { KafkaRecordBuffer } from "./KafkaRecordBuffer.ts"
 
@@ -35,28 +35,59 @@ const leaveMillis = 1_000
 /** kafkajs says CRASH some time after STOP; if it never does, the membership is over all the same. */
 const crashAfterStopMillis = 5_000
 
-const noHeaders: Readonly<Record<string, Uint8Array>> = {}
+class FetchedHeaders implements RecordHeaders {
+  readonly #message: KafkaMessage
 
-const headersOf = (message: KafkaMessage): Readonly<Record<string, Uint8Array>> => {
-  const entries = Object.entries(message.headers ?? {})
-  if (entries.length === 0) return noHeaders
-  const headers: Record<string, Uint8Array> = {}
-  for (const [name, values] of entries) {
-    const value = Array.isArray(values) ? values.at(-1) : values
-    if (value !== undefined && value !== null) headers[name] = typeof value === "string" ? Buffer.from(value) : value
+  constructor(message: KafkaMessage) {
+    this.#message = message
   }
-  return headers
+
+  get(name: string): Uint8Array | undefined {
+    // Records in Kafka's format of before 0.11 have none.
+    return this.#message.header?.(name) ?? undefined
+  }
+
+  *[Symbol.iterator]() {
+    for (const name of Object.keys(this.#message.headers ?? {})) {
+      const value = this.get(name)
+      if (value !== undefined) yield [name, value] as const
+    }
+  }
 }
 
-const recordOf = (topic: string, partition: number, message: KafkaMessage): KafkaRecord => ({
-  topic,
-  partition,
-  offset: Number(message.offset),
-  timestamp: Number(message.timestamp),
-  key: message.key,
-  value: message.value,
-  headers: headersOf(message)
-})
+/** Where a record lies among the fetched bytes: of key, value and headers nothing is kept but that. */
+class FetchedRecord implements KafkaRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly #message: KafkaMessage
+
+  constructor(topic: string, partition: number, message: KafkaMessage) {
+    this.topic = topic
+    this.partition = partition
+    this.offset = Number(message.offset)
+    this.#message = message
+  }
+
+  get timestamp(): number {
+    return Number(this.#message.timestamp)
+  }
+
+  get key(): Uint8Array | null {
+    return this.#message.key
+  }
+
+  get value(): Uint8Array | null {
+    return this.#message.value
+  }
+
+  get headers(): RecordHeaders {
+    return new FetchedHeaders(this.#message)
+  }
+}
+
+const bytesOf = (messages: ReadonlyArray<KafkaMessage>): number =>
+  messages.reduce((sum, message) => sum + (message.size ?? message.dataLength), 0)
 
 /** How often the members of this process have joined a generation: kafkajs does not tell the broker's number. */
 let generations = 0
@@ -163,7 +194,8 @@ class GroupMember {
     this.#buffer.push({
       partition: batch.partition,
       generation,
-      records: batch.messages.map((message) => recordOf(this.topic, batch.partition, message)),
+      records: batch.messages.map((message) => new FetchedRecord(this.topic, batch.partition, message)),
+      bytes: bytesOf(batch.messages),
       highWatermark: Number(batch.highWatermark)
     })
     resolveOffset(batch.lastOffset())

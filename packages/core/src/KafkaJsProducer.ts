@@ -32,14 +32,11 @@ const bufferOf = (data: Uint8Array | string): Buffer =>
 const sized = (record: OutgoingRecord, timestamp: string): Sized => {
   const key = record.key === null ? null : bufferOf(record.key)
   const value = bufferOf(record.value)
-  const headers: Record<string, Buffer> = {}
   let bytes = recordOverheadBytes + (key?.byteLength ?? 0) + value.byteLength
-  for (const [name, text] of Object.entries(record.headers)) {
-    const header = Buffer.from(text)
-    headers[name] = header
-    bytes += headerOverheadBytes + Buffer.byteLength(name) + header.byteLength
+  for (const name in record.headers) {
+    bytes += headerOverheadBytes + Buffer.byteLength(name) + Buffer.byteLength(record.headers[name] ?? "")
   }
-  return { message: { key, value, headers, timestamp }, bytes }
+  return { message: { key, value, headers: record.headers, timestamp }, bytes }
 }
 
 /** In order; a record that is large by itself stands alone. */

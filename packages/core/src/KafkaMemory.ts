@@ -50,18 +50,18 @@ const bytesOf = (data: Uint8Array | string): Uint8Array => (typeof data === "str
 interface Encoded {
   readonly key: Uint8Array | null
   readonly value: Uint8Array
-  readonly headers: Readonly<Record<string, Uint8Array>>
+  readonly headers: ReadonlyMap<string, Uint8Array>
   readonly bytes: number
 }
 
 const encodeOutgoing = (record: OutgoingRecord): Encoded => {
   const key = record.key === null ? null : bytesOf(record.key)
   const value = bytesOf(record.value)
-  const headers: Record<string, Uint8Array> = {}
+  const headers = new Map<string, Uint8Array>()
   let bytes = recordOverheadBytes + (key?.byteLength ?? 0) + value.byteLength
   for (const [name, text] of Object.entries(record.headers)) {
     const header = bytesOf(text)
-    headers[name] = header
+    headers.set(name, header)
     bytes += headerOverheadBytes + Buffer.byteLength(name) + header.byteLength
   }
   return { key, value, headers, bytes }

@@ -11,10 +11,12 @@ export interface FetchedRecords {
   /** See `RecordBatch`. */
   readonly generation: number
   readonly records: ReadonlyArray<KafkaRecord>
+  /** What keys and values of all the records take. */
+  readonly bytes: number
   readonly highWatermark: number
 }
 
-/** Bytes a waiting record takes beyond its key and value: an estimate, it only has to bound the memory. */
+/** Bytes a waiting record takes beyond its key and value. An estimate, as all of it: it only has to bound the memory. */
 const recordOverheadBytes = 200
 
 /**
@@ -24,8 +26,9 @@ const recordOverheadBytes = 200
 const busyRecords = 100
 const gatherFor = "150 millis"
 
-const bytesOf = (record: KafkaRecord): number =>
-  recordOverheadBytes + (record.key?.byteLength ?? 0) + (record.value?.byteLength ?? 0)
+/** Of so many of the records: each counts for the mean of them. */
+const bytesOf = ({ bytes, records }: FetchedRecords, count: number): number =>
+  count * (recordOverheadBytes + Math.ceil(bytes / records.length))
 
 export class KafkaRecordBuffer {
   readonly topic: string
@@ -64,7 +67,7 @@ export class KafkaRecordBuffer {
     if (fetched.records.length === 0) return
     this.#fetched.push(fetched)
     this.#records += fetched.records.length
-    for (const record of fetched.records) this.#bytes += bytesOf(record)
+    this.#bytes += bytesOf(fetched, fetched.records.length)
     this.#ready.openUnsafe()
     if (this.#isFull) this.#full.openUnsafe()
   }
@@ -119,10 +122,8 @@ export class KafkaRecordBuffer {
     for (let first = this.#fetched[0]; first !== undefined && records.length < maxRecords; first = this.#fetched[0]) {
       if (first.generation !== generation) break
       const until = Math.min(first.records.length, this.#delivered + maxRecords - records.length)
-      for (const record of first.records.slice(this.#delivered, until)) {
-        records.push(record)
-        this.#bytes -= bytesOf(record)
-      }
+      records.push(...first.records.slice(this.#delivered, until))
+      this.#bytes -= bytesOf(first, until - this.#delivered)
       highWatermarks.set(first.partition, first.highWatermark)
       this.#delivered = until
       if (until === first.records.length) {

@@ -6,7 +6,7 @@
  * data's sake is halved until the bad record stands alone. The offset is committed last, so a crash anywhere repeats
  * work and changes nothing.
  */
-import { Duration, Effect, Fiber, Result, Schedule, Semaphore, Stream } from "effect"
+import { Duration, Effect, Exit, Fiber, FiberHandle, Result, Schedule, Semaphore, Stream } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { transaction } from "./transaction.ts"
@@ -60,6 +60,8 @@ const batchesInMemory = 2
 
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
 const grace = Duration.millis(850)
+/** What is left then is done in milliseconds, if the servers answer. */
+const graceToConclude = Duration.millis(250)
 
 interface Prepared<P> {
   readonly batch: RecordBatch
@@ -167,10 +169,10 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       return Effect.zipWith(half(records.slice(0, middle)), half(records.slice(middle)), Metrics.combineSettled)
     }
 
-    const finish = Effect.fnUntraced(function* (prepared: Prepared<P>) {
-      const settled = yield* settle(prepared.trace.records, prepared.letters, Effect.succeed(prepared.enriched))
+    /** What is left when a batch is stored and published. The next one is stored meanwhile. */
+    const conclude = Effect.fnUntraced(function* (batch: RecordBatch, settled: Metrics.Settled) {
       if (stage.announce !== undefined) yield* waitOut(stage.announce)
-      const [commit] = yield* timed(offsets.commit(prepared.batch))
+      const [commit] = yield* timed(offsets.commit(batch))
       yield* Effect.forEach(
         ["kafka", "postgres", "redis"] as const,
         (component) => health.report(component, "up", stage.service),
@@ -178,25 +180,37 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
           discard: true
         }
       )
-      const seconds = { ...prepared.seconds, ...settled.seconds, commit }
-      yield* Metrics.recordBatch(stage.service, prepared.batch, { ...settled, seconds })
-      yield* releaseHeapAfter(prepared.batch.records.length)
-      yield* MessagingMetrics.recordProcessed(stage.topic, stage.group, prepared.batch.records.length, seconds)
+      const seconds = { ...settled.seconds, commit }
+      yield* Metrics.recordBatch(stage.service, batch, { ...settled, seconds })
+      yield* releaseHeapAfter(batch.records.length)
+      yield* MessagingMetrics.recordProcessed(stage.topic, stage.group, batch.records.length, seconds)
     })
 
-    const consume = Effect.suspend(() => {
+    const consume = Effect.gen(function* () {
       const memory = Semaphore.makeUnsafe(batchesInMemory)
-      return kafka.consume({ topic: stage.topic, group: stage.group, maxRecords: stage.maxRecords }).pipe(
+      const concluding = yield* FiberHandle.make<void, Outage>()
+
+      const finish = Effect.fnUntraced(function* (prepared: Prepared<P>) {
+        const { batch, letters, seconds, trace } = prepared
+        const settled = yield* settle(trace.records, letters, Effect.succeed(prepared.enriched)).pipe(
+          Effect.withParentSpan(trace.span),
+          Effect.onError((cause) => trace.end(Exit.failCause(cause))),
+          Effect.ensuring(memory.release(1))
+        )
+        const concluded = conclude(batch, { ...settled, seconds: { ...seconds, ...settled.seconds } })
+        yield* FiberHandle.awaitEmpty(concluding)
+        yield* FiberHandle.run(concluding, Effect.onExit(Effect.withParentSpan(concluded, trace.span), trace.end))
+      })
+
+      const batches = kafka.consume({ topic: stage.topic, group: stage.group, maxRecords: stage.maxRecords }).pipe(
         Stream.mapEffect((batch) => Effect.andThen(memory.take(1), prepare(batch))),
         Stream.buffer({ capacity: 1 }),
-        Stream.runForEach((prepared) =>
-          finishBeforeStopping(finish(prepared)).pipe(
-            Effect.withParentSpan(prepared.trace.span),
-            Effect.onExit((exit) => Effect.andThen(memory.release(1), prepared.trace.end(exit)))
-          )
-        )
+        Stream.runForEach((prepared) => finishBeforeStopping(finish(prepared)))
       )
-    })
+      yield* Effect.raceFirst(batches, FiberHandle.join(concluding)).pipe(
+        Effect.ensuring(Effect.exit(Effect.timeoutOption(FiberHandle.awaitEmpty(concluding), graceToConclude)))
+      )
+    }).pipe(Effect.scoped)
 
     const watchLag = kafka.lag(stage.topic, stage.group).pipe(
       Effect.flatMap((lags) => Metrics.setConsumerLag(stage.topic, lags)),

@@ -9,7 +9,8 @@ const length = 55
 const sampledFlag = 1
 
 /** Whether the text is a `traceparent`. A version newer than `00` is read by its first four fields, as the standard asks. */
-const isValid = (text: string): boolean => pattern.test(text) && (text.length === length || !text.startsWith("00"))
+export const isValid = (text: string): boolean =>
+  pattern.test(text) && (text.length === length || !text.startsWith("00"))
 
 /**
  * The span that a `traceparent` names, or `undefined` when the header is invalid. Read by places and not by groups of

@@ -4,6 +4,7 @@
  */
 import * as PgTypes from "@effect/sql-pg/PgTypes"
 import { Result } from "effect"
+import { bytesOf } from "./ParameterBytes.ts"
 
 const arrayOf =
   <A>(elementOid: number) =>
@@ -31,7 +32,7 @@ export const int8s = (values: ReadonlyArray<number>): PgTypes.Parameter =>
  * What cannot be encoded stays as it is, and the client refuses it in the transaction, where the record is isolated.
  */
 export const encoded = (array: PgTypes.Parameter): PgTypes.Parameter =>
-  Result.match(PgTypes.encode(array.value, array.oid), {
+  Result.match(bytesOf(array), {
     onFailure: () => array,
     onSuccess: (value) => ({ ...array, value })
   })

@@ -9,9 +9,11 @@ const recordsInTurn = 50
 
 /** Works on one record after the other. */
 export const eachInTurns = Effect.fnUntraced(function* <A>(batch: ReadonlyArray<A>, work: (record: A) => void) {
-  for (const [index, record] of batch.entries()) {
-    if (index % recordsInTurn === recordsInTurn - 1) yield* Effect.yieldNow
+  let done = 0
+  for (const record of batch) {
+    if (done % recordsInTurn === recordsInTurn - 1) yield* Effect.yieldNow
     work(record)
+    done += 1
   }
 })
 

@@ -12,7 +12,7 @@ const record = (offset: number, traceparent?: string): KafkaRecord => ({
   timestamp: 0,
   key: null,
   value: null,
-  headers: traceparent === undefined ? {} : { traceparent: Buffer.from(traceparent) }
+  headers: new Map(traceparent === undefined ? [] : [["traceparent", Buffer.from(traceparent)]])
 })
 
 const batchOf = (records: ReadonlyArray<KafkaRecord>) => ({

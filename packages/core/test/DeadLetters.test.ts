@@ -16,7 +16,7 @@ const letter = (record: Partial<KafkaRecord> = {}, detail = "detail"): DeadLette
     timestamp: 1_680_000_000_123,
     key: null,
     value: null,
-    headers: {},
+    headers: new Map(),
     ...record
   },
   bad: new BadRecord({ reason: "not_json", detail })
@@ -58,7 +58,7 @@ layer(embedded(opsMigrations), { excludeTestServices: true, timeout: "1 minute" 
           Effect.gen(function* () {
             yield* emptied
             yield* keepDeadLetters("stg", [
-              letter({ ...record, headers: { [headerName]: header } }, cleanDetail(detail))
+              letter({ ...record, headers: new Map([[headerName, header]]) }, cleanDetail(detail))
             ])
             const [row] = yield* kept
             assert.deepStrictEqual(bytes(row?.key), bytes(record.key))
@@ -82,7 +82,7 @@ layer(embedded(opsMigrations), { excludeTestServices: true, timeout: "1 minute" 
         zero: Buffer.from([0]),
         "n\u0000\uD800": Buffer.from("x")
       }
-      yield* keepDeadLetters("stg", [letter({ headers })])
+      yield* keepDeadLetters("stg", [letter({ headers: new Map(Object.entries(headers)) })])
       assert.deepStrictEqual((yield* kept)[0]?.headers, {
         text: "Кот 😀",
         empty: "",

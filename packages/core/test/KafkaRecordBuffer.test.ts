@@ -8,6 +8,7 @@ const fetched = (from: number, count: number, generation = 1) => ({
   partition: 0,
   generation,
   highWatermark: from + count,
+  bytes: 2 * count,
   records: Array.from({ length: count }, (_, index) => ({
     topic: "orders",
     partition: 0,
@@ -15,7 +16,7 @@ const fetched = (from: number, count: number, generation = 1) => ({
     timestamp: 0,
     key: null,
     value: Buffer.from("{}"),
-    headers: {}
+    headers: new Map()
   }))
 })
 

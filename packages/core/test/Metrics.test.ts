@@ -13,7 +13,7 @@ const record = (partition: number, offset: number): KafkaRecord => ({
   timestamp: 0,
   key: null,
   value: null,
-  headers: {}
+  headers: new Map()
 })
 
 const batch: RecordBatch = {

@@ -16,7 +16,7 @@ const outgoing = (traceparent?: string): OutgoingRecord => ({
 /** The contexts that the records of the topic carry, in their order. */
 const contexts = Effect.map(topicRecords("out"), (records) =>
   records.map(({ headers }) => {
-    const bytes = headers["traceparent"]
+    const bytes = headers.get("traceparent")
     return bytes === undefined ? undefined : TraceContext.parse(Buffer.from(bytes).toString())
   })
 )

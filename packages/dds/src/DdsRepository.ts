@@ -41,23 +41,32 @@ export type OrderColumns = Effect.Success<ReturnType<typeof orderColumns>>
 
 /**
  * Takes in the versions that are newer than the ones held, and locks the orders of the others.
- * @returns the number that the version got, by the key of each order that was taken in
+ * @returns by the key of an order the number that its version got, 0 of one that was not taken in; first versions, which
+ *   nearly all are, are left out
  */
 export const takeOrders = Effect.fnUntraced(function* ({ orders }: OrderColumns, source: string) {
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
   const rows = yield* sql<{ h_order_pk: string; version_no: number }>`
-    insert into dds.h_order as held (h_order_pk, order_id, order_dt, order_version, version_no, load_dt, load_src)
-    select h_order_pk, order_id, order_dt, order_version, 1, ${now}::timestamptz, ${source}
-    from unnest(${orders.pks}::uuid[], ${orders.orderIds}::bigint[], ${orders.dates}::timestamp[], ${orders.versions}::text[])
-      as delivered (h_order_pk, order_id, order_dt, order_version)
-    order by h_order_pk
-    on conflict (h_order_pk) do update set order_dt = excluded.order_dt, order_version = excluded.order_version,
-      version_no = held.version_no + 1
-    where held.order_version < excluded.order_version
-    returning held.h_order_pk, held.version_no`
+    with taken as (
+      insert into dds.h_order as held (h_order_pk, order_id, order_dt, order_version, version_no, load_dt, load_src)
+      select h_order_pk, order_id, order_dt, order_version, 1, ${now}::timestamptz, ${source}
+      from unnest(${orders.pks}::uuid[], ${orders.orderIds}::bigint[], ${orders.dates}::timestamp[], ${orders.versions}::text[])
+        as delivered (h_order_pk, order_id, order_dt, order_version)
+      order by h_order_pk
+      on conflict (h_order_pk) do update set order_dt = excluded.order_dt, order_version = excluded.order_version,
+        version_no = held.version_no + 1
+      where held.order_version < excluded.order_version
+      returning held.h_order_pk, held.version_no
+    )
+    select h_order_pk, coalesce(version_no, 0) as version_no
+    from unnest(${orders.pks}::uuid[]) as delivered (h_order_pk) left join taken using (h_order_pk)
+    where (select count(*) from taken where version_no = 1) < cardinality(${orders.pks}::uuid[])
+      and version_no is distinct from 1`
   return new Map(rows.map((row) => [row.h_order_pk, row.version_no]))
 })
+
+export type VersionNumbers = Effect.Success<ReturnType<typeof takeOrders>>
 
 /** The versions held of these orders. A statement of its own after the locks: it sees what they waited for. */
 export const heldVersions = Effect.fnUntraced(function* (orders: VaultRows["orders"]) {
@@ -161,20 +170,20 @@ const insertsOfThings = (sql: SqlClient.SqlClient, things: Things) => {
  * which nearly every one is, cannot meet a link of its order: it is spared `on conflict`, which costs as much as the
  * insert itself.
  * @param rows the orders that `columns` are of
+ * @param numbers as `takeOrders` returned them
  */
 export const insertRows = Effect.fnUntraced(function* (
   things: Things,
   rows: VaultRows["orders"],
   { items, orders }: OrderColumns,
-  taken: ReadonlyMap<string, number>,
+  numbers: VersionNumbers,
   source: string
 ) {
-  if (taken.size === 0) return
+  const versionNumbers = rows.map(({ pk }) => numbers.get(pk) ?? 1)
+  if (versionNumbers.every((number) => number === 0)) return
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-  /** 0 of an order that was not taken in. */
-  const versionNumbers = rows.map(({ pk }) => taken.get(pk) ?? 0)
-  const ofItems = rows.flatMap((row, index) => row.items.map(() => versionNumbers[index] ?? 0))
+  const ofItems = rows.flatMap((row, index) => row.items.map(() => versionNumbers[index] ?? 1))
   yield* sql`
     with loaded (load_dt, load_src) as (values (${now}::timestamptz, ${source}::text)),
     ${hasRows(things) ? insertsOfThings(sql, things) : sql``}

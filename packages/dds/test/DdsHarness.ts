@@ -106,9 +106,9 @@ export const sent = Effect.gen(function* () {
     .flatMap(({ records }) => records)
     .map(({ headers, key, value }) => ({
       key: text(key),
-      order: text(headers[header.orderId]),
-      version: text(headers[header.orderVersion]),
-      date: text(headers[header.orderDate]),
+      order: text(headers.get(header.orderId)),
+      version: text(headers.get(header.orderVersion)),
+      date: text(headers.get(header.orderDate)),
       rows: (JSON.parse(text(value)) as ReadonlyArray<unknown>).length
     }))
 })

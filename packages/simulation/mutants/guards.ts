@@ -27,8 +27,8 @@ const guard = (
 export const guards: ReadonlyArray<Guard> = [
   guard("STG takes an older version for a newer one", [
     "stg/src/StgRepository.ts",
-    "received_at = excluded.received_at\n    where held.order_version < excluded.order_version",
-    "received_at = excluded.received_at\n    where held.order_version <> excluded.order_version"
+    "received_at = excluded.received_at\n      where held.order_version < excluded.order_version",
+    "received_at = excluded.received_at\n      where held.order_version <> excluded.order_version"
   ]),
   guard("DDS takes an older version for a newer one", [
     "dds/src/DdsRepository.ts",
@@ -57,8 +57,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("the offset is committed before the transaction", [
     "core/src/Pipeline.ts",
-    "const settled = yield* settle(prepared.trace.records",
-    "yield* offsets.commit(prepared.batch)\n      const settled = yield* settle(prepared.trace.records"
+    "const settled = yield* settle(trace.records",
+    "yield* offsets.commit(batch)\n        const settled = yield* settle(trace.records"
   ]),
   guard(
     "the offset is committed before the publishing",
@@ -74,8 +74,8 @@ export const guards: ReadonlyArray<Guard> = [
     ],
     [
       "core/src/Pipeline.ts",
-      "const settled = yield* settle(prepared.trace.records",
-      "commitEarly = offsets.commit(prepared.batch)\n      const settled = yield* settle(prepared.trace.records"
+      "const settled = yield* settle(trace.records",
+      "commitEarly = offsets.commit(batch)\n        const settled = yield* settle(trace.records"
     ]
   ),
   guard("a publishing that fails is given up", [
@@ -176,8 +176,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("DDS takes for known what a transaction that was rolled back has sent", [
     "dds/src/Dds.ts",
-    "yield* Repository.insertRows(things, rows.orders, columns, taken, source)",
-    "known.committed([things])\n  yield* Repository.insertRows(things, rows.orders, columns, taken, source)"
+    "yield* Repository.insertRows(things, rows.orders, columns, numbers, source)",
+    "known.committed([things])\n  yield* Repository.insertRows(things, rows.orders, columns, numbers, source)"
   ]),
   guard("an order's satellites leave out what was said before", [
     "dds/src/DdsRepository.ts",

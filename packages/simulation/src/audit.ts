@@ -1,4 +1,5 @@
 /** The auditor: holds everything that a run has left against what it must have left. */
+import { header } from "@metka/core/messages/headers"
 import { actualState } from "@metka/testing/oracle/actual"
 import { actualStgMessages } from "@metka/testing/oracle/actualStgMessages"
 import { diffState } from "@metka/testing/oracle/diffState"
@@ -56,9 +57,9 @@ const checkSameBytes = (run: Run, topic: string): ReadonlyArray<string> => {
   const first = new Map<string, string>()
   const problems: Array<string> = []
   for (const { headers, key, value } of recordsOf(run.broker, topic)) {
-    const { traceparent: _, ...others } = headers
-    const version = Buffer.from(others["order-version"] ?? []).toString()
-    const said = JSON.stringify([key, value, ...Object.entries(others)].map(String))
+    const others = [...headers].filter(([name]) => name !== header.traceparent)
+    const version = Buffer.from(headers.get(header.orderVersion) ?? []).toString()
+    const said = JSON.stringify([key, value, ...others].map(String))
     const before = first.get(version)
     if (before === undefined) first.set(version, said)
     else if (before !== said) problems.push(`${topic}: version ${version} was published with two contents`)

@@ -53,7 +53,7 @@ const checkAnnounced = (broker: MemoryBroker, history: ReadonlyArray<HistoryRow>
   const announced = new Set<string>()
   const newest = new Map<string, number>()
   for (const { headers, key, value } of recordsOf(broker, topics.guestTags)) {
-    const id = text(headers["event-id"])
+    const id = text(headers.get("event-id"))
     const row = rows.get(id)
     if (row === undefined) {
       problems.push(`guest-tags: event ${id} is not in the history`)

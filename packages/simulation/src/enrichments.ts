@@ -38,11 +38,11 @@ export const enrichmentsOf = (
       const { payload }: { readonly payload: { readonly user: { id: string }; readonly restaurant: { id: string } } } =
         JSON.parse(text(value))
       const used = [
-        [payload.user.id, text(headers["user-version"])],
-        [payload.restaurant.id, text(headers["restaurant-version"])]
+        [payload.user.id, text(headers.get("user-version"))],
+        [payload.restaurant.id, text(headers.get("restaurant-version"))]
       ] as const
       return [
-        text(headers["order-version"]),
+        text(headers.get("order-version")),
         new Map(used.map(([id, version]) => [id, documents.get(documentKey(id, version)) ?? ""]))
       ]
     })

@@ -55,7 +55,7 @@ const enrichDue = Effect.fnUntraced(function* (due: ReadonlyArray<Due>) {
 
 /** An order whose enriched message no broker takes stops waiting: its payload and the reason go to the dead letters. */
 const deadLetterOf = ({ item, refusal }: Refused<Due>) => ({
-  record: { ...item.delivery, key: null, value: Buffer.from(item.payloadText), headers: {} },
+  record: { ...item.delivery, key: null, value: Buffer.from(item.payloadText), headers: new Map() },
   bad: refusal
 })
 

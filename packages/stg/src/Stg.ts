@@ -128,8 +128,10 @@ export const toOutgoing = (
 
 const store = Effect.fnUntraced(function* ({ candidates, columns, superseded }: Prepared) {
   if (candidates.length === 0) return { outgoing: [], outcomes: { stale: superseded } }
-  const stored = yield* Repository.upsertOrders(columns)
-  const held = yield* storedBefore(candidates.filter(({ delivered }) => !stored.has(delivered.objectId)))
+  const kept = yield* Repository.upsertOrders(columns)
+  const held = yield* storedBefore(
+    kept.size === 0 ? [] : candidates.filter(({ delivered }) => kept.has(delivered.objectId))
+  )
 
   const outgoing: Array<Kafka.OutgoingRecord> = []
   const parked: Array<Repository.ParkedOrder> = []
@@ -138,8 +140,8 @@ const store = Effect.fnUntraced(function* ({ candidates, columns, superseded }: 
   for (const candidate of candidates) {
     const { found, traceparent } = candidate
     const { objectId, version } = candidate.delivered
-    const before = stored.has(objectId) ? undefined : held.get(objectId)
-    if (!stored.has(objectId) && before?.version !== version) {
+    const before = held.get(objectId)
+    if (kept.has(objectId) && before?.version !== version) {
       stale += 1
     } else if (before?.enrichment !== undefined) {
       outgoing.push(outgoingAgain(candidate, before.enrichment))
@@ -156,8 +158,8 @@ const store = Effect.fnUntraced(function* ({ candidates, columns, superseded }: 
   return {
     outgoing,
     outcomes: {
-      accepted: stored.size,
-      duplicate: candidates.length - stored.size - (stale - superseded),
+      accepted: candidates.length - kept.size,
+      duplicate: kept.size - (stale - superseded),
       parked: parked.length,
       stale
     }

@@ -72,28 +72,33 @@ export type DeliveredColumns = Effect.Success<ReturnType<typeof deliveredColumns
 
 /**
  * Stores every order whose version is newer than the one held; the rows of the others are locked and stay as they are.
- * @returns the ids of the orders that were stored
+ * @returns the ids of the others: nearly always there are none
  */
 export const upsertOrders = Effect.fnUntraced(function* (columns: DeliveredColumns) {
   const sql = yield* SqlClient.SqlClient
   const now = iso(yield* Clock.currentTimeMillis)
   const rows = yield* sql<{ object_id: string }>`
-    insert into stg.order_events as held (object_id, object_type, sent_dttm, payload, order_version, enrichment,
-      topic, partition, "offset", kafka_timestamp, received_at)
-    select object_id, 'order', sent_dttm, convert_from(payload, 'UTF8')::json, order_version, nullif(enrichment, '')::json,
-      topic, partition, "offset", kafka_timestamp, ${now}::timestamptz
-    from unnest(${columns.objectIds}::bigint[], ${columns.sentDttms}::timestamp[], ${columns.payloads}::bytea[],
-      ${columns.versions}::text[], ${columns.enrichments}::text[], ${columns.topics}::text[], ${columns.partitions}::int[],
-      ${columns.offsets}::bigint[], ${columns.timestamps}::timestamptz[])
-      as delivered (object_id, sent_dttm, payload, order_version, enrichment, topic, partition, "offset", kafka_timestamp)
-    order by object_id
-    on conflict (object_id) do update set
-      object_type = excluded.object_type, sent_dttm = excluded.sent_dttm, payload = excluded.payload,
-      order_version = excluded.order_version, enrichment = excluded.enrichment, topic = excluded.topic,
-      partition = excluded.partition, "offset" = excluded."offset", kafka_timestamp = excluded.kafka_timestamp,
-      received_at = excluded.received_at
-    where held.order_version < excluded.order_version
-    returning held.object_id::text as object_id`
+    with stored as (
+      insert into stg.order_events as held (object_id, object_type, sent_dttm, payload, order_version, enrichment,
+        topic, partition, "offset", kafka_timestamp, received_at)
+      select object_id, 'order', sent_dttm, convert_from(payload, 'UTF8')::json, order_version, nullif(enrichment, '')::json,
+        topic, partition, "offset", kafka_timestamp, ${now}::timestamptz
+      from unnest(${columns.objectIds}::bigint[], ${columns.sentDttms}::timestamp[], ${columns.payloads}::bytea[],
+        ${columns.versions}::text[], ${columns.enrichments}::text[], ${columns.topics}::text[], ${columns.partitions}::int[],
+        ${columns.offsets}::bigint[], ${columns.timestamps}::timestamptz[])
+        as delivered (object_id, sent_dttm, payload, order_version, enrichment, topic, partition, "offset", kafka_timestamp)
+      order by object_id
+      on conflict (object_id) do update set
+        object_type = excluded.object_type, sent_dttm = excluded.sent_dttm, payload = excluded.payload,
+        order_version = excluded.order_version, enrichment = excluded.enrichment, topic = excluded.topic,
+        partition = excluded.partition, "offset" = excluded."offset", kafka_timestamp = excluded.kafka_timestamp,
+        received_at = excluded.received_at
+      where held.order_version < excluded.order_version
+      returning held.object_id
+    )
+    select object_id::text as object_id from unnest(${columns.objectIds}::bigint[]) as delivered (object_id)
+    where (select count(*) from stored) < cardinality(${columns.objectIds}::bigint[])
+      and object_id not in (select object_id from stored)`
   return new Set(rows.map((row) => Number(row.object_id)))
 })
 

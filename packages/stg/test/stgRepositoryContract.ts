@@ -74,7 +74,7 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
         yield* emptied
         yield* upsertOrders([delivered(1, 2), delivered(2, 2)])
         const before = yield* writtenRows("stg.order_events")
-        assert.deepStrictEqual(yield* upsertOrders([delivered(1, 1), delivered(2, 1)]), new Set())
+        assert.deepStrictEqual(yield* upsertOrders([delivered(1, 1), delivered(2, 1)]), new Set([1, 2]))
         assert.deepStrictEqual(yield* writtenRows("stg.order_events"), before)
       })
     )
@@ -85,7 +85,7 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
         yield* upsertOrders([delivered(1, 1, { offset: 7 })])
         const before = yield* writtenRows("stg.order_events")
         const again = delivered(1, 1, { partition: 3, offset: 9, enrichment: JSON.stringify(enrichment("later")) })
-        assert.deepStrictEqual(yield* upsertOrders([again]), new Set())
+        assert.deepStrictEqual(yield* upsertOrders([again]), new Set([1]))
         assert.deepStrictEqual(yield* writtenRows("stg.order_events"), before)
         assert.deepStrictEqual(
           (yield* stored).map((row) => row.place),
@@ -98,12 +98,12 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
       Effect.gen(function* () {
         yield* emptied
         yield* upsertOrders([delivered(1, 1, { enrichment: JSON.stringify(enrichment("old")) }), delivered(2, 3)])
-        const taken = yield* upsertOrders([
+        const kept = yield* upsertOrders([
           delivered(1, 2, { partition: 4 }),
           delivered(2, 2),
           delivered(Number.MAX_SAFE_INTEGER, 1)
         ])
-        assert.deepStrictEqual(taken, new Set([1, Number.MAX_SAFE_INTEGER]))
+        assert.deepStrictEqual(kept, new Set([2]))
         assert.deepStrictEqual(
           (yield* stored).map((row) => [row.object_id, row.version, row.payload, row.enrichment, row.place]),
           [
@@ -121,8 +121,8 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
         const upper = "Z"
         const lower = "a"
         yield* upsertOrders([delivered(1, 1, { version: lower })])
-        assert.strictEqual((yield* upsertOrders([delivered(1, 1, { version: upper })])).size, 0)
-        assert.strictEqual((yield* upsertOrders([delivered(1, 1, { version: "é" })])).size, 1)
+        assert.strictEqual((yield* upsertOrders([delivered(1, 1, { version: upper })])).size, 1)
+        assert.strictEqual((yield* upsertOrders([delivered(1, 1, { version: "é" })])).size, 0)
       })
     )
 

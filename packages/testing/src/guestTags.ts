@@ -25,7 +25,7 @@ export const tagsByTopic = Effect.gen(function* () {
     } = JSON.parse(text(value))
     const row = JSON.stringify([text(key), message.tag, message.rule_version])
     const place = JSON.stringify([text(key), message.tag])
-    const id = BigInt(text(headers["event-id"]))
+    const id = BigInt(text(headers.get("event-id")))
     const held = newest.get(place)
     if (message.user_id !== text(key)) throw new Error(`key ${text(key)} of a message for ${message.user_id}`)
     if (held === undefined || held.id < id) newest.set(place, { id, action: message.action, row })

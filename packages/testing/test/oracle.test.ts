@@ -118,7 +118,7 @@ describe("What STG sends", () => {
     const record = (version: string, date: string) => ({
       key: Buffer.from("ann"),
       value: Buffer.from(JSON.stringify({ ...sent?.message, payload: { ...sent?.message.payload, date } })),
-      headers: { "order-version": Buffer.from(version) }
+      headers: new Map([["order-version", Buffer.from(version)]])
     })
     const [now] = actualStgMessages([record("2", "new"), record("1", "old")])
     assert.strictEqual(now?.message.payload.date, "new")

@@ -23,7 +23,7 @@ const bad = (name: string, detail: string) =>
 
 /** A header's text, `undefined` when it is absent. */
 export const readHeader = (record: KafkaRecord, name: HeaderName): Result.Result<string | undefined, BadRecord> => {
-  const bytes = record.headers[name]
+  const bytes = record.headers.get(name)
   if (bytes === undefined) return Result.succeed(undefined)
   const text = utf8Text(bytes)
   if (text === undefined) return bad(name, "is not UTF-8 text")

@@ -6,6 +6,7 @@ const replacement = "\uFFFD"
 
 /** The text of the bytes, a byte order mark included, or `undefined` when they are not UTF-8. */
 export const utf8Text = (bytes: Uint8Array): string | undefined => {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8")
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const text = buffer.toString("utf8")
   return text.includes(replacement) && !isUtf8(bytes) ? undefined : text
 }

@@ -13,7 +13,7 @@ export const actualStgMessages = (
 ): ReadonlyArray<StgMessage> => {
   const newest = new Map<number, StgMessage & { readonly version: string }>()
   for (const { key, value, headers } of records) {
-    const version = headers["order-version"]
+    const version = headers.get("order-version")
     if (key === null || value === null || version === undefined) {
       throw new Error(`a record of STG without key, value or order-version: ${value && text.decode(value)}`)
     }

@@ -13,10 +13,12 @@ RUN mkdir /app \
   && printf 'import "./%s.mjs"\n' "$SERVICE" > /app/main.mjs
 
 FROM node:26.10.0-bookworm-slim
-ENV NODE_ENV=production
+# Threads of one process share what malloc has: each with its own they take 10 MiB more, and are no faster.
+ENV NODE_ENV=production MALLOC_ARENA_MAX=1
 COPY --from=build /app /app
 # The image's user "node", by number: Kubernetes checks that it is not root.
 USER 1000:1000
 WORKDIR /app
-# A smaller young generation: less memory, and less of it to be copied. A service asks for a collection after a backlog.
-ENTRYPOINT ["node", "--expose-gc", "--max-semi-space-size=4", "/app/main.mjs"]
+# A smaller young generation: less memory, and less of it to be copied. An old one that is collected when it has grown by
+# 140 %: in a backlog 40 MiB less, for a twentieth of the throughput. A service asks for a collection after a backlog.
+ENTRYPOINT ["node", "--expose-gc", "--max-semi-space-size=4", "--heap-growing-percent=140", "/app/main.mjs"]

@@ -32,7 +32,7 @@ export type ProgramName = keyof typeof programs
 
 /** As the scripts in package.json and the Dockerfile start the services. */
 const nodeFlagsOf = (name: ProgramName): ReadonlyArray<string> =>
-  name === "migrate" || name === "start" ? [] : ["--expose-gc", "--max-semi-space-size=4"]
+  name === "migrate" || name === "start" ? [] : ["--expose-gc", "--max-semi-space-size=4", "--heap-growing-percent=140"]
 
 export interface ServiceOptions {
   readonly name: ProgramName
@@ -77,7 +77,12 @@ export const startService = Effect.fnUntraced(function* (
         {
           cwd: repository,
           // As the scripts in package.json set it.
-          env: { ...cleanEnvironment(), NODE_COMPILE_CACHE: "node_modules/.cache/node", ...options.env },
+          env: {
+            ...cleanEnvironment(),
+            NODE_COMPILE_CACHE: "node_modules/.cache/node",
+            MALLOC_ARENA_MAX: "1",
+            ...options.env
+          },
           stdio: ["ignore", log, log]
         }
       )

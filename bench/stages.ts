@@ -127,6 +127,8 @@ export const untilThrough = Effect.fnUntraced(function* (stage: StageName) {
       movedAt = now
     } else if (now - movedAt > stalledAfterMillis) {
       return yield* new Stalled({ message: `${stage} does not move, with ${left} records before it` })
+    } else {
+      millisLeft = Math.max(millisLeft * 2, lookAgainMillis.least)
     }
     yield* Effect.sleep(Math.min(Math.max(millisLeft / 2, lookAgainMillis.least), lookAgainMillis.most))
   }

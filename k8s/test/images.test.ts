@@ -37,7 +37,7 @@ describe("The Dockerfile", () => {
     assert.include(last, "USER 1000:1000")
     assert.deepStrictEqual(
       last.filter((line) => /^(ENTRYPOINT|CMD) /.test(line)),
-      ['ENTRYPOINT ["node", "--expose-gc", "--max-semi-space-size=4", "/app/main.mjs"]']
+      ['ENTRYPOINT ["node", "--expose-gc", "--max-semi-space-size=4", "--heap-growing-percent=140", "/app/main.mjs"]']
     )
     assert.isEmpty(last.filter((line) => line.startsWith("RUN ")))
   })

@@ -181,6 +181,7 @@ const record = Effect.fnUntraced(function* ({ columns, newest }: Pick<Prepared, 
   yield* Repository.replaceContributions(replacing)
   return {
     before,
+    areAllNew: known.length === 0,
     isNews,
     passedOver: known.filter((contribution) => !isNews(contribution)),
     replaced: replacing.flatMap(({ orderId }) => before.get(orderId) ?? [])
@@ -204,9 +205,9 @@ const tag = Effect.fnUntraced(function* (
 const store = Effect.fnUntraced(function* (prepared: Prepared) {
   const { counters, newest, news, received } = prepared
   if (newest.length === 0) return { outgoing: [], outcomes: {} }
-  const { before, isNews, passedOver, replaced } = yield* record(prepared)
+  const { areAllNew, before, isNews, passedOver, replaced } = yield* record(prepared)
   // An older version than the one held brings nothing, not even a name.
-  const newer = passedOver.length === 0 ? received : received.filter(({ message }) => isNews(message.contribution))
+  const newer = areAllNew ? received : received.filter(({ message }) => isNews(message.contribution))
   const { guests, names: named } = newer.length === received.length ? news : newsOf(newer)
   const known = changesOf([...replaced, ...passedOver], [])
   const products = bothChanges(counters.products, known.products)

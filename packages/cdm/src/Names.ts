@@ -87,6 +87,15 @@ const rowsOf = (sql: SqlClient.SqlClient, names: ReadonlyArray<Name>) =>
   sql`unnest(${uuids(names.map((row) => row.id))}::uuid[], ${texts(names.map((row) => row.name))}::text[],
     ${texts(names.map((row) => row.version))}::text[]) as row (id, name, version)`
 
+/** What the held names of one kind say. */
+interface SharedRow {
+  readonly kind: keyof OfKinds<Name>
+  readonly count: number
+  /** Of things that have another name than the one asked for. */
+  readonly ids: ReadonlyArray<string> | null
+  readonly names: ReadonlyArray<string> | null
+}
+
 /**
  * Shares the rows of these names and returns what they say; nothing, and no row is locked, when one of the things has no
  * name yet or an older one. Dishes before categories.
@@ -104,19 +113,31 @@ const shareKnown = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Nam
   const shared = eachKind(
     names,
     (_, { id, name, table }, kind) => sql`
-      select ${kind}::text as kind, held.${sql(id)} as id, held.${sql(name)} as name
+      select held.${sql(id)} as id, held.${sql(name)} as name, held.${sql(name)} <> asked.name as is_another
       from ${sql(`asked_${kind}`)} asked join ${sql(table)} held on held.${sql(id)} = asked.id
       where (select are_known from verdict) order by held.${sql(id)} for share of held`
   )
-  const rows = yield* sql<Pick<Name, "id" | "name"> & { readonly kind: keyof OfKinds<Name> }>`
+  const said = eachKind(
+    names,
+    (_, __, kind) => sql`
+      select ${kind}::text as kind, count(*)::int as count, array_agg(id) filter (where is_another) as ids,
+        array_agg(name) filter (where is_another) as names
+      from ${sql(`shared_${kind}`)}`
+  )
+  return yield* sql<SharedRow>`
     with asked_products as (${asked.products}), asked_categories as (${asked.categories}),
     verdict as materialized (select not exists (${news.products}) and not exists (${news.categories}) as are_known),
     shared_products as (${shared.products}), shared_categories as (${shared.categories})
-    select * from shared_products union all select * from shared_categories`
-  const held: OfKinds<Map<string, string>> = { products: new Map(), categories: new Map() }
-  for (const { id, kind, name } of rows) held[kind].set(id, name)
-  return held
+    ${said.products} union all ${said.categories}`
 })
+
+/** The names asked for, but for those that have another one. */
+const namesNow = (asked: ReadonlyArray<Name>, said: SharedRow | undefined): ReadonlyMap<string, string> => {
+  const names = new Map<string, string>()
+  for (const { id, name } of asked) names.set(id, name)
+  for (const [index, id] of (said?.ids ?? []).entries()) names.set(id, said?.names?.[index] ?? "")
+  return names
+}
 
 /** Has the rows of these names alone, renames what has a newer name, and returns the names as they are now. */
 const takeAlone = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
@@ -182,13 +203,16 @@ const lock = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
  * @param names one a thing, sorted by id
  */
 export const takeNames = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
-  const shared = names.products.length === 0 ? nothingShared : yield* shareKnown(names)
-  return shared.products.size === names.products.length && shared.categories.size === names.categories.length
-    ? { names: shared, hasNewCategory: false }
-    : yield* takeAlone(names)
+  if (names.products.length === 0) return { names: nothingNamed, hasNewCategory: false }
+  const said = yield* shareKnown(names)
+  const saidOf = (kind: keyof OfKinds<Name>) => said.find((row) => row.kind === kind)
+  const areKnown =
+    saidOf("products")?.count === names.products.length && saidOf("categories")?.count === names.categories.length
+  if (!areKnown) return yield* takeAlone(names)
+  return { names: eachKind(names, (asked, _, kind) => namesNow(asked, saidOf(kind))), hasNewCategory: false }
 })
 
-const nothingShared: OfKinds<ReadonlyMap<string, string>> = { products: new Map(), categories: new Map() }
+const nothingNamed: OfKinds<ReadonlyMap<string, string>> = { products: new Map(), categories: new Map() }
 
 const rename = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {
   if (names.length === 0) return

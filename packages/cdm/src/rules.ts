@@ -34,7 +34,10 @@ export interface TagChanges {
 
 const keyOf = (userId: string, tag: string): string => `${userId} ${tag}`
 
-const byKey = (a: HeldTag, b: HeldTag): number => (keyOf(a.userId, a.tag) < keyOf(b.userId, b.tag) ? -1 : 1)
+const byKey = (a: HeldTag, b: HeldTag): number => {
+  if (a.userId !== b.userId) return a.userId < b.userId ? -1 : 1
+  return a.tag < b.tag ? -1 : 1
+}
 
 /**
  * What changes among the tags of some guests.
@@ -48,13 +51,14 @@ export const decideTags = (
   held: ReadonlyArray<HeldTag>
 ): TagChanges => {
   const rulesByCategory = Map.groupBy(rules, (rule) => rule.categoryId)
-  const heldByKey = new Map(held.map((tag) => [keyOf(tag.userId, tag.tag), tag]))
+  const heldByGuest = Map.groupBy(held, (tag) => tag.userId)
   const given: Array<HeldTag> = []
   const updated: Array<HeldTag> = []
   const taken: Array<HeldTag> = []
   for (const { categoryId, orderCount, userId } of counts) {
+    const heldByThem = heldByGuest.get(userId)
     for (const rule of rulesByCategory.get(categoryId) ?? []) {
-      const before = heldByKey.get(keyOf(userId, rule.tag))
+      const before = heldByThem?.find((tag) => tag.tag === rule.tag)
       const now: HeldTag = { userId, tag: rule.tag, categoryId, orderCount, ruleVersion: rule.version }
       if (orderCount > rule.threshold) {
         if (before === undefined) given.push(now)

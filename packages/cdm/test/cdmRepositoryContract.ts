@@ -130,6 +130,11 @@ export const cdmRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
           stats(2, 1, "b", "roll:rolls")
         ])
         assert.deepStrictEqual(yield* writtenRows(...allTables), before)
+        const brought = ["cdm.guests", "cdm.product_names", "cdm.category_names"]
+        const named = yield* writtenRows(...brought)
+        const older = { ...stats(1, 1, "c", "soup:soups:Щи", "cake:sweets"), names: 9 }
+        yield* takeIn([older, stats(1, 3, "a", "soup:soups")])
+        assert.deepStrictEqual(yield* writtenRows(...brought), named, "nor beside a newer one in the same batch")
       })
     )
 

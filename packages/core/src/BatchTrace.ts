@@ -50,8 +50,15 @@ export const traceBatch = Effect.fnUntraced(function* (kafka: Kafka["Service"], 
     : yield* traceSeveral(attributes, batch.topic, deliveries)
 })
 
+/** The span is there for the trace's id in the log. */
 const traceUnseen = Effect.fnUntraced(function* (attributes: Attributes, { records, topic }: RecordBatch) {
-  const span = yield* Effect.makeSpan(`process ${topic}`, { kind: "consumer", root: true, attributes })
+  const [only] = records.length === 1 ? records : []
+  const parent = only === undefined ? undefined : parentOf(only)
+  const span = yield* Effect.makeSpan(`process ${topic}`, {
+    kind: "consumer",
+    ...(parent === undefined ? { root: true } : { parent }),
+    attributes
+  })
   const trace: BatchTrace = {
     span,
     records: records.map((record) => ({ record, traceparent: traceparentOf(record) ?? TraceContext.makeRoot() })),

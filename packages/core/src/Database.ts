@@ -50,7 +50,8 @@ const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, DatabaseConfi
 
 /**
  * Connects when first asked to and again whenever the server comes back.
- * `maxConnections` covers one batch in its transaction, the background tasks and the probes.
+ * `maxConnections` covers one batch in its transaction, the announcing of the tags of the one before, the background
+ * tasks and the probes.
  */
 export const layer = (applicationName: string) =>
   Layer.unwrap(

@@ -48,12 +48,15 @@ class FetchedHeaders implements RecordHeaders {
   }
 
   *[Symbol.iterator]() {
-    for (const name of Object.keys(this.#message.headers ?? {})) {
-      const value = this.get(name)
-      if (value !== undefined) yield [name, value] as const
+    for (const [name, values] of Object.entries(this.#message.headers ?? {})) {
+      const value = Array.isArray(values) ? values.at(-1) : values
+      if (value !== undefined && value !== null) yield [name, bufferOf(value)] as const
     }
   }
 }
+
+/** kafkajs's types say that it may be text, which it never is when it was fetched. */
+const bufferOf = (value: Buffer | string): Buffer => (typeof value === "string" ? Buffer.from(value) : value)
 
 /** Where a record lies among the fetched bytes: of key, value and headers nothing is kept but that. */
 class FetchedRecord implements KafkaRecord {

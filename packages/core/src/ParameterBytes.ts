@@ -6,9 +6,12 @@ import { Result } from "effect"
 /** A call into Node.js costs as much as so many characters written one by one. */
 const shortText = 48
 const lastOfAscii = 127
+/** What a batch needs is kept for the next one, what a single huge value needed is not. */
+const keptBytes = 4 * 1_048_576
+const leastBytes = 65_536
 
 class ParameterBytes implements PgProtocol.ValueSink {
-  #bytes = Buffer.allocUnsafeSlow(65_536)
+  #bytes = Buffer.allocUnsafeSlow(leastBytes)
   #end = 0
   #isNull = false
 
@@ -20,6 +23,7 @@ class ParameterBytes implements PgProtocol.ValueSink {
       if (this.#isNull) return null
       const bytes = Buffer.allocUnsafeSlow(this.#end)
       this.#bytes.copy(bytes, 0, 0, this.#end)
+      if (this.#bytes.length > keptBytes) this.#bytes = Buffer.allocUnsafeSlow(leastBytes)
       return bytes
     })
   }

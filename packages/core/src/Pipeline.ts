@@ -55,13 +55,14 @@ export interface Stage<A, P, R> {
   readonly announce?: Effect.Effect<void, Outage, SqlClient.SqlClient | R>
 }
 
-/** One batch is written, the next one is decoded and enriched. More would only wait, and fill the memory. */
+/**
+ * One batch is written, the next one is decoded and enriched. More would only wait, and fill the memory. Of the one
+ * before nothing is left to do but to commit its offsets.
+ */
 const batchesInMemory = 2
 
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
 const grace = Duration.millis(850)
-/** What is left then is done in milliseconds, if the servers answer. */
-const graceToConclude = Duration.millis(250)
 
 interface Prepared<P> {
   readonly batch: RecordBatch
@@ -169,17 +170,14 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       return Effect.zipWith(half(records.slice(0, middle)), half(records.slice(middle)), Metrics.combineSettled)
     }
 
+    const isUp = (...components: ReadonlyArray<string>) =>
+      Effect.forEach(components, (component) => health.report(component, "up", stage.service), { discard: true })
+
     /** What is left when a batch is stored and published. The next one is stored meanwhile. */
     const conclude = Effect.fnUntraced(function* (batch: RecordBatch, settled: Metrics.Settled) {
       if (stage.announce !== undefined) yield* waitOut(stage.announce)
       const [commit] = yield* timed(offsets.commit(batch))
-      yield* Effect.forEach(
-        ["kafka", "postgres", "redis"] as const,
-        (component) => health.report(component, "up", stage.service),
-        {
-          discard: true
-        }
-      )
+      yield* isUp("kafka")
       const seconds = { ...settled.seconds, commit }
       yield* Metrics.recordBatch(stage.service, batch, { ...settled, seconds })
       yield* releaseHeapAfter(batch.records.length)
@@ -189,26 +187,34 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const consume = Effect.gen(function* () {
       const memory = Semaphore.makeUnsafe(batchesInMemory)
       const concluding = yield* FiberHandle.make<void, Outage>()
+      /** Of the batch that is being settled. */
+      const turn = Semaphore.makeUnsafe(1)
 
-      const finish = Effect.fnUntraced(function* (prepared: Prepared<P>) {
-        const { batch, letters, seconds, trace } = prepared
-        const settled = yield* settle(trace.records, letters, Effect.succeed(prepared.enriched)).pipe(
-          Effect.withParentSpan(trace.span),
-          Effect.onError((cause) => trace.end(Exit.failCause(cause))),
+      const finish = (prepared: Prepared<P>) =>
+        Effect.gen(function* () {
+          const { batch, letters, seconds, trace } = prepared
+          const settled = yield* Effect.withParentSpan(
+            settle(trace.records, letters, Effect.succeed(prepared.enriched)),
+            trace.span
+          )
+          yield* isUp("postgres", "redis")
+          const concluded = conclude(batch, { ...settled, seconds: { ...seconds, ...settled.seconds } })
+          yield* FiberHandle.awaitEmpty(concluding)
+          yield* FiberHandle.run(concluding, Effect.onExit(Effect.withParentSpan(concluded, trace.span), trace.end))
+        }).pipe(
+          Effect.onError((cause) => prepared.trace.end(Exit.failCause(cause))),
           Effect.ensuring(memory.release(1))
         )
-        const concluded = conclude(batch, { ...settled, seconds: { ...seconds, ...settled.seconds } })
-        yield* FiberHandle.awaitEmpty(concluding)
-        yield* FiberHandle.run(concluding, Effect.onExit(Effect.withParentSpan(concluded, trace.span), trace.end))
-      })
 
       const batches = kafka.consume({ topic: stage.topic, group: stage.group, maxRecords: stage.maxRecords }).pipe(
         Stream.mapEffect((batch) => Effect.andThen(memory.take(1), prepare(batch))),
         Stream.buffer({ capacity: 1 }),
-        Stream.runForEach((prepared) => finishBeforeStopping(finish(prepared)))
+        Stream.runForEach((prepared) => turn.withPermits(1)(finish(prepared)))
       )
-      yield* Effect.raceFirst(batches, FiberHandle.join(concluding)).pipe(
-        Effect.ensuring(Effect.exit(Effect.timeoutOption(FiberHandle.awaitEmpty(concluding), graceToConclude)))
+      yield* stoppingAfter(
+        Effect.raceFirst(batches, FiberHandle.join(concluding)),
+        // The turn is not given back: no other batch begins.
+        Effect.andThen(turn.take(1), FiberHandle.awaitEmpty(concluding))
       )
     }).pipe(Effect.scoped)
 
@@ -224,15 +230,19 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     yield* Effect.all([waitOut(consume), watchLag], { concurrency: "unbounded", discard: true })
   })
 
-/** On interruption the effect under way gets `grace` to end by itself, so that no batch is left half done. */
-const finishBeforeStopping = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+/**
+ * On interruption the effect goes on until `last` is done, for `grace` at most: no batch is left half done, and its
+ * offsets are committed while we still are a member of the group.
+ */
+const stoppingAfter = <A, E, R, E2, R2>(
+  effect: Effect.Effect<A, E, R>,
+  last: Effect.Effect<unknown, E2, R2>
+): Effect.Effect<A, E, R | R2> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(restore(effect))
       return yield* restore(Fiber.join(fiber)).pipe(
-        Effect.onInterrupt(() =>
-          Fiber.await(fiber).pipe(Effect.timeoutOption(grace), Effect.andThen(Fiber.interrupt(fiber)))
-        )
+        Effect.onInterrupt(() => Effect.andThen(Effect.exit(Effect.timeoutOption(last, grace)), Fiber.interrupt(fiber)))
       )
     })
   )

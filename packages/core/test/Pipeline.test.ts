@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
 import { Health } from "../src/Health.ts"
-import { Kafka, KafkaError, KafkaFaults, type KafkaRecord, KafkaUnavailable } from "../src/Kafka.ts"
+import { Kafka, KafkaError, KafkaFaults, type KafkaRecord, KafkaUnavailable, RecordTooLarge } from "../src/Kafka.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
 import { ReferenceUnavailable } from "../src/ReferenceData.ts"
 import { embedded, emptied } from "./DatabaseLayers.ts"
@@ -249,6 +249,61 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
       assert.deepStrictEqual(yield* taken, ["1"], "the next batch is not begun")
       assert.deepStrictEqual(yield* progress, { committed: 1, end: 2 })
       assert.strictEqual(yield* publishedCount, 1)
+    })
+  )
+
+  test(
+    "interrupted while a batch is announced, it commits before it leaves the group",
+    Effect.gen(function* () {
+      const announcing = yield* Deferred.make<void>()
+      const latch = yield* Deferred.make<void>()
+      yield* (yield* Kafka).publish(topics.topic, [outgoing("1")])
+      const announce = Effect.andThen(Deferred.succeed(announcing, undefined), Deferred.await(latch))
+      const fiber = yield* Effect.forkChild(runStage({ announce }))
+      yield* Deferred.await(announcing)
+      const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("800 millis")
+      yield* Deferred.succeed(latch, undefined)
+      yield* Fiber.join(stopping)
+      assert.deepStrictEqual(yield* progress, { committed: 1, end: 1 })
+    })
+  )
+
+  test(
+    "interrupted while a batch is announced and the next one is stored, it commits both",
+    Effect.gen(function* () {
+      const announcing = yield* Deferred.make<void>()
+      const storing = yield* Deferred.make<void>()
+      const latch = yield* Deferred.make<void>()
+      yield* (yield* Kafka).publish(topics.topic, [outgoing("1"), outgoing("2"), outgoing("3")])
+      const announce = Effect.andThen(Deferred.succeed(announcing, undefined), Deferred.await(latch))
+      const store = (values: ReadonlyArray<string>) =>
+        values.includes("2") ? Effect.andThen(Deferred.succeed(storing, undefined), Deferred.await(latch)) : Effect.void
+      const fiber = yield* Effect.forkChild(runStage({ announce, store, maxRecords: 1 }))
+      yield* Deferred.await(announcing)
+      yield* Deferred.await(storing)
+      const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("800 millis")
+      yield* Deferred.succeed(latch, undefined)
+      yield* Fiber.join(stopping)
+      assert.deepStrictEqual(yield* taken, ["1", "2"], "the next batch is not begun")
+      assert.deepStrictEqual(yield* progress, { committed: 2, end: 3 })
+    })
+  )
+
+  test(
+    "an announcement that is refused ends the stage at once, though the next batch is being stored",
+    Effect.gen(function* () {
+      const storing = yield* Deferred.make<void>()
+      yield* (yield* Kafka).publish(topics.topic, [outgoing("1"), outgoing("2")])
+      const refused = new KafkaError({ operation: "publish", reason: new RecordTooLarge({ message: "too large" }) })
+      const announce = Effect.andThen(Deferred.await(storing), Effect.fail(refused))
+      const store = (values: ReadonlyArray<string>) =>
+        values.includes("2") ? Effect.andThen(Deferred.succeed(storing, undefined), Effect.never) : Effect.void
+      const error = yield* Effect.flip(runStage({ announce, store, maxRecords: 1 }))
+      assert.strictEqual(error, refused)
+      assert.deepStrictEqual(yield* taken, ["1"])
+      assert.deepStrictEqual(yield* progress, { committed: 0, end: 2 })
     })
   )
 

@@ -57,8 +57,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("the offset is committed before the transaction", [
     "core/src/Pipeline.ts",
-    "const settled = yield* settle(trace.records",
-    "yield* offsets.commit(batch)\n        const settled = yield* settle(trace.records"
+    "const settled = yield* Effect.withParentSpan(",
+    "yield* offsets.commit(batch)\n          const settled = yield* Effect.withParentSpan("
   ]),
   guard(
     "the offset is committed before the publishing",
@@ -74,8 +74,8 @@ export const guards: ReadonlyArray<Guard> = [
     ],
     [
       "core/src/Pipeline.ts",
-      "const settled = yield* settle(trace.records",
-      "commitEarly = offsets.commit(batch)\n        const settled = yield* settle(trace.records"
+      "const settled = yield* Effect.withParentSpan(",
+      "commitEarly = offsets.commit(batch)\n          const settled = yield* Effect.withParentSpan("
     ]
   ),
   guard("a publishing that fails is given up", [

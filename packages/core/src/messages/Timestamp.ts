@@ -7,6 +7,10 @@ const daysInMonth = (year: number, month: number): number => {
 }
 
 const zero = "0".charCodeAt(0)
+const hyphen = "-".charCodeAt(0)
+const colon = ":".charCodeAt(0)
+const space = " ".charCodeAt(0)
+const point = ".".charCodeAt(0)
 
 /** The number that `digits` decimal digits spell from `start` on; not a number where one is missing. */
 const numberAt = (text: string, start: number, digits: number): number => {
@@ -22,11 +26,13 @@ const numberAt = (text: string, start: number, digits: number): number => {
 const isWithin = (number: number, least: number, most: number): boolean => number >= least && number <= most
 
 const isFraction = (text: string): boolean =>
-  text.length === 19 || (text.length > 20 && text[19] === "." && !Number.isNaN(numberAt(text, 20, text.length - 20)))
+  text.length === 19 ||
+  (text.length > 20 && text.charCodeAt(19) === point && !Number.isNaN(numberAt(text, 20, text.length - 20)))
 
 /** Read digit by digit: an order has up to a dozen times, and a regular expression costs more than all else of them. */
 export const isTimestamp = (text: string): boolean => {
-  if (text[4] !== "-" || text[7] !== "-" || text[10] !== " " || text[13] !== ":" || text[16] !== ":") return false
+  if (text.charCodeAt(4) !== hyphen || text.charCodeAt(7) !== hyphen || text.charCodeAt(10) !== space) return false
+  if (text.charCodeAt(13) !== colon || text.charCodeAt(16) !== colon) return false
   const year = numberAt(text, 0, 4)
   const month = numberAt(text, 5, 2)
   return (

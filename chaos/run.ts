@@ -1,5 +1,4 @@
 /** One run: the system under load goes through a plan, and is then held against the oracle. */
-import { eventuallyTrue } from "@metka/testing/eventually"
 import { Clock, Effect, Ref } from "effect"
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -59,10 +58,8 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
     const measured = yield* Ref.make<ReadonlyArray<StepMeasured>>([])
     const saw = (left: string) =>
       Effect.flatMap(Ref.get(measured), (steps) => progress(steps.length, `${feeder.sent()} sent, ${left}`))
-    yield* eventuallyTrue(
-      "orders are sent",
-      Effect.sync(() => feeder.sent() > 0)
-    )
+    // The groups stand: members that vanish while one begins keep it from beginning for as long as they might come back.
+    yield* untilCaughtUp(feeder, saw)
     for (const { faults, waitMillis } of plan) {
       yield* Effect.sleep(waitMillis)
       const struck: ReadonlyArray<Struck> = yield* Effect.forEach(faults, (fault) => strike(system, fault), {

@@ -99,15 +99,16 @@ interface Prepared {
   readonly counters: Counters
 }
 
-const newestOf = (received: ReadonlyArray<ReceivedStats>): ReadonlyArray<Contribution> => {
-  const newest = new Map<string, Contribution>()
-  for (const { message } of received) {
-    const { contribution } = message
-    const held = newest.get(contribution.orderId)
-    if (held === undefined || held.version < contribution.version) newest.set(contribution.orderId, contribution)
-  }
-  return [...newest.values()].sort((a, b) => (a.orderId < b.orderId ? -1 : 1))
+const byOrderAndVersion = (a: Contribution, b: Contribution): number => {
+  if (a.orderId !== b.orderId) return a.orderId < b.orderId ? -1 : 1
+  return a.version < b.version ? -1 : 1
 }
+
+const newestOf = (received: ReadonlyArray<ReceivedStats>): ReadonlyArray<Contribution> =>
+  received
+    .map(({ message }) => message.contribution)
+    .sort(byOrderAndVersion)
+    .filter(({ orderId }, index, sorted) => orderId !== sorted[index + 1]?.orderId)
 
 const newsOf = (received: ReadonlyArray<ReceivedStats>): News => {
   const products: Array<Name> = []

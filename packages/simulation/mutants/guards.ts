@@ -47,8 +47,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("CDM keeps the last version of a batch, not the newest", [
     "cdm/src/Cdm.ts",
-    "if (held === undefined || held.version < contribution.version) newest",
-    "if (held === undefined || held.version !== contribution.version) newest"
+    "return a.version < b.version ? -1 : 1",
+    "return 0"
   ]),
   guard("DDS takes an order's first version in a batch alone", [
     "dds/src/vault.ts",

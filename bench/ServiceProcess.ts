@@ -30,9 +30,11 @@ const programs = {
 } as const
 export type ProgramName = keyof typeof programs
 
+const isService = (name: ProgramName): boolean => name !== "migrate" && name !== "start"
+
 /** As the scripts in package.json and the Dockerfile start the services. */
 const nodeFlagsOf = (name: ProgramName): ReadonlyArray<string> =>
-  name === "migrate" || name === "start" ? [] : ["--expose-gc", "--max-semi-space-size=4", "--heap-growing-percent=140"]
+  !isService(name) ? [] : ["--expose-gc", "--max-semi-space-size=4", "--heap-growing-percent=140"]
 
 export interface ServiceOptions {
   readonly name: ProgramName
@@ -80,7 +82,7 @@ export const startService = Effect.fnUntraced(function* (
           env: {
             ...cleanEnvironment(),
             NODE_COMPILE_CACHE: "node_modules/.cache/node",
-            MALLOC_ARENA_MAX: "1",
+            ...(isService(options.name) ? { MALLOC_ARENA_MAX: "1" } : {}),
             ...options.env
           },
           stdio: ["ignore", log, log]

@@ -33,12 +33,13 @@ describe("The Dockerfile", () => {
     assert.isAbove(all.indexOf("ARG SERVICE"), build)
   })
 
-  it("runs as a user that is not root, by number, and needs no shell", () => {
+  it("runs as a user that is not root, by number, needs no shell, and little memory", () => {
     assert.include(last, "USER 1000:1000")
     assert.deepStrictEqual(
       last.filter((line) => /^(ENTRYPOINT|CMD) /.test(line)),
       ['ENTRYPOINT ["node", "--expose-gc", "--max-semi-space-size=4", "--heap-growing-percent=140", "/app/main.mjs"]']
     )
+    assert.include(last, "ENV NODE_ENV=production MALLOC_ARENA_MAX=1")
     assert.isEmpty(last.filter((line) => line.startsWith("RUN ")))
   })
 

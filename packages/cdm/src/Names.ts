@@ -97,7 +97,7 @@ interface SharedRow {
 }
 
 /**
- * Shares the rows of these names and returns what they say; nothing, and no row is locked, when one of the things has no
+ * Shares the rows of these names and returns what they say: of no row, and none is locked, when one of the things has no
  * name yet or an older one. Dishes before categories.
  */
 const shareKnown = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {

@@ -14,7 +14,7 @@ export const TracesExported = Context.Reference<boolean>("metka/core/TracesExpor
  * So many messages of a batch are followed: the batch links to them, and they get spans of their own. With its links and
  * its way to the collector a span costs 0.1 ms of CPU, more than all the rest of the work on a message in a backfill.
  */
-export const followedLimit = 10
+export const followedLimit = 4
 
 /** The spans of a batch under way. */
 export interface BatchTrace {
@@ -25,10 +25,10 @@ export interface BatchTrace {
   readonly end: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
-/** A record and the span that sent it, as far as it says. */
+/** A record and the trace it came with, if it came with one. Of most nothing else is asked: parsing waits until then. */
 interface Delivery {
   readonly record: KafkaRecord
-  readonly parent: Tracer.ExternalSpan | undefined
+  readonly traceparent: string | undefined
 }
 
 type Attributes = Readonly<Record<string, string | number>>
@@ -42,26 +42,30 @@ export const traceBatch = Effect.fnUntraced(function* (kafka: Kafka["Service"], 
     ...messagingAttributes(kafka, "process", batch.topic),
     "messaging.consumer.group.name": group
   }
-  if (!(yield* TracesExported)) return yield* traceUnseen(attributes, batch)
-  const deliveries = batch.records.map((record): Delivery => ({ record, parent: parentOf(record) }))
+  const deliveries = batch.records.map((record): Delivery => ({ record, traceparent: traceparentOf(record) }))
+  if (!(yield* TracesExported)) return yield* traceUnseen(attributes, batch.topic, deliveries)
   const [only] = deliveries
   return only !== undefined && deliveries.length === 1
     ? yield* traceAlone(attributes, only)
     : yield* traceSeveral(attributes, batch.topic, deliveries)
 })
 
-/** The span is there for the trace's id in the log. */
-const traceUnseen = Effect.fnUntraced(function* (attributes: Attributes, { records, topic }: RecordBatch) {
-  const [only] = records.length === 1 ? records : []
-  const parent = only === undefined ? undefined : parentOf(only)
+/** The span is there for the trace's id in the log, which for a record alone is that of its messages. */
+const traceUnseen = Effect.fnUntraced(function* (
+  attributes: Attributes,
+  topic: string,
+  deliveries: ReadonlyArray<Delivery>
+) {
+  const [only] = deliveries.length === 1 ? deliveries : []
   const span = yield* Effect.makeSpan(`process ${topic}`, {
     kind: "consumer",
-    ...(parent === undefined ? { root: true } : { parent }),
+    ...(only === undefined ? { root: true } : childOf(only)),
     attributes
   })
+  const begun = () => (only === undefined ? TraceContext.makeRoot() : TraceContext.format(span))
   const trace: BatchTrace = {
     span,
-    records: records.map((record) => ({ record, traceparent: traceparentOf(record) ?? TraceContext.makeRoot() })),
+    records: deliveries.map(({ record, traceparent = begun() }) => ({ record, traceparent })),
     end: (exit) => endSpans([span], exit)
   }
   return trace
@@ -87,9 +91,10 @@ const traceSeveral = Effect.fnUntraced(function* (
     kind: "consumer",
     root: true,
     attributes: { ...attributes, "messaging.batch.message_count": deliveries.length },
-    links: followed.flatMap(({ parent, record }) =>
-      parent === undefined ? [] : [{ span: parent, attributes: placeOf(record) }]
-    )
+    links: followed.flatMap((delivery) => {
+      const span = parentOf(delivery)
+      return span === undefined ? [] : [{ span, attributes: placeOf(delivery.record) }]
+    })
   })
   const own = new Map<Delivery, Tracer.Span>()
   for (const delivery of followed) {
@@ -99,7 +104,7 @@ const traceSeveral = Effect.fnUntraced(function* (
     const ownSpan = own.get(delivery)
     if (ownSpan !== undefined) return TraceContext.format(ownSpan)
     // A trace that would begin here with no span is not one to sample from here on.
-    return delivery.parent === undefined ? TraceContext.makeRoot(false) : TraceContext.format(delivery.parent)
+    return delivery.traceparent ?? TraceContext.makeRoot(false)
   }
   const trace: BatchTrace = {
     span,
@@ -109,23 +114,32 @@ const traceSeveral = Effect.fnUntraced(function* (
   return trace
 })
 
-const messageSpan = (attributes: Attributes, { parent, record }: Delivery, links: ReadonlyArray<Tracer.SpanLink>) =>
-  Effect.makeSpan(`process ${record.topic}`, {
+const messageSpan = (attributes: Attributes, delivery: Delivery, links: ReadonlyArray<Tracer.SpanLink>) =>
+  Effect.makeSpan(`process ${delivery.record.topic}`, {
     kind: "consumer",
-    ...(parent === undefined ? { root: true } : { parent }),
-    attributes: { ...attributes, ...placeOf(record) },
+    ...childOf(delivery),
+    attributes: { ...attributes, ...placeOf(delivery.record) },
     links
   })
+
+const childOf = (delivery: Delivery) => {
+  const parent = parentOf(delivery)
+  return parent === undefined ? { root: true } : { parent }
+}
 
 /**
  * Messages of sampled traces, and of none. Where these are too many, every stage chooses the same traces, so that an
  * order is followed all the way.
  */
 const chooseFollowed = (deliveries: ReadonlyArray<Delivery>): ReadonlyArray<Delivery> => {
-  const candidates = deliveries.filter(({ parent }) => parent === undefined || parent.sampled)
+  const candidates = deliveries.filter(
+    ({ traceparent }) => traceparent === undefined || TraceContext.isSampled(traceparent)
+  )
   if (candidates.length <= followedLimit) return candidates
   // Numbers in an array of their own: sorting the candidates would cost as much as all the spans.
-  const ranks = Float64Array.from(candidates, ({ parent }) => (parent === undefined ? 0 : randomnessOf(parent.traceId)))
+  const ranks = Float64Array.from(candidates, ({ traceparent }) =>
+    traceparent === undefined ? 0 : randomnessOf(TraceContext.traceIdOf(traceparent))
+  )
   const least = ranks.toSorted()[ranks.length - followedLimit] ?? 0
   return candidates.filter((_, index) => (ranks[index] ?? 0) >= least).slice(0, followedLimit)
 }
@@ -141,10 +155,8 @@ const traceparentOf = (record: KafkaRecord): string | undefined => {
   return text !== undefined && TraceContext.isValid(text) ? text : undefined
 }
 
-const parentOf = (record: KafkaRecord): Tracer.ExternalSpan | undefined => {
-  const traceparent = traceparentOf(record)
-  return traceparent === undefined ? undefined : TraceContext.parse(traceparent)
-}
+const parentOf = ({ traceparent }: Delivery): Tracer.ExternalSpan | undefined =>
+  traceparent === undefined ? undefined : TraceContext.parse(traceparent)
 
 const endSpans = (spans: ReadonlyArray<Tracer.Span>, exit: Exit.Exit<unknown, unknown>) =>
   Effect.map(Clock.currentTimeNanos, (now) => {

@@ -57,7 +57,7 @@ export interface Stage<A, P, R> {
 
 /**
  * One batch is written, the next one is decoded and enriched. More would only wait, and fill the memory. Of the one
- * before nothing is left to do but to commit its offsets.
+ * before, which is concluded meanwhile, nothing is kept but its records as they were fetched.
  */
 const batchesInMemory = 2
 
@@ -79,18 +79,27 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const health = yield* Health
     const offsets = makeOffsetCommits(kafka, stage.group)
 
+    const isUp = (...components: ReadonlyArray<string>) =>
+      Effect.forEach(components, (component) => health.report(component, "up", stage.service), { discard: true })
+
+    /** Retries for as long as an outage lasts, and says that it is one, and when it is over. */
     const waitOut = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>) =>
-      effect.pipe(
-        Effect.tapError((error) =>
-          refusalOf(error) !== undefined || isContention(error)
-            ? Effect.void
-            : Effect.andThen(
-                health.report(componentOf(error), { down: describe(error) }, stage.service),
-                Effect.logWarning(`waiting: ${describe(error)}`)
-              )
-        ),
-        Effect.retry(retryWhile((error: E) => refusalOf(error) === undefined))
-      )
+      Effect.suspend(() => {
+        const down = new Set<string>()
+        const isDown = Effect.fnUntraced(function* (error: E) {
+          const component = componentOf(error)
+          down.add(component)
+          yield* health.report(component, { down: describe(error) }, stage.service)
+          yield* Effect.logWarning(`waiting: ${describe(error)}`)
+        })
+        return effect.pipe(
+          Effect.tapError((error) =>
+            refusalOf(error) !== undefined || isContention(error) ? Effect.void : isDown(error)
+          ),
+          Effect.retry(retryWhile((error: E) => refusalOf(error) === undefined)),
+          Effect.tap(() => isUp(...down))
+        )
+      })
 
     const decode = (record: KafkaRecord): Result.Result<A, BadRecord> => {
       try {
@@ -119,6 +128,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       const [enrichSeconds, enriched] = yield* timed(waitOut(stage.enrich(received))).pipe(
         Effect.withParentSpan(trace.span)
       )
+      yield* isUp("redis")
       const prepared: Prepared<P> = {
         batch,
         trace,
@@ -170,9 +180,6 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       return Effect.zipWith(half(records.slice(0, middle)), half(records.slice(middle)), Metrics.combineSettled)
     }
 
-    const isUp = (...components: ReadonlyArray<string>) =>
-      Effect.forEach(components, (component) => health.report(component, "up", stage.service), { discard: true })
-
     /** What is left when a batch is stored and published. The next one is stored meanwhile. */
     const conclude = Effect.fnUntraced(function* (batch: RecordBatch, settled: Metrics.Settled) {
       if (stage.announce !== undefined) yield* waitOut(stage.announce)
@@ -197,7 +204,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
             settle(trace.records, letters, Effect.succeed(prepared.enriched)),
             trace.span
           )
-          yield* isUp("postgres", "redis")
+          yield* isUp("postgres")
           const concluded = conclude(batch, { ...settled, seconds: { ...seconds, ...settled.seconds } })
           yield* FiberHandle.awaitEmpty(concluding)
           yield* FiberHandle.run(concluding, Effect.onExit(Effect.withParentSpan(concluded, trace.span), trace.end))

@@ -12,6 +12,13 @@ const sampledFlag = 1
 export const isValid = (text: string): boolean =>
   pattern.test(text) && (text.length === length || !text.startsWith("00"))
 
+/** Of a valid `traceparent`, without the rest of it. */
+export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 35)
+
+/** Of a valid `traceparent`, without the rest of it. */
+export const isSampled = (traceparent: string): boolean =>
+  (Number.parseInt(traceparent.slice(53, length), 16) & sampledFlag) === sampledFlag
+
 /**
  * The span that a `traceparent` names, or `undefined` when the header is invalid. Read by places and not by groups of
  * the pattern: it is done for every message.
@@ -19,9 +26,9 @@ export const isValid = (text: string): boolean =>
 export const parse = (traceparent: string): Tracer.ExternalSpan | undefined =>
   isValid(traceparent)
     ? Tracer.externalSpan({
-        traceId: traceparent.slice(3, 35),
+        traceId: traceIdOf(traceparent),
         spanId: traceparent.slice(36, 52),
-        sampled: (Number.parseInt(traceparent.slice(53, length), 16) & sampledFlag) === sampledFlag
+        sampled: isSampled(traceparent)
       })
     : undefined
 

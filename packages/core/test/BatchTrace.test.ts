@@ -124,7 +124,7 @@ describe("A batch of several", () => {
     }).pipe(Effect.provide(Kafka.layerMemory()))
   )
 
-  it.effect("follows 10 messages at most, of the same traces at every stage; the others keep their trace", () =>
+  it.effect("follows 4 messages at most, of the same traces at every stage; the others keep their trace", () =>
     Effect.gen(function* () {
       const incoming = Array.from({ length: 500 }, () => TraceContext.makeRoot())
       const first = yield* traced(incoming)
@@ -166,5 +166,16 @@ describe("Without telemetry", () => {
         )
       }
     }).pipe(Effect.provide(Kafka.layerMemory()))
+  )
+
+  it.effect(
+    "the log of a record alone names the trace that its messages carry on, whether it came with one or not",
+    () =>
+      Effect.gen(function* () {
+        for (const traceparent of [TraceContext.makeRoot(), undefined]) {
+          const { records, span } = yield* taken([traceparent])
+          assert.strictEqual(contextOf(records[0]?.traceparent).traceId, span.traceId)
+        }
+      }).pipe(Effect.provide(Kafka.layerMemory()))
   )
 })

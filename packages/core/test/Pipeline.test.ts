@@ -198,6 +198,24 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
   )
 
   test(
+    "health turns up again with the end of an outage, though no batch follows the one that was announced meanwhile",
+    Effect.gen(function* () {
+      const isUp = yield* Ref.make(false)
+      const announce = Effect.flatMap(Ref.get(isUp), (up) => (up ? Effect.void : Effect.fail(connectionLost)))
+      yield* (yield* Kafka).publish(topics.topic, [outgoing("1")])
+      const fiber = yield* Effect.forkChild(runStage({ announce }))
+      const { readiness } = yield* Health
+      yield* passTimeUntil(
+        "PostgreSQL is found down",
+        Effect.map(readiness, ({ components }) => /went away/.test(JSON.stringify(components["postgres"])))
+      )
+      yield* Ref.set(isUp, true)
+      yield* passTimeUntil("ready", isReady)
+      yield* stop(fiber)
+    })
+  )
+
+  test(
     "an outage of Redis while enriching, and of Kafka while publishing, announcing or starting, is waited out",
     Effect.gen(function* () {
       const faults = yield* KafkaFaults

@@ -10,11 +10,16 @@ import * as TraceContext from "./TraceContext.ts"
 /** Whether spans are exported. Where they are not, a message keeps the trace it came with, untouched. */
 export const TracesExported = Context.Reference<boolean>("metka/core/TracesExported", { defaultValue: () => false })
 
+/** A batch of so few is followed whole. */
+const fewMessages = 10
+/** Of a batch of more, which is part of a backlog. */
+const followedOfMany = 4
+
 /**
  * So many messages of a batch are followed: the batch links to them, and they get spans of their own. With its links and
  * its way to the collector a span costs 0.1 ms of CPU, more than all the rest of the work on a message in a backfill.
  */
-export const followedLimit = 4
+export const followedLimit = (messages: number): number => (messages > fewMessages ? followedOfMany : messages)
 
 /** The spans of a batch under way. */
 export interface BatchTrace {
@@ -135,13 +140,14 @@ const chooseFollowed = (deliveries: ReadonlyArray<Delivery>): ReadonlyArray<Deli
   const candidates = deliveries.filter(
     ({ traceparent }) => traceparent === undefined || TraceContext.isSampled(traceparent)
   )
-  if (candidates.length <= followedLimit) return candidates
+  const limit = followedLimit(deliveries.length)
+  if (candidates.length <= limit) return candidates
   // Numbers in an array of their own: sorting the candidates would cost as much as all the spans.
   const ranks = Float64Array.from(candidates, ({ traceparent }) =>
     traceparent === undefined ? 0 : randomnessOf(TraceContext.traceIdOf(traceparent))
   )
-  const least = ranks.toSorted()[ranks.length - followedLimit] ?? 0
-  return candidates.filter((_, index) => (ranks[index] ?? 0) >= least).slice(0, followedLimit)
+  const least = ranks.toSorted()[ranks.length - limit] ?? 0
+  return candidates.filter((_, index) => (ranks[index] ?? 0) >= least).slice(0, limit)
 }
 
 const placeOf = (record: KafkaRecord): Attributes => ({

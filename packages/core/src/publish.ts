@@ -76,7 +76,7 @@ const begin = Effect.fnUntraced(function* (
   const traced: Array<OutgoingRecord> = []
   for (const record of records) {
     if (hasTrace(record)) traced.push(record)
-    else if (begun === followedLimit) traced.push(withTrace(record, TraceContext.makeRoot(false)))
+    else if (begun === followedLimit(records.length)) traced.push(withTrace(record, TraceContext.makeRoot(false)))
     else {
       begun += 1
       const create = Effect.useSpan(`create ${topic}`, { kind: "producer", root: true, attributes }, (span) =>
@@ -93,7 +93,7 @@ const linksTo = (records: ReadonlyArray<OutgoingRecord>): ReadonlyArray<Tracer.S
   for (const record of records) {
     const span = contextOf(record)
     if (span?.sampled === true) links.push({ span, attributes: {} })
-    if (links.length === followedLimit) break
+    if (links.length === followedLimit(records.length)) break
   }
   return links
 }

@@ -34,7 +34,7 @@ const isService = (name: ProgramName): boolean => name !== "migrate" && name !==
 
 /** As the scripts in package.json and the Dockerfile start the services. */
 const nodeFlagsOf = (name: ProgramName): ReadonlyArray<string> =>
-  !isService(name) ? [] : ["--expose-gc", "--max-semi-space-size=4", "--heap-growing-percent=140"]
+  isService(name) ? ["--expose-gc", "--max-semi-space-size=4", "--heap-growing-percent=140"] : []
 
 export interface ServiceOptions {
   readonly name: ProgramName

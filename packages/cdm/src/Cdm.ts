@@ -152,19 +152,17 @@ const traceOf = (
   replaced: ReadonlyMap<string, Contribution>,
   guests: ReadonlySet<string>
 ) => {
-  const moves = new Map<string, Array<{ readonly moved: Contribution; readonly traceparent: string }>>()
+  const moves: Array<{ readonly moved: Contribution; readonly traceparent: string }> = []
   const add = (moved: Contribution | undefined, traceparent: string) => {
-    if (moved === undefined || moved.userId === null || !guests.has(moved.userId)) return
-    const ofGuest = moves.get(moved.userId)
-    if (ofGuest === undefined) moves.set(moved.userId, [{ moved, traceparent }])
-    else ofGuest.push({ moved, traceparent })
+    if (typeof moved?.userId === "string" && guests.has(moved.userId)) moves.push({ moved, traceparent })
   }
   for (const { message, traceparent } of received) {
     add(replaced.get(message.contribution.orderId), traceparent)
     add(message.contribution, traceparent)
   }
+  const ofGuests = Map.groupBy(moves, ({ moved }) => moved.userId)
   return ({ categoryId, userId }: CategoryCount) =>
-    moves.get(userId)?.findLast(({ moved }) => moved.categoryIds.includes(categoryId))?.traceparent
+    ofGuests.get(userId)?.findLast(({ moved }) => moved.categoryIds.includes(categoryId))?.traceparent
 }
 
 /** Puts the newest contributions into the ledger; says what they replace, and which are no news. */

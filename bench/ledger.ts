@@ -21,7 +21,7 @@ const pauseMillis = (waitedMillis: number): number => Math.min(20, Math.max(1, w
 
 /**
  * Asks once a millisecond from when an order could be there: asking takes of the two cores what the services would have
- * had, so nobody is asked for in less than half of the shortest time that an order has taken.
+ * had, so nobody is asked for in less than four fifths of the shortest time that an order has taken.
  */
 export const watchLedger = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -47,7 +47,7 @@ export const watchLedger = Effect.gen(function* () {
     let askedAt = Number.NaN
     for (;;) {
       const [oldest] = waiting.values()
-      if (oldest === undefined || performance.now() - oldest.sentAt < shortestMillis / 2) {
+      if (oldest === undefined || performance.now() - oldest.sentAt < shortestMillis * 0.8) {
         askedAt = Number.NaN
       } else {
         const now = performance.now()

@@ -1,6 +1,7 @@
 import { assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
 import { createStatements, databaseRoles } from "@metka/cli/roles"
 import { rightsOfPage } from "@metka/testing/aclsOfPage"
+import { deployedSettings } from "@metka/testing/servers"
 import { Effect } from "effect"
 import { quantity } from "../cost/quantity.ts"
 import { build, type Manifest, manifestsOf, type Overlay, overlays } from "../src/manifests.ts"
@@ -57,6 +58,18 @@ describe("The overlays", () => {
     describe(overlay, () => {
       it("builds without a warning of kustomize", () => {
         assert.strictEqual(build(overlay).warnings, "")
+      })
+
+      it("gives a PostgreSQL of its own the settings that it is measured with", () => {
+        const containers = workloads(all(overlay))
+          .filter(({ name }) => name === "postgres")
+          .flatMap(containersOf)
+        const clusters = ofKind(overlay, "Cluster").filter(({ metadata }) => metadata.name === "metka-postgres")
+        for (const [name, value] of Object.entries(deployedSettings)) {
+          for (const container of containers) assert.include(JSON.stringify(container), `"${name}=${value}"`)
+          for (const { spec } of clusters) assert.include(JSON.stringify(spec), `"${name}":"${value}"`)
+        }
+        assert.strictEqual(containers.length + clusters.length, overlay === "yandex" ? 0 : 1)
       })
 
       it("keeps everything in one namespace, where Pod Security is restricted", () => {

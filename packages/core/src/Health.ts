@@ -56,6 +56,8 @@ export class Health extends Context.Service<
             Effect.suspend(() => {
               const statuses = sources.get(component)
               if (statuses === undefined) return Effect.void
+              // Every batch reports what it has met, and nearly always it is what is known.
+              if (status === "up" && statuses.get(source) === "up") return Effect.void
               const before = statusOf(component)
               statuses.set(source, status)
               return Effect.andThen(Metrics.setReady(isReady()), announce(component, before, statusOf(component)))

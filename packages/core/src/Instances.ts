@@ -31,12 +31,15 @@ export const layer = (options: {
       const heartbeat = Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const { ready } = yield* health.readiness
-        yield* sql`insert into ops.service_instances
+        yield* sql`with swept_up as (
+            delete from ops.service_instances where heartbeat_at < ${timestamp(now - keptMillis)}::timestamptz
+              and instance_id <> ${instanceId}::uuid
+          )
+          insert into ops.service_instances
           (instance_id, service, host, pid, version, started_at, heartbeat_at, ready)
           values (${instanceId}::uuid, ${options.service}, ${hostname()}, ${process.pid}, ${options.version},
             ${startedAt}::timestamptz, ${timestamp(now)}::timestamptz, ${ready})
           on conflict (instance_id) do update set heartbeat_at = excluded.heartbeat_at, ready = excluded.ready`
-        yield* sql`delete from ops.service_instances where heartbeat_at < ${timestamp(now - keptMillis)}::timestamptz`
       }).pipe(
         Effect.catch((error) => Effect.logDebug(`the heartbeat is left out: ${error.message}`)),
         Effect.withTracerEnabled(false)

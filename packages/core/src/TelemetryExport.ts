@@ -2,8 +2,9 @@
  * Traces, metrics and logs over OTLP, where the environment names a collector.
  * A collector that is slow or away costs the telemetry it would have got, never the service.
  */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Config, ConfigProvider, Effect, Layer, Schema, Tracer } from "effect"
-import { FetchHttpClient, HttpClient, HttpClientError } from "effect/http"
+import { HttpClient, HttpClientError } from "effect/http"
 import { Otlp } from "effect/observability"
 import { randomUUID } from "node:crypto"
 import { TracesExported } from "./BatchTrace.ts"
@@ -112,7 +113,10 @@ const boundedHttpClient = Layer.effect(
       })
     )
   )
-).pipe(Layer.provide(FetchHttpClient.layer))
+).pipe(
+  // What `fetch` is made of is loaded at its first use, and takes as much CPU as all the exports of a minute.
+  Layer.provide(NodeHttpClient.layerNodeHttp)
+)
 
 /**
  * Exports to `OTEL_EXPORTER_OTLP_ENDPOINT`, unless that is empty or `OTEL_SDK_DISABLED` is true, as the other variables

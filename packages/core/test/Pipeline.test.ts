@@ -21,6 +21,7 @@ import {
   stop,
   surroundings,
   taken,
+  untilNow,
   takenMigrations,
   topics,
   valueOf
@@ -379,18 +380,53 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
         commit: () => Effect.andThen(note("commit"), Effect.die(new Error("the process is gone")))
       })
       yield* kafka.publish(topics.topic, [outgoing("1"), outgoing("2")])
-      const exit = yield* Effect.exit(
+      const fiber = yield* Effect.forkChild(
         runStage({
           store: () => note("store"),
           onCommitted: () => steps.push("committed"),
           announce: note("announce")
         }).pipe(Effect.provideService(Kafka, crashing))
       )
-      assert.isTrue(Exit.isFailure(exit))
+      yield* passTimeUntil(
+        "the stage has crashed",
+        Effect.sync(() => fiber.pollUnsafe() !== undefined)
+      )
+      assert.isTrue(Exit.isFailure(yield* Fiber.await(fiber)))
       assert.deepStrictEqual(steps, ["store", "committed", "publish", "announce", "commit"])
       assert.deepStrictEqual(yield* progress, { committed: 0, end: 2 })
       yield* settle([])
       assert.strictEqual(yield* publishedCount, 4)
+    })
+  )
+
+  test(
+    "the offset of a record alone waits a moment: the stages behind have the machine for themselves",
+    Effect.gen(function* () {
+      yield* (yield* Kafka).publish(topics.topic, [outgoing("1")])
+      const announced = yield* Deferred.make<void>()
+      const fiber = yield* Effect.forkChild(runStage({ announce: Deferred.succeed(announced, undefined) }))
+      yield* Deferred.await(announced)
+      assert.strictEqual(yield* publishedCount, 1)
+      yield* TestClock.adjust("24 millis")
+      assert.deepStrictEqual(yield* progress, { committed: 0, end: 1 })
+      yield* TestClock.adjust("1 millis")
+      yield* untilNow("the offset is committed", isDone)
+      yield* stop(fiber)
+    })
+  )
+
+  test(
+    "no batch waits for the offsets of the one before to have waited long enough",
+    Effect.gen(function* () {
+      yield* (yield* Kafka).publish(topics.topic, [outgoing("1"), outgoing("2"), outgoing("3")])
+      const fiber = yield* Effect.forkChild(runStage({ maxRecords: 1 }))
+      yield* untilNow(
+        "all but the last offset are committed",
+        Effect.map(progress, ({ committed }) => committed === 2)
+      )
+      assert.deepStrictEqual(yield* taken, ["1", "2", "3"])
+      yield* stop(fiber)
+      assert.deepStrictEqual(yield* progress, { committed: 3, end: 3 })
     })
   )
 

@@ -134,6 +134,16 @@ export const passTimeUntil = <E, R>(what: string, condition: Effect.Effect<boole
     return yield* Effect.die(new Error(`never, until ${new Date(now).toISOString()}: ${what}`))
   })
 
+/** Waits until the condition holds, for real, while the test's clock stands still. */
+export const untilNow = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>) =>
+  Effect.gen(function* () {
+    for (let look = 0; look < 5_000; look++) {
+      if (yield* condition) return
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1)))
+    }
+    return yield* Effect.die(new Error(`not without time passing: ${what}`))
+  })
+
 /** Interrupts the stage; what it does in its last second goes by the test's clock. */
 export const stop = Effect.fnUntraced(function* <A, E>(fiber: Fiber.Fiber<A, E>) {
   const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber))

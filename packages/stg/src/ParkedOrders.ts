@@ -73,7 +73,7 @@ const retryDueOrders = Effect.gen(function* () {
 
 const pauseBetweenRounds = Duration.seconds(1)
 /** An order parked meanwhile is tried that much later the first time. */
-const pauseWhileNoneIsParked = Duration.seconds(2)
+const pauseWhileNoneIsParked = Duration.seconds(4)
 
 /** Retries for as long as the service runs; after an outage the next round tries again. */
 export const run = Effect.gen(function* () {

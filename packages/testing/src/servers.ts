@@ -13,7 +13,13 @@ export {
   ownKafkaServerBehindProxy,
   securedKafkaServer
 } from "./servers/Kafka.ts"
-export { ownPostgresServer, postgresServer, type PostgresServer, securedPostgresServer } from "./servers/Postgres.ts"
+export {
+  deployedSettings,
+  ownPostgresServer,
+  postgresServer,
+  type PostgresServer,
+  securedPostgresServer
+} from "./servers/Postgres.ts"
 export { ownPrometheusServer, prometheusExecutable, type PrometheusServer } from "./servers/Prometheus.ts"
 export { ownRedisServer, redisServer, type RedisServer, securedRedisServer } from "./servers/Redis.ts"
 export { ServerFailed, ServerMissing, ServerName } from "./servers/ServerErrors.ts"

@@ -23,7 +23,7 @@ import { stageNames, type StageName } from "./stages.ts"
 import { type StatementCost, statementCosts } from "./statementStats.ts"
 
 const folder = join(repository, "bench/results/profile")
-const warmUpOrders = 3_000
+const warmUpOrders = 20_000
 const shown = 25
 
 const profileFile = (stage: StageName) => `${stage}.cpuprofile`

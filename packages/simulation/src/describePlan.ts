@@ -10,6 +10,8 @@ const describeEvent = (event: Event): string => {
       return `reference ${event.json}`
     case "Rules":
       return `rules: ${event.rules.map((rule) => `${rule.tag}: ${rule.category} > ${rule.threshold}`).join(", ") || "none"}`
+    case "Lull":
+      return `a lull of ${event.millis / 1_000} s`
   }
 }
 

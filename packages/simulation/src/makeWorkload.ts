@@ -7,13 +7,14 @@ import { type Body, linesOf, type Scenario, scenarios } from "@metka/testing/mes
 import { writeJson } from "@metka/testing/messyStream/writeJson"
 import type { Event } from "./Plan.ts"
 import { updatedAt } from "./enrichments.ts"
-import { type City, makeCity } from "./makeCity.ts"
+import { type City, guestDocument, makeCity } from "./makeCity.ts"
 
 const minute = 60_000
 const day = Date.UTC(2025, 11, 1)
 
 const { hugeOrder: _, ...ordinary } = scenarios
-const lives: ReadonlyArray<readonly [string, Scenario]> = Object.entries(ordinary)
+type Life = readonly [name: string, Scenario]
+const lives: ReadonlyArray<Life> = Object.entries(ordinary)
 
 /** Their versions come by different partitions, where nothing keeps their order. */
 const changesOfGuest = lives.filter(([name]) => name.startsWith("guestChanged"))
@@ -30,12 +31,16 @@ const timesOf = (random: Random, placed: number, step: number, decider: Scenario
   }
 }
 
-const versionsOf = (random: Random, city: City, objectId: number): ReadonlyArray<Event> => {
-  const [name, { decider, versions }] = random.pick(random.chance(0.3) ? changesOfGuest : lives)
-  const place = random.pick(city.allPlaces)
-  const first: Body = { guest: random.pick(city.allGuests), place, lines: linesOf(random, place.menu), status: "OPEN" }
+const versionsOf = (
+  random: Random,
+  { allGuests, allPlaces }: Pick<City, "allGuests" | "allPlaces">,
+  objectId: number,
+  [name, { decider, versions }]: Life
+): ReadonlyArray<Event> => {
+  const place = random.pick(allPlaces)
+  const first: Body = { guest: random.pick(allGuests), place, lines: linesOf(random, place.menu), status: "OPEN" }
   const placed = day + random.below(600) * minute
-  return versions(random, { guests: city.allGuests, places: city.allPlaces, hugePlace: place }, first).map(
+  return versions(random, { guests: allGuests, places: allPlaces, hugePlace: place }, first).map(
     (body, step): Event => ({
       _tag: "Order",
       key: random.chance(0.3) ? null : body.guest,
@@ -45,6 +50,34 @@ const versionsOf = (random: Random, city: City, objectId: number): ReadonlyArray
       says: `order ${objectId}, version ${step + 1} (${name}): ${body.status}, ${body.guest}, ${body.place.id}, ${body.lines.map(({ item }) => item.id).join(" ")}`
     })
   )
+}
+
+const amongTheKnown = (random: Random, city: City, objectId: number): ReadonlyArray<Event> =>
+  versionsOf(random, city, objectId, random.pick(random.chance(0.3) ? changesOfGuest : lives))
+
+const passedOn: Life = [
+  "passedOn",
+  { versions: (_random, { guests }, first) => guests.map((guest) => ({ ...first, guest, status: "CLOSED" })) }
+]
+
+/** As long as it takes until a parked order is tried again, or not quite. */
+const lull = (random: Random): Event => ({ _tag: "Lull", millis: 1_000 * (1 + random.below(6)) })
+
+/**
+ * An order that one newcomer passes on to another, while what Redis knows of them trails behind: its last version begins
+ * to wait just when the one before it has found its guest and is let go. Without lulls all would be said before the
+ * first retry; a third version would repair what was done to the second.
+ */
+const amongNewcomers = (random: Random, { allPlaces }: City, objectId: number): ReadonlyArray<Event> => {
+  const newcomers = ["from", "to"].map((side) => guestDocument(`newcomer-${objectId}-${side}`))
+  const allGuests = newcomers.map(({ id }) => id)
+  const told = versionsOf(random, { allGuests, allPlaces }, objectId, passedOn).flatMap(
+    (version, step): ReadonlyArray<Event> => {
+      const document = newcomers[step]
+      return document === undefined ? [version] : [version, { _tag: "Reference", ...document }]
+    }
+  )
+  return told.flatMap((event, index) => (index === 0 ? [event] : [lull(random), event]))
 }
 
 const poison = (random: Random, city: City, objectId: number): Event => {
@@ -75,6 +108,20 @@ const stirred = <A>(random: Random, items: ReadonlyArray<A>): ReadonlyArray<A> =
     .map(({ item }) => item)
 }
 
+/** The events of each sequence come one after the other, in the places that any of them has among the others. */
+const inSequence = (
+  events: ReadonlyArray<Event>,
+  sequences: ReadonlyArray<ReadonlyArray<Event>>
+): ReadonlyArray<Event> => {
+  const rest = new Map(
+    sequences.flatMap((sequence) => {
+      const inOrder = sequence.values()
+      return sequence.map((event) => [event, inOrder] as const)
+    })
+  )
+  return events.map((event) => rest.get(event)?.next().value ?? event)
+}
+
 /** Of two documents of one id the older one comes first: the app's loader does not go back. */
 const referencesInOrder = (events: ReadonlyArray<Event>): ReadonlyArray<Event> => {
   const references = events.filter((event) => event._tag === "Reference")
@@ -85,15 +132,20 @@ const referencesInOrder = (events: ReadonlyArray<Event>): ReadonlyArray<Event> =
   return events.map((event) => (event._tag === "Reference" ? (byAge.get(event.id)?.shift() ?? event) : event))
 }
 
+const sometimesTwice = (random: Random, events: ReadonlyArray<Event>): ReadonlyArray<Event> =>
+  events.flatMap((event) => (random.chance(0.15) ? [event, event] : [event]))
+
 export const makeWorkload = (random: Random) => {
   const city = makeCity(random)
   const orders = 2 + random.below(4)
   const messages: Array<Event> = []
-  for (let index = 0; index < orders; index++) {
-    for (const event of versionsOf(random, city, index + 1)) {
-      messages.push(event)
-      if (random.chance(0.15)) messages.push(event)
-    }
+  const sequences: Array<ReadonlyArray<Event>> = []
+  for (let objectId = 1; objectId <= orders; objectId++) {
+    const isAmongNewcomers = random.chance(0.08)
+    const orderAmong = isAmongNewcomers ? amongNewcomers : amongTheKnown
+    const events = sometimesTwice(random, orderAmong(random, city, objectId))
+    messages.push(...events)
+    if (isAmongNewcomers) sequences.push(events)
   }
   if (random.chance(0.4)) messages.push(poison(random, city, 1 + random.below(orders)))
   for (const { id, json } of city.laterReferences) messages.push({ _tag: "Reference", id, json })
@@ -104,6 +156,6 @@ export const makeWorkload = (random: Random) => {
   const first: Event = { _tag: "Rules", rules: someRules(random, city) }
   return {
     references: city.references,
-    events: [first, ...referencesInOrder(stirred(random, [...messages, ...rules]))]
+    events: [first, ...referencesInOrder(inSequence(stirred(random, [...messages, ...rules]), sequences))]
   }
 }

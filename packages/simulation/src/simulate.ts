@@ -167,8 +167,9 @@ export class Run {
       const slow = waiting.point === "lookup" && this.faults.referencesAreSlow ? 0.02 : 1
       choices.push([waiting.process.speed * slow, Effect.sync(() => this.#gates.letThrough(waiting))])
     }
-    if (this.#events.length > 0) choices.push([1, this.#nextEvent])
     if (this.fleet.toStart.length > 0) choices.push([0.5, this.#startOne])
+    const next = this.#events.at(-1)
+    if (next !== undefined && (next._tag !== "Lull" || choices.length === 0)) choices.push([1, this.#nextEvent])
     const due = this.#time.nextDue
     if (due !== undefined && !this.faults.isOver) {
       choices.push([choices.length === 0 ? 1 : 0.02, Effect.sync(() => this.#sleepUntil(due))])
@@ -237,6 +238,10 @@ export class Run {
         }
         this.trace.add(`> ${event.rules.length} rules`)
         return this.#apply(event.rules)
+      case "Lull":
+        this.trace.add("> a lull")
+        this.#time.moveTo(this.#time.now + event.millis)
+        return Effect.void
     }
   })
 

@@ -9,6 +9,7 @@ import * as RedisReferenceData from "@metka/core/RedisReferenceData"
 import { Topology } from "@metka/core/Topology"
 import { freshDatabase, ownKafkaServer, ownPostgresServer, ownRedisServer } from "@metka/testing/servers"
 import { ConfigProvider, Data, Effect, Layer, Option } from "effect"
+import { Kafka, logLevel } from "kafkajs"
 import { join } from "node:path"
 import { onDatabase } from "./database.ts"
 import { cpuSeconds } from "./processUsage.ts"
@@ -80,12 +81,26 @@ export interface Workplace {
   readonly databaseUrl: string
 }
 
+/** A broker in production has Metka's topics and no others, and tells whoever asks of all that it has. */
+const deleteTopics = (brokers: string, prefix: string) =>
+  Effect.promise(async () => {
+    const admin = new Kafka({ brokers: brokers.split(","), logLevel: logLevel.NOTHING }).admin()
+    await admin.connect()
+    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix))
+    if (topics.length > 0) await admin.deleteTopics({ topics })
+    await admin.disconnect()
+  })
+
 let workplaces = 0
 
-/** @param folder for logs */
+/**
+ * Gone with the scope.
+ * @param folder for logs
+ */
 export const makeWorkplace = Effect.fnUntraced(function* (servers: Servers, folder: string) {
   const databaseUrl = yield* migratedDatabase(servers, folder)
   const prefix = `bench-${++workplaces}`
+  yield* Effect.addFinalizer(() => deleteTopics(servers.brokers, `${prefix}.`))
   const workplace: Workplace = {
     databaseUrl,
     environment: {

@@ -244,7 +244,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const watchLag = kafka.lag(stage.topic, stage.group).pipe(
       Effect.flatMap((lags) => Metrics.setConsumerLag(stage.topic, lags)),
       Effect.catch((error) => Effect.logDebug(`the lag is not known now: ${error.message}`)),
-      Effect.repeat(Schedule.spaced("20 seconds"))
+      Effect.repeat(Schedule.spaced("30 seconds"))
     )
     const catchUp = Effect.repeat(offsets.catchUp, Schedule.spaced("10 seconds"))
 

@@ -16,7 +16,7 @@ import { missed, type SectionName, sectionNames } from "./figures.ts"
 import { currentLoad, describeMachine } from "./machine.ts"
 import { type Report, reportText, type SectionReport } from "./report.ts"
 import { measureRound } from "./round.ts"
-import { type Bench, say, temporaryFolder, weekOf } from "./run.ts"
+import { type Bench, say, temporaryFolder, warmUpOrders, weekOf } from "./run.ts"
 import { measureEmbedded } from "./sections/embedded.ts"
 import { measureGrowth } from "./sections/growth.ts"
 import { measureHistory } from "./sections/history.ts"
@@ -28,9 +28,6 @@ import { startServers } from "./servers.ts"
 
 const resultsFile = join(repository, "bench/results/latest.json")
 const chartFile = join(repository, "bench/chart.svg")
-
-/** Not counted. Until the broker's JIT compiler is done: after 3,000 the first history takes a tenth longer than the third. */
-const warmUpOrders = 20_000
 
 class ChartIncomplete extends Data.TaggedError("ChartIncomplete")<{ readonly message: string }> {}
 

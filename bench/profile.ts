@@ -17,13 +17,12 @@ import { callTree, type CpuProfile, dearestFunctions, type Frame } from "./cpuPr
 import { onDatabase } from "./database.ts"
 import { flameGraph } from "./flameGraph.ts"
 import { makeFilledWorkplace } from "./round.ts"
-import { type Bench, say, temporaryFolder } from "./run.ts"
+import { type Bench, say, temporaryFolder, warmUpOrders } from "./run.ts"
 import { startServers } from "./servers.ts"
 import { stageNames, type StageName } from "./stages.ts"
 import { type StatementCost, statementCosts } from "./statementStats.ts"
 
 const folder = join(repository, "bench/results/profile")
-const warmUpOrders = 20_000
 const shown = 25
 
 const profileFile = (stage: StageName) => `${stage}.cpuprofile`

@@ -21,9 +21,9 @@ import {
   stop,
   surroundings,
   taken,
-  untilNow,
   takenMigrations,
   topics,
+  untilNow,
   valueOf
 } from "./PipelineHarness.ts"
 

@@ -1,4 +1,5 @@
 /** A small stage over memory Kafka: it writes each value into `ops.taken`, and fails where a test tells it to. */
+import { eventuallyTrue } from "@metka/testing/eventually"
 import { Clock, Effect, Fiber, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
@@ -136,13 +137,7 @@ export const passTimeUntil = <E, R>(what: string, condition: Effect.Effect<boole
 
 /** Waits until the condition holds, for real, while the test's clock stands still. */
 export const untilNow = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>) =>
-  Effect.gen(function* () {
-    for (let look = 0; look < 5_000; look++) {
-      if (yield* condition) return
-      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1)))
-    }
-    return yield* Effect.die(new Error(`not without time passing: ${what}`))
-  })
+  TestClock.withLive(eventuallyTrue(what, condition, "5 seconds"))
 
 /** Interrupts the stage; what it does in its last second goes by the test's clock. */
 export const stop = Effect.fnUntraced(function* <A, E>(fiber: Fiber.Fiber<A, E>) {

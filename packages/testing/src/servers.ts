@@ -7,6 +7,7 @@ export { collectorExecutable, type CollectorServer, ownCollectorServer } from ".
 export { freePort } from "./servers/freePort.ts"
 export { freshDatabase } from "./servers/freshDatabase.ts"
 export {
+  deployedBrokerSettings,
   kafkaServer,
   type KafkaServer,
   ownKafkaServer,

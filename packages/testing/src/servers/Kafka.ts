@@ -81,6 +81,12 @@ const securityProperties = (keystore: string, { superUsers = [], users }: KafkaS
   ]
 }
 
+/**
+ * Threads as the manifests in `k8s/` give the broker, so that it is measured as it is deployed. On two cores more of them
+ * only hand requests to each other.
+ */
+export const deployedBrokerSettings = { "num.network.threads": "1", "num.io.threads": "2" }
+
 const properties = (folder: string, { advertised, controller, plaintext }: Ports, clients?: number): string =>
   [
     "process.roles=broker,controller",
@@ -112,7 +118,8 @@ const properties = (folder: string, { advertised, controller, plaintext }: Ports
     // Lets a test see a dead consumer's partitions move within seconds.
     "group.min.session.timeout.ms=1000",
     // Records may carry the business time of years ago: retention would delete them in the middle of a run.
-    "log.retention.ms=-1"
+    "log.retention.ms=-1",
+    ...Object.entries(deployedBrokerSettings).map(([name, value]) => `${name}=${value}`)
   ].join("\n") + "\n"
 
 /** ApiVersions, version 0, correlation id 77: the one request every broker answers. Source: Kafka protocol guide. */

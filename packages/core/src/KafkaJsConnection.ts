@@ -17,31 +17,34 @@ export interface Connection<C> {
 /** How long closing may take before the process goes on without it. */
 const closeMillis = 500
 
+/** A timer of Node's own: a fiber to race against would cost each request more than all the rest of it here. */
+const within = async <A>(millis: number, operation: string, promise: Promise<A>): Promise<A> => {
+  const { promise: elapsed, reject } = Promise.withResolvers<never>()
+  const message = `no answer within ${millis} ms`
+  const giveUp = () => reject(new KafkaError({ operation, reason: new KafkaUnavailable({ message }) }))
+  // Whoever does not want the answer any more can end before.
+  const timer = setTimeout(giveUp, millis).unref()
+  return await Promise.race([promise, elapsed]).finally(() => clearTimeout(timer))
+}
+
 export const makeConnection = <C extends Connectable>(
   make: () => C
 ): Effect.Effect<Connection<C>, never, Scope.Scope> =>
   Effect.gen(function* () {
     let current: { readonly client: C; readonly connected: Promise<void> } | undefined
 
-    const get = async (): Promise<C> => {
-      if (current === undefined) {
-        const client = make()
-        current = { client, connected: client.connect() }
-      }
-      const { client, connected } = current
-      try {
-        await connected
-      } catch (error) {
-        drop(client)
-        throw error
-      }
-      return client
+    const connect = () => {
+      const client = make()
+      const connected = client.connect()
+      connected.catch(() => drop(client))
+      return { client, connected }
     }
 
     // kafkajs mends most broken connections itself; a new client mends the others too. Its disconnect lets the
     // requests of others finish.
     const drop = (client: C): void => {
-      if (current?.client === client) current = undefined
+      if (current?.client !== client) return
+      current = undefined
       client.disconnect().catch(() => {})
     }
 
@@ -55,29 +58,18 @@ export const makeConnection = <C extends Connectable>(
 
     return {
       use: (operation, run, timeoutMillis) =>
-        Effect.suspend(() => {
-          let client: C | undefined
-          return Effect.tryPromise({
-            try: async () => {
-              client = await get()
-              return await run(client)
-            },
-            catch: kafkaError(operation)
-          }).pipe(
-            Effect.timeoutOrElse({
-              duration: timeoutMillis,
-              orElse: () => {
-                const message = `no answer within ${timeoutMillis} ms`
-                return Effect.fail(new KafkaError({ operation, reason: new KafkaUnavailable({ message }) }))
-              }
-            }),
-            Effect.tapError((error) =>
-              Effect.sync(() => {
-                const used = client ?? current?.client
-                if (error.reason._tag === "KafkaUnavailable" && used !== undefined) drop(used)
-              })
-            )
-          )
+        Effect.tryPromise({
+          try: async (signal) => {
+            const { client, connected } = (current ??= connect())
+            const ran = connected.then(() => run(client))
+            return await within(timeoutMillis, operation, ran).catch((cause: unknown) => {
+              const error = kafkaError(operation)(cause)
+              // Of a request that nobody waits for any more others must not suffer: they may be well served meanwhile.
+              if (error.reason._tag === "KafkaUnavailable" && !signal.aborted) drop(client)
+              throw error
+            })
+          },
+          catch: kafkaError(operation)
         })
     }
   })

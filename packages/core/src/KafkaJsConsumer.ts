@@ -3,6 +3,7 @@
  * lost another one is entered.
  */
 import { Effect, Random, Stream } from "effect"
+import { setTimeout as pause } from "node:timers/promises"
 import type { Consumer, EachBatchPayload, Kafka as KafkaClient, KafkaMessage } from "kafkajs"
 import type { ConsumeOptions, KafkaError, KafkaRecord, RecordBatch, RecordHeaders } from "./Kafka.ts"
 import { kafkaError } from "./KafkaJsErrors.ts"
@@ -26,6 +27,10 @@ const fetchWaitMillis = 850
 const fetchBytes = 2 * 1_048_576
 const fetchBytesOfPartition = 524_288
 const bufferedBytes = 4 * 1_048_576
+/** A fetch that brings fewer is not part of a backlog. */
+const fewRecords = 100
+/** After such a one the next is asked for so much later: asking takes half a millisecond from the records at hand. */
+const fetchAgainAfterMillis = 5
 /** More than a topic has partitions on one broker: a partition that is held back must not hold back another. */
 const concurrentPartitions = 64
 /** A blocked fetch looks this often whether a heartbeat is due. */
@@ -202,6 +207,7 @@ class GroupMember {
       highWatermark: Number(batch.highWatermark)
     })
     resolveOffset(batch.lastOffset())
+    if (batch.messages.length < fewRecords) await pause(fetchAgainAfterMillis)
   }
 }
 

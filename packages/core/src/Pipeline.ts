@@ -86,12 +86,18 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const health = yield* Health
     const offsets = makeOffsetCommits(kafka, stage.group)
 
-    const isUp = (...components: ReadonlyArray<string>) =>
-      Effect.forEach(components, (component) => health.report(component, "up", stage.service), { discard: true })
+    const isUp = (component: string) => health.report(component, "up", stage.service)
 
     /** Retries for as long as an outage lasts, and says that it is one, and when it is over. */
     const waitOut = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>) =>
+      effect.pipe(
+        Effect.catch((failure) => (refusalOf(failure) === undefined ? tryAgain(effect, failure) : Effect.fail(failure)))
+      )
+
+    const tryAgain = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>, failure: E) =>
       Effect.suspend(() => {
+        // The attempt that was made by itself: nearly no batch needs more.
+        const tried = [Effect.fail(failure)]
         const down = new Set<string>()
         const isDown = Effect.fnUntraced(function* (error: E) {
           const component = componentOf(error)
@@ -99,12 +105,12 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
           yield* health.report(component, { down: describe(error) }, stage.service)
           yield* Effect.logWarning(`waiting: ${describe(error)}`)
         })
-        return effect.pipe(
+        return Effect.suspend(() => tried.pop() ?? effect).pipe(
           Effect.tapError((error) =>
             refusalOf(error) !== undefined || isContention(error) ? Effect.void : isDown(error)
           ),
           Effect.retry(retryWhile((error: E) => refusalOf(error) === undefined)),
-          Effect.tap(() => isUp(...down))
+          Effect.tap(() => Effect.forEach(down, isUp, { discard: true }))
         )
       })
 
@@ -271,4 +277,7 @@ const stoppingAfter = <A, E, R, E2, R2>(
   )
 
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [seconds: number, value: A], E, R> =>
-  Effect.map(Effect.timed(effect), ([duration, value]) => [Duration.toMillis(duration) / 1_000, value] as const)
+  Effect.clockWith((clock) => {
+    const startedAt = clock.monotonicTimeNanosUnsafe()
+    return Effect.map(effect, (value) => [Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e9, value] as const)
+  })

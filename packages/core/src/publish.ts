@@ -1,5 +1,5 @@
 /** Sending with a trace: the span of a request, and the context that a message carries to whoever receives it. */
-import { Clock, Effect, Exit } from "effect"
+import { Effect, Exit } from "effect"
 import type { Tracer } from "effect"
 import { followedLimit, TracesExported } from "./BatchTrace.ts"
 import { errorTypeOfCause } from "./ErrorType.ts"
@@ -34,23 +34,18 @@ export const publish = Effect.fnUntraced(function* (topic: string, records: Read
 })
 
 /** Sends, and measures it. */
-const request = Effect.fnUntraced(function* (
-  kafka: Kafka["Service"],
-  topic: string,
-  records: ReadonlyArray<OutgoingRecord>
-) {
-  const start = yield* Clock.currentTimeMillis
-  yield* Effect.onExit(kafka.publish(topic, records), (exit) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+const request = (kafka: Kafka["Service"], topic: string, records: ReadonlyArray<OutgoingRecord>) =>
+  Effect.clockWith((clock) => {
+    const startedAt = clock.monotonicTimeNanosUnsafe()
+    return Effect.onExit(kafka.publish(topic, records), (exit) =>
       MessagingMetrics.recordSent(
         topic,
         records.length,
-        (now - start) / 1_000,
+        Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e9,
         Exit.isFailure(exit) ? errorTypeOfCause(exit.cause) : undefined
       )
     )
-  )
-})
+  })
 
 const publishAlone = (kafka: Kafka["Service"], topic: string, record: OutgoingRecord) => {
   const parent = contextOf(record)

@@ -9,6 +9,7 @@ import { opsMigrations } from "../src/OpsSchema.ts"
 import { ReferenceUnavailable } from "../src/ReferenceData.ts"
 import { embedded, emptied } from "./DatabaseLayers.ts"
 import {
+  failCommitOnce,
   isDone,
   isReady,
   letters,
@@ -134,9 +135,39 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
         (yield* letters).map(({ reason, value }) => [value, reason]),
         [["large", "refused_by_kafka"]]
       )
+      assert.isAtLeast(yield* publishedCount, 3)
+    })
+  )
+
+  test(
+    "no offset is committed before all that the batch publishes is there",
+    Effect.gen(function* () {
+      const faults = yield* KafkaFaults
       const kafka = yield* Kafka
-      const ends = yield* kafka.lag(topics.output, "nobody")
-      assert.isAtLeast(ends[0]?.end ?? 0, 3)
+      yield* kafka.publish(topics.topic, [outgoing("1"), outgoing("2"), outgoing("3")])
+      yield* faults.breakNextPublishAfter(1)
+      const fiber = yield* Effect.forkChild(runStage())
+      const isStored = Effect.map(taken, (values) => values.length === 3)
+      yield* untilNow(
+        "the batch is stored, and publishing it has failed",
+        Effect.zipWith(isStored, publishedCount, (stored, count) => stored && count === 1)
+      )
+      yield* TestClock.adjust("50 millis")
+      assert.strictEqual((yield* progress).committed, 0)
+      yield* passTimeUntil("the input is committed", isDone)
+      yield* stop(fiber)
+      assert.strictEqual(yield* publishedCount, 4, "the first record was written before the connection broke")
+    })
+  )
+
+  test(
+    "nothing is published of a transaction whose commit fails until it is committed",
+    Effect.gen(function* () {
+      const fail = yield* failCommitOnce
+      yield* settle(["1", "2"], { store: () => fail })
+      assert.deepStrictEqual(yield* taken, ["1", "2"])
+      assert.deepStrictEqual(yield* letters, [])
+      assert.strictEqual(yield* publishedCount, 2)
     })
   )
 

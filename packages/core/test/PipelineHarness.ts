@@ -17,9 +17,25 @@ export const takenMigrations: SchemaMigrations = {
     "9000_taken": `
 create table ops.taken (id bigint generated always as identity, value text not null, length integer check (length < 5));
 create unique index on ops.taken (value) where value like 'unique%';
+create sequence ops.commits;
+create table ops.probe (id integer);
+create function ops.fail_first_commit() returns trigger language plpgsql as $$
+begin
+  if nextval('ops.commits') = 1 then raise exception 'disk full' using errcode = '53100'; end if;
+  return null;
+end $$;
+create constraint trigger fail_first_commit after insert on ops.probe
+  deferrable initially deferred for each row execute function ops.fail_first_commit();
 `
   }
 }
+
+/** In a transaction: its COMMIT fails, the next one's with this in it does not. */
+export const failCommitOnce = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`alter sequence ops.commits restart`
+  return sql`insert into ops.probe values (1)`
+})
 
 export const valueOf = (record: { readonly value: Uint8Array | string | null }): string =>
   record.value === null ? "null" : Buffer.from(record.value).toString("utf8")

@@ -84,16 +84,14 @@ const endWithinDeadline = (name: string): void => {
   process.once("SIGINT", arm)
 }
 
-/** Long enough for a connection that is being closed. */
-const heldMillis = 5_000
-
-/** A process that has done its work ends, though something was left open; it says what, so that it can be mended. */
-const endThoughHeld = (name: string): void => {
-  setTimeout(() => {
-    const held = [...new Set(process.getActiveResourcesInfo())].join(", ")
-    process.stderr.write(`${name}: it is done, and ends though something was left open: ${held}\n`)
-    process.exit(0)
-  }, heldMillis).unref()
+/**
+ * Does not wait until nothing is open any more: at its end Node.js 26 waits for every request it has made, and spins for
+ * good over one to a process that is gone.
+ */
+const endWhenWritten = (): void => {
+  const end = () => process.exit(0)
+  if (process.stdout.writableLength === 0) end()
+  else process.stdout.once("drain", end).once("close", end)
 }
 
 /** Runs as the process: 0 after a signal or at the end, 1 with one line on standard error when something is wrong. */
@@ -104,10 +102,7 @@ export const runMain =
     NodeRuntime.runMain(program, {
       disableErrorReporting: true,
       teardown: (exit, onExit) => {
-        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) {
-          endThoughHeld(name)
-          return onExit(0)
-        }
+        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return endWhenWritten()
         const problem = problemOf(exit.cause)
         if (problem !== undefined) process.stderr.write(`${name}: ${problem}\n`)
         onExit(1)

@@ -106,6 +106,27 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
       })
     )
 
+    it.effect("a batch that comes while rules are applied waits, and is tagged by the new ones", () =>
+      Effect.gen(function* () {
+        yield* emptied
+        const sql = yield* SqlClient.SqlClient
+        const rule = (threshold: number) => applyRules([{ tag: "t", category: "soups", threshold }])
+        yield* replica([stats(1, 1, "a", "soup:soups")])
+        yield* rule(1)
+        // Rules that are being applied have read what they change, and stop here.
+        const rules = yield* openTransaction(sql`select 1 from cdm.tag_rules for update`)
+        const applying = yield* Effect.forkChild(rule(2))
+        yield* sessionsWaitForLocks(1)
+        const batch = yield* Effect.forkChild(replica([stats(2, 1, "a", "soup:soups"), stats(3, 1, "b", "soup:soups")]))
+        yield* sessionsWaitForLocks(2)
+        yield* rules.release
+        assert.deepInclude(yield* Fiber.join(applying), { given: 0, taken: 0 })
+        yield* Fiber.join(batch)
+        assert.deepStrictEqual(yield* heldTags, [])
+        assert.deepStrictEqual(yield* contradictions, [])
+      })
+    )
+
     it.effect("a renaming waits for a batch that still counts under the old name, and renames its counters too", () =>
       Effect.gen(function* () {
         yield* emptied

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import type { Scope } from "effect"
 import { KafkaError, KafkaUnavailable } from "./Kafka.ts"
 import { kafkaError } from "./KafkaJsErrors.ts"
+import { within } from "./within.ts"
 
 interface Connectable {
   readonly connect: () => Promise<void>
@@ -17,14 +18,8 @@ export interface Connection<C> {
 /** How long closing may take before the process goes on without it. */
 const closeMillis = 500
 
-/** A timer of Node's own: a fiber to race against would cost each request more than all the rest of it here. */
-const within = async <A>(millis: number, operation: string, promise: Promise<A>): Promise<A> => {
-  const { promise: elapsed, reject } = Promise.withResolvers<never>()
-  const message = `no answer within ${millis} ms`
-  const giveUp = () => reject(new KafkaError({ operation, reason: new KafkaUnavailable({ message }) }))
-  // Whoever does not want the answer any more can end before.
-  const timer = setTimeout(giveUp, millis).unref()
-  return await Promise.race([promise, elapsed]).finally(() => clearTimeout(timer))
+const noAnswer = (operation: string, millis: number) => (): never => {
+  throw new KafkaError({ operation, reason: new KafkaUnavailable({ message: `no answer within ${millis} ms` }) })
 }
 
 export const makeConnection = <C extends Connectable>(
@@ -52,7 +47,7 @@ export const makeConnection = <C extends Connectable>(
       Effect.promise(() => {
         const closed = current?.client.disconnect().catch(() => {}) ?? Promise.resolve()
         current = undefined
-        return Promise.race([closed, new Promise<void>((resolve) => setTimeout(resolve, closeMillis).unref())])
+        return within(closeMillis, closed, () => {})
       })
     )
 
@@ -62,7 +57,7 @@ export const makeConnection = <C extends Connectable>(
           try: async (signal) => {
             const { client, connected } = (current ??= connect())
             const ran = connected.then(() => run(client))
-            return await within(timeoutMillis, operation, ran).catch((cause: unknown) => {
+            return await within(timeoutMillis, ran, noAnswer(operation, timeoutMillis)).catch((cause: unknown) => {
               const error = kafkaError(operation)(cause)
               // Of a request that nobody waits for any more others must not suffer: they may be well served meanwhile.
               if (error.reason._tag === "KafkaUnavailable" && !signal.aborted) drop(client)

@@ -8,6 +8,7 @@ import type { Consumer, EachBatchPayload, Kafka as KafkaClient, KafkaMessage } f
 import type { ConsumeOptions, KafkaError, KafkaRecord, RecordBatch, RecordHeaders } from "./Kafka.ts"
 import { kafkaError } from "./KafkaJsErrors.ts"
 import { KafkaRecordBuffer } from "./KafkaRecordBuffer.ts"
+import { within } from "./within.ts"
 
 /**
  * After a crash the group stands still until the dead member's session has run out, and this is the least a broker
@@ -153,7 +154,8 @@ class GroupMember {
     this.#buffer.releaseWriters()
     const started = this.#starting.catch(() => {})
     const disconnect = () => this.#consumer.disconnect().catch(() => {})
-    await within(leaveMillis, within(leaveMillis / 2, started).then(disconnect))
+    const goOn = () => {}
+    await within(leaveMillis, within(leaveMillis / 2, started, goOn).then(disconnect), goOn)
     // A join that is answered only now would otherwise leave a member behind that nobody owns.
     void started.then(disconnect)
   }
@@ -209,12 +211,6 @@ class GroupMember {
     resolveOffset(batch.lastOffset())
     if (batch.messages.length < fewRecords) await pause(fetchAgainAfterMillis)
   }
-}
-
-const within = async (millis: number, promise: Promise<void>): Promise<void> => {
-  const { promise: elapsed, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, millis)
-  await Promise.race([promise, elapsed]).finally(() => clearTimeout(timer))
 }
 
 /** The memberships of this process. */

@@ -76,17 +76,24 @@ const isDone = Effect.gen(function* () {
   return lag.every(({ committed, end }) => committed === end)
 })
 
-/** Each of these as a batch of its own. */
-export const takeInRecords = Effect.fnUntraced(function* (...batches: ReadonlyArray<ReadonlyArray<OutgoingRecord>>) {
+export const send = Effect.fnUntraced(function* (records: ReadonlyArray<OutgoingRecord>) {
   const { stgOrders } = yield* Topology
-  const kafka = yield* Kafka
-  const fiber = yield* Effect.forkChild(Dds.run)
-  for (const batch of batches) {
-    yield* kafka.publish(stgOrders, batch)
-    yield* eventually("all orders are committed", isDone)
-  }
-  yield* Fiber.interrupt(fiber)
+  yield* (yield* Kafka).publish(stgOrders, records)
 })
+
+export const untilDone = eventually("all orders are committed", isDone)
+
+/** Runs DDS beside `body`; stops it when `body` ends. */
+export const whileRunning = Effect.fnUntraced(function* <A, E, R>(body: Effect.Effect<A, E, R>) {
+  const fiber = yield* Effect.forkChild(Dds.run)
+  const value = yield* body
+  yield* Fiber.interrupt(fiber)
+  return value
+})
+
+/** Each of these as a batch of its own. */
+export const takeInRecords = (...batches: ReadonlyArray<ReadonlyArray<OutgoingRecord>>) =>
+  whileRunning(Effect.forEach(batches, (batch) => Effect.andThen(send(batch), untilDone), { discard: true }))
 
 export const takeIn = (...batches: ReadonlyArray<ReadonlyArray<Order>>) =>
   takeInRecords(...batches.map((batch) => batch.map(toOutgoing)))

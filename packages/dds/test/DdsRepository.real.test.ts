@@ -6,7 +6,17 @@ import { Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
 import { emptied, openTransaction, real, sessionsWaitForLocks } from "../../core/test/DatabaseLayers.ts"
 import { ddsMigrations } from "../src/DdsSchema.ts"
-import { currentOrders, type Order, surroundings, takeIn } from "./DdsHarness.ts"
+import {
+  currentNames,
+  currentOrders,
+  type Order,
+  send,
+  surroundings,
+  takeIn,
+  toOutgoing,
+  untilDone,
+  whileRunning
+} from "./DdsHarness.ts"
 import { ddsRepositoryContract } from "./ddsRepositoryContract.ts"
 
 const database = real(opsMigrations, ddsMigrations)
@@ -16,6 +26,37 @@ const replica = (...batches: ReadonlyArray<ReadonlyArray<Order>>) => Effect.prov
 
 describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
   ddsRepositoryContract("DdsRepository", database)
+
+  layer(database, { excludeTestServices: true, timeout: "1 minute" })("One DDS", (it) => {
+    it.effect("sends again with the order under way what a failover has lost", () =>
+      Effect.gen(function* () {
+        yield* emptied
+        const sql = yield* SqlClient.SqlClient
+        const batch = (id: number) => Effect.andThen(send([toOutgoing({ id, version: 1 })]), untilDone)
+        /** While a batch is under way, the database loses the guest and the connection. */
+        const failover = Effect.gen(function* () {
+          const orders = yield* openTransaction(sql`lock table dds.h_order in share row exclusive mode`)
+          const underWay = yield* Effect.forkChild(batch(2))
+          yield* sessionsWaitForLocks(1)
+          yield* sql`delete from dds.s_user_names`
+          yield* sql`delete from dds.h_user`
+          yield* sql`select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'`
+          yield* orders.release
+          yield* Fiber.join(underWay)
+        })
+        yield* whileRunning(Effect.andThen(batch(1), failover))
+        assert.deepStrictEqual(
+          (yield* currentOrders).map(({ guest, id }) => [id, guest]),
+          [
+            ["1", "u1"],
+            ["2", "u1"]
+          ]
+        )
+        assert.include(yield* currentNames, "Котова u1 login")
+      }).pipe(Effect.provide(surroundings()))
+    )
+  })
 
   layer(database, { excludeTestServices: true, timeout: "1 minute" })("Two replicas of DDS", (it) => {
     for (const versions of [

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 
 /** A batch of more is part of a backlog. */
 const backlogRecords = 100
-/** No stage of the process has had a batch for so long: the backlog is over. */
+/** No stage of the process has had such a batch for so long: the backlog is over. */
 const pauseMillis = 2_000
 /** The process stands still meanwhile, for some 40 ms. */
 const leastApartMillis = 60_000
@@ -24,7 +24,7 @@ const release = (): void => {
 /** To be told of every batch that is done. */
 export const releaseHeapAfter = (records: number): Effect.Effect<void> =>
   Effect.sync(() => {
-    if (globalThis.gc === undefined || (records <= backlogRecords && pending === undefined)) return
+    if (globalThis.gc === undefined || records <= backlogRecords) return
     clearTimeout(pending)
     const untilAllowed = releasedAt + leastApartMillis - performance.now()
     pending = setTimeout(release, Math.max(pauseMillis, untilAllowed)).unref()

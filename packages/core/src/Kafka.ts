@@ -105,6 +105,8 @@ export interface ConsumeOptions {
   readonly group: string
   /** Upper bound of records in one batch. */
   readonly maxRecords: number
+  /** Told when fetching has begun, also after a membership was lost, and what keeps on ending memberships before that. */
+  readonly onFetching?: (problem: KafkaError | undefined) => Effect.Effect<void>
 }
 
 export class Kafka extends Context.Service<
@@ -208,13 +210,14 @@ export const connectMemory = (broker: MemoryBroker, client: symbol = Symbol("cli
     )
 
   return Kafka.of({
-    consume: ({ group, maxRecords, topic }) =>
+    consume: ({ group, maxRecords, onFetching, topic }) =>
       Stream.unwrap(
         Effect.gen(function* () {
           const member = yield* Effect.acquireRelease(
             Effect.sync(() => broker.join(group, topic, client)),
             (member) => Effect.sync(() => broker.leave(member))
           )
+          if (onFetching !== undefined) yield* onFetching(undefined)
           const next: Effect.Effect<RecordBatch> = Effect.suspend(() => {
             const batch = broker.poll(member, maxRecords)
             return batch === undefined ? Effect.andThen(member.ready.await, next) : Effect.succeed(batch)

@@ -2,6 +2,7 @@
 import { Clock, type Config, Effect, Layer } from "effect"
 import { type Admin, Kafka as KafkaClient, type logCreator, type LogEntry, logLevel, Partitioners } from "kafkajs"
 import { illegalGeneration, Kafka, KafkaError, KafkaRefused, KafkaUnavailable, offsetsOf } from "./Kafka.ts"
+import { registerCodecs } from "./KafkaJsCodecs.ts"
 import { kafkaJsConfig } from "./KafkaJsConfig.ts"
 import { makeConnection } from "./KafkaJsConnection.ts"
 import { GroupMembers } from "./KafkaJsConsumer.ts"
@@ -128,6 +129,7 @@ export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
   Kafka,
   Effect.gen(function* () {
     const config = yield* kafkaJsConfig
+    registerCodecs()
     const log = Effect.runSyncWith(yield* Effect.context())
     const toEffectLogger: logCreator = () => (entry) => log(logEffect(entry))
 

@@ -38,6 +38,8 @@ const concurrentPartitions = 64
 const heartbeatCheckMillis = 1_000
 /** How long leaving may take in all before the connection is simply dropped. */
 const leaveMillis = 1_000
+/** A membership may end before it fetches, as when the broker restarts; so many in a row say that something is wrong. */
+const fruitlessMemberships = 3
 /** kafkajs says CRASH some time after STOP; if it never does, the membership is over all the same. */
 const crashAfterStopMillis = 5_000
 
@@ -109,8 +111,11 @@ class GroupMember {
   generation = 0
   /** By this id the group knows us, once we have joined. */
   memberId: string | undefined
+  /** Whether a fetch has been answered, and understood. */
+  hasFetched = false
   readonly #consumer: Consumer
   readonly #buffer: KafkaRecordBuffer
+  readonly #fetching = Promise.withResolvers<void>()
   readonly #ended = Promise.withResolvers<never>()
   #starting: Promise<void> = Promise.resolve()
   #isLeaving = false
@@ -147,6 +152,11 @@ class GroupMember {
     return await this.#ended.promise
   }
 
+  /** Resolves with the first answer to a fetch. */
+  get fetching(): Promise<void> {
+    return this.#fetching.promise
+  }
+
   /** Resolves when the group knows that we left, or when that took too long. */
   async leave(): Promise<void> {
     this.#isLeaving = true
@@ -167,10 +177,15 @@ class GroupMember {
   }
 
   #watch(): void {
-    const { CRASH, GROUP_JOIN, STOP } = this.#consumer.events
+    const { CRASH, FETCH, GROUP_JOIN, STOP } = this.#consumer.events
     this.#consumer.on(GROUP_JOIN, ({ payload }) => {
       this.generation = ++generations
       this.memberId = payload.memberId
+    })
+    const unwatch = this.#consumer.on(FETCH, () => {
+      unwatch()
+      this.hasFetched = true
+      this.#fetching.resolve()
     })
     this.#consumer.on(CRASH, ({ payload }) => this.#ended.reject(payload.error))
     this.#consumer.on(STOP, () => {
@@ -258,16 +273,17 @@ export class GroupMembers {
   /** One membership after the other, until one ends for a reason that waiting does not mend. */
   #stayMember(options: ConsumeOptions, buffer: KafkaRecordBuffer): Effect.Effect<never, KafkaError> {
     return Effect.gen({ self: this }, function* () {
-      let attempt = 0
+      let fruitless = 0
       let knownId: string | undefined
       while (true) {
-        const { error, memberId } = yield* this.#beMember(options, buffer, knownId)
+        const { error, hasFetched, memberId } = yield* this.#beMember(options, buffer, knownId)
         if (error.reason._tag !== "KafkaUnavailable") return yield* error
-        attempt = memberId === undefined ? attempt + 1 : 0
+        fruitless = hasFetched ? 0 : fruitless + 1
         knownId = memberId ?? knownId
-        const log = attempt <= 1 ? Effect.logWarning : Effect.logDebug
+        const log = fruitless <= 1 ? Effect.logWarning : Effect.logDebug
         yield* log(`not consuming ${options.topic}, joining again: ${error.message}`)
-        yield* Effect.sleep(yield* backoffMillis(attempt))
+        if (fruitless >= fruitlessMemberships) yield* told(options, error)
+        yield* Effect.sleep(yield* backoffMillis(fruitless))
       }
     })
   }
@@ -282,13 +298,22 @@ export class GroupMembers {
       (member) =>
         Effect.tryPromise({ try: () => member.run(), catch: kafkaError("consume") }).pipe(
           Effect.flip,
-          Effect.map((error) => ({ error, memberId: member.memberId }))
+          Effect.map((error) => ({ error, hasFetched: member.hasFetched, memberId: member.memberId })),
+          Effect.raceFirst(
+            Effect.promise(() => member.fetching).pipe(
+              Effect.andThen(told(options, undefined)),
+              Effect.andThen(Effect.never)
+            )
+          )
         ),
       (member) =>
         Effect.promise(() => member.leave()).pipe(Effect.andThen(Effect.sync(() => this.#members.delete(member))))
     )
   }
 }
+
+const told = ({ onFetching }: ConsumeOptions, problem: KafkaError | undefined): Effect.Effect<void> =>
+  onFetching === undefined ? Effect.void : onFetching(problem)
 
 /** Doubles from 100 ms to 2 s, and takes a random half to the whole of it, so that not all come back at once. */
 const backoffMillis = (attempt: number): Effect.Effect<number> =>

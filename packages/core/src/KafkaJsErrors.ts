@@ -17,6 +17,7 @@ const refused = new Set([
   "INVALID_GROUP_ID",
   "POLICY_VIOLATION",
   "KafkaJSSASLAuthenticationError",
+  "KafkaJSNotImplemented",
   "CERT_HAS_EXPIRED",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "SELF_SIGNED_CERT_IN_CHAIN",

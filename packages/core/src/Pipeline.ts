@@ -235,7 +235,14 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
           Effect.ensuring(memory.release(1))
         )
 
-      const batches = kafka.consume({ topic: stage.topic, group: stage.group, maxRecords: stage.maxRecords }).pipe(
+      const consumption = kafka.consume({
+        topic: stage.topic,
+        group: stage.group,
+        maxRecords: stage.maxRecords,
+        onFetching: (problem) =>
+          health.report("kafka", problem === undefined ? "up" : { down: describe(problem) }, stage.service)
+      })
+      const batches = consumption.pipe(
         Stream.mapEffect((batch) => Effect.andThen(memory.take(1), prepare(batch))),
         Stream.buffer({ capacity: 1 }),
         Stream.runForEach((prepared) => turn.withPermits(1)(finish(prepared)))

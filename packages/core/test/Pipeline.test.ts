@@ -1,10 +1,18 @@
 import { assert, layer } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, type Layer, Ref, Result } from "effect"
+import { Deferred, Effect, Exit, Fiber, type Layer, Ref, Result, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
 import { Health } from "../src/Health.ts"
-import { Kafka, KafkaError, KafkaFaults, type KafkaRecord, KafkaUnavailable, RecordTooLarge } from "../src/Kafka.ts"
+import {
+  Kafka,
+  KafkaError,
+  KafkaFaults,
+  type KafkaRecord,
+  KafkaRefused,
+  KafkaUnavailable,
+  RecordTooLarge
+} from "../src/Kafka.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
 import { ReferenceUnavailable } from "../src/ReferenceData.ts"
 import { embedded, emptied } from "./DatabaseLayers.ts"
@@ -354,6 +362,30 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
       assert.strictEqual(error, refused)
       assert.deepStrictEqual(yield* taken, ["1"])
       assert.deepStrictEqual(yield* progress, { committed: 0, end: 2 })
+    })
+  )
+
+  test(
+    "health turns up again when the topic may be read again, though no record comes",
+    Effect.gen(function* () {
+      const kafka = yield* Kafka
+      const { readiness, report } = yield* Health
+      yield* report("kafka", "up")
+      const status = Effect.map(readiness, ({ components }) => components["kafka"])
+      const reason = new KafkaRefused({ message: "Not authorized to access topics" })
+      const refuseOnce = yield* failing(1, new KafkaError({ operation: "consume", reason }))
+      const consume: Kafka["Service"]["consume"] = (options) =>
+        Stream.unwrap(Effect.as(refuseOnce, kafka.consume(options)))
+      const fiber = yield* Effect.forkChild(Effect.provideService(runStage(), Kafka, { ...kafka, consume }))
+      yield* untilNow(
+        "refused",
+        Effect.map(status, (now) => /Not authorized/.test(JSON.stringify(now)))
+      )
+      yield* passTimeUntil(
+        "up",
+        Effect.map(status, (now) => now === "up")
+      )
+      yield* stop(fiber)
     })
   )
 

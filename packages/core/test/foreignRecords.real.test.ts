@@ -7,6 +7,7 @@ import {
   CompressionCodecs,
   CompressionTypes,
   type ITopicConfig,
+  KafkaJSNonRetriableError,
   Kafka as KafkaClient,
   logLevel,
   type Message,
@@ -15,7 +16,7 @@ import {
 } from "kafkajs"
 import { randomUUID } from "node:crypto"
 import { Health } from "../src/Health.ts"
-import { Kafka, type KafkaRecord } from "../src/Kafka.ts"
+import { type ConsumeOptions, Kafka, type KafkaRecord } from "../src/Kafka.ts"
 import * as KafkaJs from "../src/KafkaJs.ts"
 import { makeDecoder } from "../src/messages/decodeJson.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
@@ -101,9 +102,13 @@ const inTransactions = (topic: string, producer: Producer) =>
   })
 
 /** Consumes, and commits, until this value comes. */
-const startMemberUntil = Effect.fnUntraced(function* (topic: string, group: string) {
+const startMemberUntil = Effect.fnUntraced(function* (
+  topic: string,
+  group: string,
+  onFetching: NonNullable<ConsumeOptions["onFetching"]> = () => Effect.void
+) {
   const kafka = yield* Kafka
-  const member = yield* startMember({ topic, group, maxRecords: 1_000 }, (batch) =>
+  const member = yield* startMember({ topic, group, maxRecords: 1_000, onFetching }, (batch) =>
     Effect.orDie(kafka.commit(group, batch))
   )
   const until = (value: string) =>
@@ -131,6 +136,11 @@ const nameToBe = "name-of-bytes"
 const nameOfBytes = Buffer.from("name-\xff\xfe-bytes", "latin1")
 const nameRead = "name-\uFFFD\uFFFD-bytes"
 
+/** A batch with this text cannot be unpacked, until a test lets it. */
+const locked = "locked up"
+const attempts: Array<number> = []
+let isLocked = true
+
 const gzip = CompressionCodecs[CompressionTypes.GZIP]
 CompressionCodecs[CompressionTypes.GZIP] = () => ({
   ...gzip(),
@@ -138,6 +148,13 @@ CompressionCodecs[CompressionTypes.GZIP] = () => ({
     const at = encoder.buffer.indexOf(nameToBe)
     if (at >= 0) encoder.buffer.set(nameOfBytes, at)
     return gzip().compress(encoder)
+  },
+  decompress: async (compressed: Buffer) => {
+    const bytes: Buffer = await gzip().decompress(compressed)
+    if (!bytes.includes(locked)) return bytes
+    attempts.push(performance.now())
+    if (isLocked) throw new KafkaJSNonRetriableError("cannot be unpacked")
+    return bytes
   }
 })
 
@@ -168,7 +185,7 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
     // Each leaves a group, and waits for a fetch under way.
     concurrent: true
   })("Records of other producers", (it) => {
-    it.effect("arrive gzip-compressed with all that they have uncompressed", () =>
+    it.effect("arrive compressed by any codec with all that they have uncompressed", () =>
       Effect.gen(function* () {
         const sent = Array.from({ length: 300 }, (_, index) => ({
           key: index % 3 === 0 ? null : `guest-${index}`,
@@ -180,10 +197,15 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
         const plain = yield* foreignTopic()
         // Only compressed do so many records fit in one batch.
         const compressed = yield* foreignTopic({ "max.message.bytes": "40000" })
+        const recompressed = yield* Effect.forEach(["snappy", "lz4", "zstd"], (codec) =>
+          foreignTopic({ "compression.type": codec })
+        )
         yield* plain.send(sent)
         yield* compressed.send(sent, CompressionTypes.GZIP)
-        const [ofPlain, ofCompressed] = yield* Effect.all(
-          [deliveredUntil(last.value ?? "", plain), deliveredUntil(last.value ?? "", compressed)],
+        for (const { send } of recompressed) yield* send(sent)
+        const [ofPlain, ...ofCompressed] = yield* Effect.forEach(
+          [plain, compressed, ...recompressed],
+          (topic) => deliveredUntil(last.value ?? "", topic),
           { concurrency: "unbounded" }
         )
         const asSent = sent.map(({ timestamp, ...message }, offset) => ({
@@ -191,8 +213,30 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
           offset,
           timestamp: Number(timestamp)
         }))
-        assert.deepStrictEqual(ofPlain.map(described), asSent)
-        assert.deepStrictEqual(ofCompressed.map(described), asSent)
+        assert.deepStrictEqual(ofPlain?.map(described), asSent)
+        assert.strictEqual(ofCompressed.length, 4)
+        for (const records of ofCompressed) assert.deepStrictEqual(records.map(described), asSent)
+      }).pipe(Effect.scoped)
+    )
+
+    it.effect("that nobody here can read stop the consumer, which says so, and are read as soon as they can be", () =>
+      Effect.gen(function* () {
+        const { group, send, topic } = yield* foreignTopic()
+        yield* send(messages(locked), CompressionTypes.GZIP)
+        const problems: Array<string | undefined> = []
+        const { until } = yield* startMemberUntil(topic, group, (problem) =>
+          Effect.sync(() => problems.push(problem?.message))
+        )
+        yield* eventually(
+          "five attempts",
+          Effect.sync(() => attempts.length >= 5)
+        )
+        const [first = 0, , , , fifth = 0] = attempts
+        assert.isAbove(fifth - first, 1_400, "ever more seldom")
+        assert.strictEqual(problems[0], "Kafka consume: cannot be unpacked")
+        isLocked = false
+        yield* until(locked)
+        assert.isUndefined(problems.at(-1))
       }).pipe(Effect.scoped)
     )
 

@@ -23,5 +23,9 @@ export const isOrderVersion = (text: string): boolean => pattern.test(text)
 export const withoutHeader = (kafkaTimestamp: number, value: Uint8Array): string =>
   `${timeless(kafkaTimestamp)}|${hash("sha256", value, "hex")}`
 
-/** The version of a reference that came without one: older than any reference with one, then by Kafka timestamp. */
-export const timeless = (kafkaTimestamp: number): string => `!${String(Math.max(0, kafkaTimestamp)).padStart(16, "0")}`
+/**
+ * The version of a reference that came without one: older than any reference with one, then by Kafka timestamp. Kafka
+ * takes any 64-bit number for a timestamp; those of nanoseconds are all the same here.
+ */
+export const timeless = (kafkaTimestamp: number): string =>
+  `!${String(Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, kafkaTimestamp))).padStart(16, "0")}`

@@ -122,7 +122,10 @@ describe("order version", () => {
     const withHeader = OrderVersion.fromMessage("0001-01-01 00:00:00", "0001-01-01 00:00:00", bytes("x"))
     assert.isTrue(OrderVersion.withoutHeader(Date.now(), bytes("x")) < withHeader)
     assert.isTrue(OrderVersion.withoutHeader(999, bytes("x")) < OrderVersion.withoutHeader(1_000, bytes("x")))
-    assert.isTrue(OrderVersion.isOrderVersion(OrderVersion.withoutHeader(1, bytes("x"))))
+    for (const timestamp of [-1, 1, 1.7e18, 2 ** 63]) {
+      const without = OrderVersion.withoutHeader(timestamp, bytes("x"))
+      assert.isTrue(OrderVersion.isOrderVersion(without), without)
+    }
     assert.isTrue(OrderVersion.isOrderVersion(withHeader))
     assert.isFalse(OrderVersion.isOrderVersion("~"))
   })

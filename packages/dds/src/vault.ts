@@ -161,8 +161,8 @@ export interface VaultRows {
 const byPk = (a: { readonly pk: string }, b: { readonly pk: string }): number =>
   a.pk < b.pk ? -1 : a.pk > b.pk ? 1 : 0
 
-/** Without the tail that binary fractions leave: 0.1 + 0.2 is 0.3 pieces. */
-const plus = (a: number, b: number): number => Number((a + b).toPrecision(15))
+/** Without the tail that binary fractions leave: 0.1 + 0.2 is 0.3 pieces. Infinity would spoil every sum over it. */
+const plus = (a: number, b: number): number => Math.min(Number.MAX_VALUE, Number((a + b).toPrecision(15)))
 
 /** A dish that an order names twice is one item: pieces add up, the first price stands. */
 const itemRows = (

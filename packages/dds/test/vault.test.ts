@@ -59,6 +59,14 @@ describe("vault rows", () => {
       [5]
     )
   })
+
+  it("pieces beyond all numbers stay one: Infinity in the vault would spoil every sum", () => {
+    const [row] = vaultRows([order([dish("d1", "Супы", 1e308), dish("d1", "Супы", 1.7e308)])]).orders
+    assert.deepStrictEqual(
+      row?.items.map((item) => item.quantity),
+      [Number.MAX_VALUE]
+    )
+  })
 })
 
 describe("contributions", () => {

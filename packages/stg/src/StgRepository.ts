@@ -167,10 +167,14 @@ export const unparkOrders = Effect.fnUntraced(function* (
   if (orders.length === 0) return
   const sql = yield* SqlClient.SqlClient
   yield* sql`
-    delete from stg.parked_orders parked
-    using unnest(${int8s(orders.map((order) => order.objectId))}::bigint[], ${texts(orders.map((order) => order.version))}::text[])
-      as published (object_id, order_version)
-    where parked.object_id = published.object_id and parked.order_version <= published.order_version`
+    with locked as materialized (
+      select parked.object_id from stg.parked_orders parked
+      join unnest(${int8s(orders.map((order) => order.objectId))}::bigint[], ${texts(orders.map((order) => order.version))}::text[])
+        as published (object_id, order_version)
+        on parked.object_id = published.object_id and parked.order_version <= published.order_version
+      order by parked.object_id for update of parked
+    )
+    delete from stg.parked_orders parked using locked where parked.object_id = locked.object_id`
 })
 
 /**
@@ -225,11 +229,15 @@ export const noteMissing = Effect.fnUntraced(function* (
   if (orders.length === 0) return
   const sql = yield* SqlClient.SqlClient
   yield* sql`
-    update stg.parked_orders parked set missing = noted.missing
-    from unnest(${int8s(orders.map((order) => order.objectId))}::bigint[], ${texts(orders.map((order) => order.version))}::text[],
-      ${texts(orders.map((order) => JSON.stringify(order.missing)))}::jsonb[]) as noted (object_id, order_version, missing)
-    where parked.object_id = noted.object_id and parked.order_version = noted.order_version
-      and parked.missing <> noted.missing`
+    with locked as materialized (
+      select parked.object_id, noted.missing from stg.parked_orders parked
+      join unnest(${int8s(orders.map((order) => order.objectId))}::bigint[], ${texts(orders.map((order) => order.version))}::text[],
+        ${texts(orders.map((order) => JSON.stringify(order.missing)))}::jsonb[]) as noted (object_id, order_version, missing)
+        on parked.object_id = noted.object_id and parked.order_version = noted.order_version
+          and parked.missing <> noted.missing
+      order by parked.object_id for update of parked
+    )
+    update stg.parked_orders parked set missing = locked.missing from locked where parked.object_id = locked.object_id`
 })
 
 /** How many orders are parked, how many of these are due, and for how long the first of them has been parked. */

@@ -81,6 +81,32 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
       })
     )
 
+    for (const [what, change] of [
+      ["unparks orders", Repository.unparkOrders],
+      ["notes what orders miss", Repository.noteMissing]
+    ] as const) {
+      it.effect(`who ${what} holds none of them while it waits for one before it`, () =>
+        Effect.gen(function* () {
+          yield* emptied
+          const sql = yield* SqlClient.SqlClient
+          const missing = (guest: string) => ({ guests: [guest], restaurants: [], dishes: [] })
+          // The second lies before the first, and is named before it.
+          for (const id of [2, 1]) {
+            yield* upsertOrders([delivered(id, 1)])
+            yield* Repository.parkOrders([{ ...delivered(id, 1), missing: missing("u"), traceparent: "" }])
+          }
+          const first = yield* openTransaction(sql`select 1 from stg.parked_orders where object_id = 1 for update`)
+          const orders = [2, 1].map((objectId) => ({ objectId, version: version(1), missing: missing("v") }))
+          const changing = yield* Effect.forkChild(change(orders))
+          yield* sessionsWaitForLocks(1)
+          const free = yield* sql`select 1 from stg.parked_orders where object_id = 2 for update skip locked`
+          yield* first.release
+          yield* Fiber.join(changing)
+          assert.strictEqual(free.length, 1)
+        })
+      )
+    }
+
     it.effect("batches that name the same orders in opposite order do not deadlock", () =>
       Effect.gen(function* () {
         yield* emptied

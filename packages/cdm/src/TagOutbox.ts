@@ -7,7 +7,7 @@ import { KafkaError, KafkaUnavailable, type OutgoingRecord } from "@metka/core/K
 import type { GuestTag } from "@metka/core/messages/GuestTag"
 import { header } from "@metka/core/messages/headers"
 import { describe } from "@metka/core/Outage"
-import { publish } from "@metka/core/publish"
+import { publishIsolated, type Refused } from "@metka/core/publishIsolated"
 import { Topology } from "@metka/core/Topology"
 import { transaction } from "@metka/core/transaction"
 import { Clock, Effect, Schedule } from "effect"
@@ -58,6 +58,13 @@ const somethingWaits = Effect.gen(function* () {
   return rows[0]?.waiting === true
 })
 
+/** One that waited on would hold up all that come after it, and the offsets of the orders too. */
+const tellRefused = ({ item, refusal }: Refused<OutboxRow>) =>
+  Effect.logError(
+    `guest-tags does not take event ${item.event_id} (${item.tag} ${item.action}): ${refusal.detail}. It is passed over; ` +
+      "when the topic takes it, set its published_at in cdm.user_tag_history to null, and it is sent"
+  )
+
 /** Sends one page in order and marks it; 0 when somebody else is sending. */
 const publishPage = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -73,10 +80,11 @@ const publishPage = Effect.gen(function* () {
       where published_at is null order by user_tag_history.event_id limit ${pageSize}::int`
       if (rows.length === 0) return 0
       // The transaction stays open meanwhile.
-      yield* Effect.timeoutOrElse(publish(guestTags, rows.map(toOutgoing)), {
+      const refused = yield* Effect.timeoutOrElse(publishIsolated(guestTags, rows, toOutgoing), {
         duration: "10 seconds",
         orElse: () => Effect.fail(slow)
       })
+      yield* Effect.forEach(refused, tellRefused, { discard: true })
       const now = new Date(yield* Clock.currentTimeMillis).toISOString()
       yield* sql`update cdm.user_tag_history held set published_at = ${now}::timestamptz
       from unnest(${texts(rows.map((row) => row.event_id))}::bigint[]) as sent (event_id) where held.event_id = sent.event_id`

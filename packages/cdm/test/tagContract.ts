@@ -2,7 +2,7 @@
 import { assert, layer as withLayer } from "@effect/vitest"
 import { Kafka, KafkaFaults } from "@metka/core/Kafka"
 import * as TraceContext from "@metka/core/TraceContext"
-import { Effect, type Layer } from "effect"
+import { Effect, type Layer, References } from "effect"
 import { SqlClient } from "effect/sql"
 import { atTime, emptied, writtenRows } from "../../core/test/DatabaseLayers.ts"
 import { applyRules, previewRules } from "../src/ApplyRules.ts"
@@ -265,6 +265,20 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
         )
         assert.strictEqual(events.length, 6, "the two that were written are announced twice, the others once")
       })
+    )
+
+    test(
+      "a message that Kafka refuses for its size does not hold up those behind it",
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`insert into cdm.user_tag_history (user_id, tag, category_id, action, order_cnt, rule_version, at, traceparent)
+          select ${userId("a")}::uuid, case n when 2 then repeat('x', 1100000) else 't' end, ${userId("c")}::uuid, 'given', n, 1,
+            '2023-04-08T20:27:36Z', ''
+          from generate_series(1, 3) as n`
+        yield* publishTags
+        yield* publishTags
+        assert.deepStrictEqual([...new Set((yield* announced).map(({ message }) => message["order_cnt"]))], [1, 3])
+      }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
     )
 
     test(

@@ -1,11 +1,14 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { biViews } from "@metka/cdm/BiSchema"
+import { biMigrations, biViews } from "@metka/cdm/BiSchema"
 import { refresh } from "@metka/cdm/BiRefresh"
+import { migrate } from "@metka/core/Migrations"
 import { chartsOfPage } from "@metka/testing/chartsOfPage"
 import { insertManyOrders } from "@metka/testing/manyOrders"
 import { isMissing } from "@metka/testing/realServers"
-import { ConfigProvider, Effect, Layer } from "effect"
+import { ConfigProvider, Effect, Fiber, Layer } from "effect"
 import { SqlClient } from "effect/sql"
+import { openTransaction, real, sessionsWaitForLocks } from "../../core/test/DatabaseLayers.ts"
+import { allMigrations } from "../src/AllMigrations.ts"
 import { migrateDatabase } from "../src/Migrate.ts"
 import { as, databaseOf, execute, RolesDatabase } from "./rolesDatabase.ts"
 
@@ -21,7 +24,12 @@ const countedAnew: Readonly<Record<string, string>> = {
   dish_days: `select placed_at::date as day, product_id, product_name as dish, category, count(*)::int as orders,
     count(distinct user_id)::int as guests
     from bi.counted_orders, unnest(product_ids) as product_id join cdm.product_names using (product_id)
-    join bi.dishes using (product_id) group by 1, 2, 3, 4`,
+    left join (
+      select distinct on (h_product_pk) h_product_pk as product_id, category_name as category
+      from dds.l_product_category link join dds.h_category using (h_category_pk)
+      order by h_product_pk, link.load_dt desc, category_name
+    ) categorised using (product_id)
+    group by 1, 2, 3, 4`,
   category_days: `select placed_at::date as day, category_id, category_name as category, count(*)::int as orders,
     count(distinct user_id)::int as guests
     from bi.counted_orders, unnest(category_ids) as category_id join cdm.category_names using (category_id)
@@ -98,6 +106,52 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           yield* execute(`update cdm.order_contributions set order_version = order_version || '+', order_dt = '2030-05-05 10:00'
             where order_dt < (select min(placed_at)::date + 1 from bi.counted_orders) and user_id is not null`)
           yield* execute("update cdm.product_names set product_name = product_name || ' (новое)'")
+          assert.isNotEmpty(yield* wrongDays)
+          assert.isTrue(yield* refresh)
+          assert.deepStrictEqual(yield* wrongDays, [])
+        }).pipe(Effect.provide(databaseOf(url)))
+      })
+    )
+
+    it.effect("have, after the next refresh, the first order of a new dish and category that comes during one", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        yield* Effect.gen(function* () {
+          // A refresh that has its dishes and categories stops here: those of tags come last.
+          const tags = yield* openTransaction(execute("lock table cdm.user_tag_history in access exclusive mode"))
+          const refreshing = yield* Effect.forkChild(refresh)
+          yield* sessionsWaitForLocks(1)
+          const [guest, dish, category] = ["guest", "dish", "category"].map((thing) => `md5('new ${thing}')::uuid`)
+          yield* execute(`
+            with ledger as (
+              insert into cdm.order_contributions
+              values ('new dish', '2026|new', ${guest}, '2026-03-03 10:00', array[${dish}], array[${category}], now())
+            ), dishes as (
+              insert into cdm.product_names values (${dish}, 'Окрошка', '2026')
+            ), categories as (
+              insert into cdm.category_names values (${category}, 'Холодное', '2026')
+            ), dish_counters as (
+              insert into cdm.user_product_counters values (${guest}, ${dish}, 'Окрошка', 1)
+            )
+            insert into cdm.user_category_counters values (${guest}, ${category}, 'Холодное', 1)`)
+          yield* tags.release
+          assert.isTrue(yield* Fiber.join(refreshing))
+          assert.isTrue(yield* refresh)
+          assert.deepStrictEqual(yield* wrongDays, [])
+        }).pipe(Effect.provide(databaseOf(url)))
+      })
+    )
+
+    it.effect("follow orders that are mended at once, each at the version it had", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        yield* Effect.gen(function* () {
+          yield* execute(`
+            update cdm.order_contributions set recorded_at = recorded_at + interval '1 day',
+              product_ids = product_ids[1:1], category_ids = category_ids[1:1]
+            where order_id in (
+              select order_id from bi.counted_orders where cardinality(product_ids) > 1 order by placed_at limit 20
+            )`)
           assert.isNotEmpty(yield* wrongDays)
           assert.isTrue(yield* refresh)
           assert.deepStrictEqual(yield* wrongDays, [])
@@ -188,6 +242,30 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           databaseOf(as("metka_bi", yield* RolesDatabase))
         )
         assert.deepStrictEqual(session, { read_only: "on", timeout: "10s", connections: 20 })
+      })
+    )
+  })
+
+  const before = Object.entries(biMigrations.migrations).filter(([name]) => name < "0006")
+  const olderForm = real(...allMigrations.filter(({ schema }) => schema !== "bi"), {
+    schema: "bi",
+    migrations: Object.fromEntries(before)
+  })
+
+  layer(olderForm, { excludeTestServices: true, timeout: "1 minute" })("made before a rebuild moved a day", (it) => {
+    it.effect("are right after the first refresh of the newest form, those of days that have gone too", () =>
+      Effect.gen(function* () {
+        yield* insertManyOrders(300)
+        yield* refresh
+        // As a rebuild left them, which no refresh has followed since.
+        yield* execute("update cdm.order_contributions set product_ids = product_ids[1:1]")
+        yield* refresh
+        assert.isNotEmpty(yield* wrongDays)
+        yield* execute(`delete from cdm.order_contributions
+          where order_dt < (select min(placed_at)::date + 1 from bi.counted_orders)`)
+        yield* migrate(allMigrations)
+        yield* refresh
+        assert.deepStrictEqual(yield* wrongDays, [])
       })
     )
   })

@@ -8,6 +8,7 @@ import { remember } from "@metka/core/remember"
 import { uuidOf } from "@metka/core/Uuid"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import type { CounterChange } from "./counters.ts"
 
 /** The name of a dish or a category, as new as the reference it comes from. */
 export interface Name {
@@ -140,22 +141,33 @@ const namesNow = (asked: ReadonlyArray<Name>, said: SharedRow | undefined): Read
 }
 
 /** Has the rows of these names alone, renames what has a newer name, and returns the names as they are now. */
-const takeAlone = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
+const takeAlone = Effect.fnUntraced(function* (
+  names: OfKinds<ReadonlyArray<Name>>,
+  changes: OfKinds<ReadonlyArray<CounterChange>>
+) {
   const hasNewCategory = yield* insertNew(names)
   const held = yield* lock(names)
-  const renamed = eachKind(names, (names, _, kind) =>
+  const newer = eachKind(names, (names, _, kind) =>
     names.filter((name) => {
       const before = held[kind].get(name.id)
       return before !== undefined && isNewer(name, before)
     })
   )
-  yield* rename(productNames, renamed.products)
-  yield* rename(categoryNames, renamed.categories)
+  yield* writeNames(productNames, newer.products)
+  yield* writeNames(categoryNames, newer.categories)
+  // Most have the name they had: a menu has one version, whatever of it has changed.
+  const renamed = eachKind(newer, (newer, _, kind) => newer.filter(({ id, name }) => held[kind].get(id)?.name !== name))
+  if (renamed.products.length + renamed.categories.length > 0) {
+    yield* lockCounters(productNames, renamed.products, changes.products)
+    yield* lockCounters(categoryNames, renamed.categories, changes.categories)
+    yield* renameCounters(productNames, renamed.products)
+    yield* renameCounters(categoryNames, renamed.categories)
+  }
   return {
     names: eachKind(
-      renamed,
-      (renamed, _, kind): ReadonlyMap<string, string> =>
-        new Map([...held[kind].values(), ...renamed].map(({ id, name }) => [id, name]))
+      newer,
+      (newer, _, kind): ReadonlyMap<string, string> =>
+        new Map([...held[kind].values(), ...newer].map(({ id, name }) => [id, name]))
     ),
     hasNewCategory
   }
@@ -201,26 +213,56 @@ const lock = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
  * Takes in the names a batch brings, renames everywhere what has a newer name, and returns the names as they are now,
  * and whether there was a category that nobody had named before.
  * @param names one a thing, sorted by id
+ * @param changes what the batch will change in the counters
  */
-export const takeNames = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
+export const takeNames = Effect.fnUntraced(function* (
+  names: OfKinds<ReadonlyArray<Name>>,
+  changes: OfKinds<ReadonlyArray<CounterChange>>
+) {
   if (names.products.length === 0) return { names: nothingNamed, hasNewCategory: false }
   const said = yield* shareKnown(names)
   const saidOf = (kind: keyof OfKinds<Name>) => said.find((row) => row.kind === kind)
   const areKnown =
     saidOf("products")?.count === names.products.length && saidOf("categories")?.count === names.categories.length
-  if (!areKnown) return yield* takeAlone(names)
+  if (!areKnown) return yield* takeAlone(names, changes)
   return { names: eachKind(names, (asked, _, kind) => namesNow(asked, saidOf(kind))), hasNewCategory: false }
 })
 
 const nothingNamed: OfKinds<ReadonlyMap<string, string>> = { products: new Map(), categories: new Map() }
 
-const rename = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {
+const writeNames = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {
   if (names.length === 0) return
   const sql = yield* SqlClient.SqlClient
   yield* sql`
     update ${sql(kind.table)} held set ${sql(kind.name)} = row.name, name_version = row.version
     from ${rowsOf(sql, names)}
     where held.${sql(kind.id)} = row.id`
+})
+
+/**
+ * Locks the counters that are to be renamed and those that the batch will change, all in the order in which batches
+ * change theirs. Names do not keep all of these away: one that takes a dish off an order does not look at its name.
+ */
+const lockCounters = Effect.fnUntraced(function* (
+  { counters, id }: NameTable,
+  renamed: ReadonlyArray<Name>,
+  changes: ReadonlyArray<CounterChange>
+) {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    select count(*) from (
+      select 1 from ${sql(counters)} held
+      where held.${sql(id)} = any(${uuids(renamed.map((row) => row.id))}::uuid[])
+        or (held.user_id, held.${sql(id)}) in (
+          select * from unnest(${uuids(changes.map((row) => row.userId))}::uuid[], ${uuids(changes.map((row) => row.id))}::uuid[])
+        )
+      order by held.user_id, held.${sql(id)} for update
+    ) locked`
+})
+
+const renameCounters = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {
+  if (names.length === 0) return
+  const sql = yield* SqlClient.SqlClient
   yield* sql`
     update ${sql(kind.counters)} held set ${sql(kind.name)} = row.name
     from ${rowsOf(sql, names)}

@@ -24,11 +24,14 @@ export interface Stats {
   readonly names?: number
   /** Another key for the categories than the one that the vault derives from their names. */
   readonly categoryKey?: string
+  /** Another name for the categories than the one that their keys are derived from. */
+  readonly categoryName?: string
   readonly traceparent?: string
 }
 
 export const toOutgoing = ({
   categoryKey,
+  categoryName,
   dishes,
   guest,
   names = 1,
@@ -47,7 +50,7 @@ export const toOutgoing = ({
           product_id: productId(dish),
           product_name: name,
           category_id: categoryKey === undefined ? categoryId(category) : userId(`${categoryKey} ${category}`),
-          category_name: category,
+          category_name: categoryName ?? category,
           order_cnt: 1
         }
       })

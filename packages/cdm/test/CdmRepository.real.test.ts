@@ -12,6 +12,7 @@ import {
   contradictions,
   heldTags,
   productCounters,
+  productId,
   type Stats,
   surroundings,
   takeIn,
@@ -150,6 +151,71 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
         ])
       })
     )
+
+    /** Guests in the order in which a batch takes their counters. */
+    const [low, mid, high] = ["a", "b", "c"].toSorted((one, other) => (userId(one) < userId(other) ? -1 : 1)) as [
+      string,
+      string,
+      string
+    ]
+    const cancelled = (...orders: ReadonlyArray<number>) => orders.map((order) => stats(order, 2, "nobody"))
+    const lockDishOf = (guest: string, dish: string) =>
+      Effect.flatMap(
+        SqlClient.SqlClient,
+        (sql) => sql`select 1 from cdm.user_product_counters
+          where user_id = ${userId(guest)}::uuid and product_id = ${productId(dish)}::uuid for update`
+      )
+
+    it.effect("a renaming takes the counters of a dish in the order in which cancellations do, not as they lie", () =>
+      Effect.gen(function* () {
+        yield* emptied
+        yield* replica(
+          [stats(1, 1, high, "soup:soups")],
+          [stats(2, 1, mid, "soup:soups")],
+          [stats(3, 1, low, "soup:soups")]
+        )
+        const counter = yield* openTransaction(lockDishOf(mid, "soup"))
+        const renaming = yield* Effect.forkChild(replica([{ ...stats(9, 1, "z", "soup:soups:Щи"), names: 2 }]))
+        yield* sessionsWaitForLocks(1)
+        const cancelling = yield* Effect.forkChild(replica(cancelled(1, 3)))
+        yield* sessionsWaitForLocks(2)
+        yield* counter.release
+        yield* Fiber.join(renaming)
+        yield* Fiber.join(cancelling)
+        assert.deepStrictEqual(yield* dishes, [`${userId(mid)} Щи 1`, `${userId("z")} Щи 1`].sort())
+        assert.deepStrictEqual(yield* contradictions, [])
+      })
+    )
+
+    for (const [what, name] of [
+      ["dish", { dish: "soup:soups:Щи" }],
+      ["category", { dish: "soup:soups", categoryName: "Супы" }]
+    ] as const) {
+      it.effect(`a batch that renames a ${what} takes its own counters and those to be renamed in one order`, () =>
+        Effect.gen(function* () {
+          yield* emptied
+          yield* replica([
+            stats(1, 1, low, "roll:rolls"),
+            stats(2, 1, mid, "pie:pies"),
+            stats(3, 1, high, "soup:soups")
+          ])
+          // Cancellations have the first guest's counter, and stop at the second.
+          const counter = yield* openTransaction(lockDishOf(mid, "pie"))
+          const cancelling = yield* Effect.forkChild(replica(cancelled(1, 2, 3)))
+          yield* sessionsWaitForLocks(1)
+          const { dish, ...rest } = { ...name }
+          const renaming = yield* Effect.forkChild(
+            replica([stats(8, 1, low, "roll:rolls"), { ...stats(9, 1, "z", dish), ...rest, names: 2 }])
+          )
+          yield* sessionsWaitForLocks(2)
+          yield* counter.release
+          yield* Fiber.join(renaming)
+          yield* Fiber.join(cancelling)
+          assert.strictEqual((yield* dishes).length, 2)
+          assert.deepStrictEqual(yield* contradictions, [])
+        })
+      )
+    }
 
     it.effect(
       "take the same orders in opposite order, rename dishes and apply rules, all at once, without a deadlock",

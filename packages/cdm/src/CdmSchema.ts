@@ -82,6 +82,10 @@ create table cdm.user_tag_history (
 );
 create index user_tag_history_unpublished on cdm.user_tag_history (event_id) where published_at is null;
 comment on table cdm.user_tag_history is 'Every giving and taking of a tag; the outbox of the topic guest-tags';
+`,
+    "0004_equally_new_names": `
+comment on table cdm.product_names is 'The newest name of every dish; of two that are equally new the one with the greater hashdiff, as in dds.s_product_names';
+comment on table cdm.category_names is 'The newest name of every category; of two that are equally new the one with the greater hashdiff, as that of a dish';
 `
   }
 }

@@ -1,4 +1,5 @@
 /** Writes what differs, and nothing else. Runs while no batch of CDM does, and reads all of it again. */
+import { texts } from "@metka/core/arrays"
 import type { Name, NameTable } from "@metka/cdm/Names"
 import { activeRules, bindRules, writeTags } from "@metka/cdm/TagRepository"
 import { Clock, Effect } from "effect"
@@ -106,6 +107,17 @@ const restoreToldTags = Effect.gen(function* () {
   return removed + set
 })
 
+/** A rule that is bound only now has decided about no guest yet. */
+const noteGuestsOf = Effect.fnUntraced(function* (tags: ReadonlyArray<string>) {
+  if (tags.length === 0) return
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    insert into wrong_guests
+    select user_id from cdm.user_category_counters join cdm.tag_rules using (category_id)
+    where active and tag = any(${texts(tags)}::text[])
+    on conflict do nothing`
+})
+
 const mendTags = Effect.gen(function* () {
   const rules = yield* activeRules
   const written = { tagsGiven: 0, tagsTaken: 0, tagsUpdated: 0 }
@@ -136,7 +148,7 @@ export const mend = Effect.fnUntraced(function* (names: ShadowNames) {
   const guests = yield* mendGuests
   const productCounters = yield* mendCounters(productMart)
   const categoryCounters = yield* mendCounters(categoryMart)
-  yield* bindRules
+  yield* noteGuestsOf(yield* bindRules())
   const tagsRestored = yield* restoreToldTags
   const mended: Mended = {
     ledger,

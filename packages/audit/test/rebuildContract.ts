@@ -103,6 +103,28 @@ export const rebuildContract = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) 
   )
 
   it.effect(
+    "rebuild gives the tags of a rule that it binds to its category, to guests who were right too",
+    () =>
+      Effect.gen(function* () {
+        yield* restoredAll
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`
+          insert into cdm.tag_rules (tag, version, category_id, category_name, threshold, active, applied_at)
+          select 'waits', 1, gen_random_uuid(), min(category_name), 0, true, now() from cdm.user_category_counters`
+        yield* breakOne(yield* named("a counter of a category is one too high"))
+        yield* rebuild("vault")
+        const [due] = yield* sql<{ guests: number }>`
+          select count(*)::int as guests from cdm.user_category_counters
+          where category_name = (select category_name from cdm.tag_rules where tag = 'waits')`
+        const given = yield* sql`select 1 from cdm.user_tags where tag = 'waits'`
+        assert.isAbove(given.length, 1)
+        assert.strictEqual(given.length, due?.guests)
+        assert.deepStrictEqual((yield* verdict).differences, [])
+      }),
+    20_000
+  )
+
+  it.effect(
     "rebuild says on a dry run what would change, and changes nothing",
     () =>
       Effect.gen(function* () {

@@ -67,27 +67,44 @@ export const previewRules = Effect.fnUntraced(function* (requests: ReadonlyArray
   }
 })
 
+/** Gives and takes these tags as the active rules say, whoever the guest is. Needs the rules alone. */
+const decideAnew = Effect.fnUntraced(function* (touched: ReadonlySet<string>) {
+  const rules = (yield* Tags.activeRules).filter((rule) => touched.has(rule.tag))
+  const held = yield* Tags.holdersOf([...touched])
+  const counts = yield* Tags.countsFor(rules, [...new Set(held.map((tag) => tag.userId))])
+  const tags = decideTags(rules, [...counts, ...missingCounts(rules, counts, held)], held)
+  yield* Tags.writeTags(tags, () => undefined)
+  return { given: tags.given.length, taken: tags.taken.length }
+})
+
+/**
+ * Binds rules to categories that have come to their names by a renaming, when guests had counters already. A batch that
+ * renames cannot: it shares the rules.
+ */
+export const bindRenamed = Effect.gen(function* () {
+  if (!(yield* Tags.someRuleIsUnbound)) return
+  yield* transaction(
+    Effect.gen(function* () {
+      yield* Tags.lockRules
+      yield* decideAnew(new Set(yield* Tags.bindRules()))
+    })
+  )
+})
+
 /** Applies in one transaction; batches wait meanwhile. Tags that nothing moved keep their `given_at`. */
 export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
   return yield* transaction(
     Effect.gen(function* () {
       yield* Tags.lockRules
+      const bound = yield* Tags.bindRules()
       const changes = diffRules(yield* Tags.activeRules, requests)
       const categories = yield* categoriesOf(requests)
       yield* writeRules(changes, categories.keyOf)
-      const touched = new Set(changes.filter((change) => change._tag !== "Kept").map(tagOf))
-      const rules = yield* Tags.activeRules
-      const touchedRules = rules.filter((rule) => touched.has(rule.tag))
-      const held = yield* Tags.holdersOf([...touched])
-      const counts = yield* Tags.countsFor(touchedRules, [...new Set(held.map((tag) => tag.userId))])
-      const zeros = missingCounts(touchedRules, counts, held)
-      const tags = decideTags(touchedRules, [...counts, ...zeros], held)
-      yield* Tags.writeTags(tags, () => undefined)
+      const touched = new Set([...bound, ...changes.filter((change) => change._tag !== "Kept").map(tagOf)])
       const applied: AppliedRules = {
         changes,
         unknownCategories: categories.unknown,
-        given: tags.given.length,
-        taken: tags.taken.length
+        ...(yield* decideAnew(touched))
       }
       return applied
     })

@@ -211,8 +211,8 @@ const store = Effect.fnUntraced(function* (prepared: Prepared) {
   const known = changesOf([...replaced, ...passedOver], [])
   const products = bothChanges(counters.products, known.products)
   const categories = bothChanges(counters.categories, known.categories)
-  const { hasNewCategory, names } = yield* takeNames(named, { products, categories })
-  if (hasNewCategory) yield* Tags.bindRules
+  const { names, newCategories } = yield* takeNames(named, { products, categories })
+  if (newCategories.length > 0) yield* Tags.bindRules(newCategories)
   const counts = yield* Repository.changeMarts({ products, categories, names, guests })
   yield* tag(counts, newer, before)
   const accepted = newest.length - passedOver.length

@@ -145,7 +145,7 @@ const takeAlone = Effect.fnUntraced(function* (
   names: OfKinds<ReadonlyArray<Name>>,
   changes: OfKinds<ReadonlyArray<CounterChange>>
 ) {
-  const hasNewCategory = yield* insertNew(names)
+  const newCategories = yield* insertNew(names)
   const held = yield* lock(names)
   const newer = eachKind(names, (names, _, kind) =>
     names.filter((name) => {
@@ -169,11 +169,11 @@ const takeAlone = Effect.fnUntraced(function* (
       (newer, _, kind): ReadonlyMap<string, string> =>
         new Map([...held[kind].values(), ...newer].map(({ id, name }) => [id, name]))
     ),
-    hasNewCategory
+    newCategories
   }
 })
 
-/** Inserts names of things that have none yet, and says whether there was a category among them. */
+/** Inserts names of things that have none yet, and returns the ids of the categories among them. */
 const insertNew = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
   const sql = yield* SqlClient.SqlClient
   const { categories, products } = eachKind(
@@ -183,12 +183,12 @@ const insertNew = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name
       select * from ${rowsOf(sql, names)}
       order by id
       on conflict (${sql(id)}) do nothing
-      returning ${kind}::text as kind`
+      returning ${kind}::text as kind, ${sql(id)} as id`
   )
-  const rows = yield* sql<{ readonly kind: keyof OfKinds<Name> }>`
+  const rows = yield* sql<{ readonly kind: keyof OfKinds<Name>; readonly id: string }>`
     with products as (${products}), categories as (${categories})
-    select kind from products union select kind from categories`
-  return rows.some(({ kind }) => kind === "categories")
+    select * from products union all select * from categories`
+  return rows.flatMap(({ id, kind }) => (kind === "categories" ? [id] : []))
 })
 
 /** Locks the rows of these names, dishes before categories, and returns what they say. */
@@ -211,7 +211,7 @@ const lock = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
 
 /**
  * Takes in the names a batch brings, renames everywhere what has a newer name, and returns the names as they are now,
- * and whether there was a category that nobody had named before.
+ * and the ids of categories that nobody had named before.
  * @param names one a thing, sorted by id
  * @param changes what the batch will change in the counters
  */
@@ -219,13 +219,13 @@ export const takeNames = Effect.fnUntraced(function* (
   names: OfKinds<ReadonlyArray<Name>>,
   changes: OfKinds<ReadonlyArray<CounterChange>>
 ) {
-  if (names.products.length === 0) return { names: nothingNamed, hasNewCategory: false }
+  if (names.products.length === 0) return { names: nothingNamed, newCategories: [] }
   const said = yield* shareKnown(names)
   const saidOf = (kind: keyof OfKinds<Name>) => said.find((row) => row.kind === kind)
   const areKnown =
     saidOf("products")?.count === names.products.length && saidOf("categories")?.count === names.categories.length
   if (!areKnown) return yield* takeAlone(names, changes)
-  return { names: eachKind(names, (asked, _, kind) => namesNow(asked, saidOf(kind))), hasNewCategory: false }
+  return { names: eachKind(names, (asked, _, kind) => namesNow(asked, saidOf(kind))), newCategories: [] }
 })
 
 const nothingNamed: OfKinds<ReadonlyMap<string, string>> = { products: new Map(), categories: new Map() }

@@ -12,6 +12,7 @@ import { Topology } from "@metka/core/Topology"
 import { transaction } from "@metka/core/transaction"
 import { Clock, Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
+import { bindRenamed } from "./ApplyRules.ts"
 
 const slow = new KafkaError({
   operation: "publish",
@@ -98,8 +99,11 @@ export const publishTags = Effect.gen(function* () {
   if (yield* somethingWaits) yield* Effect.repeat(publishPage, { while: (sent) => sent === pageSize })
 })
 
-/** Sends what a crash or `metka rules apply` left behind, for as long as the service runs. */
-export const run = publishTags.pipe(
+/**
+ * Gives what a renaming of a category made due, and sends what it, a crash or `metka rules apply` left behind, for as
+ * long as the service runs.
+ */
+export const run = Effect.andThen(bindRenamed, publishTags).pipe(
   Effect.catch((error) => Effect.logWarning(`tags wait to be announced: ${describe(error)}`)),
   Effect.repeat(Schedule.spaced("5 seconds"))
 )

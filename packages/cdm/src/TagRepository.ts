@@ -38,17 +38,35 @@ export const activeRules = Effect.gen(function* () {
   return rows.map(tagRule)
 })
 
-/**
- * A rule may be older than its category: then its key was derived from the name, as the vault derives it. Gives such
- * rules the key under which the category has come.
- */
-export const bindRules = Effect.gen(function* () {
+/** A rule may be older than its category: then its key was derived from the name, as the vault derives it. */
+const isUnbound = `rule.active and rule.category_name = named.category_name
+  and not exists (select 1 from cdm.category_names bound where bound.category_id = rule.category_id)`
+
+/** Whether there is a category now for a rule that is bound to none. */
+export const someRuleIsUnbound = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  yield* sql`
+  const rows = yield* sql<{ found: boolean }>`
+    select exists (select 1 from cdm.tag_rules rule, cdm.category_names named where ${sql.literal(isUnbound)}) as found`
+  return rows[0]?.found === true
+})
+
+/**
+ * Gives rules that are bound to no category the key under which theirs has come, and returns their tags. Guests may have
+ * counters already, unless the category has just come: who binds a rule to another one decides about all of them, and
+ * needs the rules alone, since a batch under way does not look at a counter that no rule is about.
+ * @param categories all of them if not given
+ */
+export const bindRules = Effect.fnUntraced(function* (categories?: ReadonlyArray<string>) {
+  const sql = yield* SqlClient.SqlClient
+  const among = categories === undefined ? sql.literal("true") : sql`category_id = any(${uuids(categories)}::uuid[])`
+  const rows = yield* sql<{ tag: string }>`
     update cdm.tag_rules rule set category_id = named.category_id
-    from (select category_name, min(category_id::text)::uuid as category_id from cdm.category_names group by category_name) named
-    where rule.active and rule.category_name = named.category_name
-      and not exists (select 1 from cdm.category_names bound where bound.category_id = rule.category_id)`
+    from (
+      select category_name, min(category_id::text)::uuid as category_id from cdm.category_names where ${among}
+      group by category_name
+    ) named
+    where ${sql.literal(isUnbound)} returning rule.tag`
+  return rows.map(({ tag }) => tag)
 })
 
 interface HeldTagRow {

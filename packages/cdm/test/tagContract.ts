@@ -2,12 +2,12 @@
 import { assert, layer as withLayer } from "@effect/vitest"
 import { Kafka, KafkaFaults } from "@metka/core/Kafka"
 import * as TraceContext from "@metka/core/TraceContext"
-import { Effect, type Layer, References } from "effect"
+import { Effect, Fiber, type Layer, References } from "effect"
 import { SqlClient } from "effect/sql"
-import { atTime, emptied, writtenRows } from "../../core/test/DatabaseLayers.ts"
+import { atTime, emptied, eventually, writtenRows } from "../../core/test/DatabaseLayers.ts"
 import { applyRules, previewRules } from "../src/ApplyRules.ts"
 import type { RuleRequest } from "../src/rules.ts"
-import { publishTags } from "../src/TagOutbox.ts"
+import { publishTags, run as runBackground } from "../src/TagOutbox.ts"
 import { announced, contradictions, heldTags, history, type Stats, surroundings, takeIn, userId } from "./CdmHarness.ts"
 
 const rule = (tag: string, category: string, threshold: number): RuleRequest => ({ tag, category, threshold })
@@ -184,6 +184,46 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
         assert.deepInclude(applied, { given: 1, unknownCategories: [] })
         yield* takeIn(foreign("b", 11))
         assert.strictEqual((yield* tagged).length, 4)
+        assert.deepStrictEqual(yield* contradictions, [])
+      })
+    )
+
+    /** A rule is older than the name of its category, and the guest's orders too. */
+    const renamedToARule = Effect.gen(function* () {
+      const brews = (guest: string, from: number, count: number): ReadonlyArray<Stats> =>
+        orders(guest, "brews", from, count).map((stats) => ({ ...stats, categoryKey: "foreign" }))
+      yield* applyRules([rule("t", "soups", 1)])
+      yield* takeIn(
+        brews("a", 1, 2),
+        brews("b", 11, 1).map((stats) => ({ ...stats, categoryName: "soups", names: 2 })),
+        // A category that is new brings its own rules to mind, and not this one.
+        orders("b", "rolls", 21, 1)
+      )
+      assert.deepStrictEqual(yield* tagged, [])
+    })
+
+    test(
+      "a category that gets the name of a rule by a renaming gives the tag to those who are already there",
+      Effect.gen(function* () {
+        yield* renamedToARule
+        const background = yield* Effect.forkChild(runBackground)
+        yield* eventually(
+          "the tag is given",
+          Effect.map(tagged, (tags) => tags.length > 0)
+        )
+        yield* Fiber.interrupt(background)
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 2, 1]])
+        assert.deepStrictEqual(yield* told, [[userId("a"), "t", "given", 2]])
+        assert.deepStrictEqual(yield* contradictions, [])
+      })
+    )
+
+    test(
+      "rules that are applied again find a category that got its name by a renaming",
+      Effect.gen(function* () {
+        yield* renamedToARule
+        assert.deepInclude(yield* applyRules([rule("t", "soups", 1)]), { given: 1, taken: 0 })
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 2, 1]])
         assert.deepStrictEqual(yield* contradictions, [])
       })
     )

@@ -1,9 +1,10 @@
 /** The HTTP side of every service: health for Kubernetes, metrics for Prometheus, and whatever routes it adds. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Config, ConfigProvider, Effect, Layer, Schema } from "effect"
+import { Config, Effect, Layer, Schema } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { createServer, type Server } from "node:http"
+import { invalid } from "./configText.ts"
 import { Health } from "./Health.ts"
 import { prometheusName } from "./MessagingMetrics.ts"
 
@@ -45,11 +46,7 @@ const address = (defaultPort: number) =>
       Config.mapEffect((port) =>
         port >= 0 && port <= 65_535
           ? Effect.succeed(port)
-          : Effect.fail(
-              new Config.ConfigError(
-                new ConfigProvider.SourceError({ message: `HTTP_PORT must be from 0 to 65535, not ${port}` })
-              )
-            )
+          : Effect.fail(invalid(`HTTP_PORT must be from 0 to 65535, not ${port}`))
       )
     )
   })

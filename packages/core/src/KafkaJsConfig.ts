@@ -1,8 +1,9 @@
 /** How to reach the brokers, from the environment (`KAFKA_*`). */
-import { Config, ConfigProvider, Effect, Redacted } from "effect"
+import { Config, Effect, Redacted } from "effect"
 import type { KafkaConfig, SASLOptions } from "kafkajs"
 import type { ConnectionOptions } from "node:tls"
 import { readCaFile } from "./CaFile.ts"
+import { invalid, optional } from "./configText.ts"
 
 export interface KafkaJsConfig {
   readonly client: Pick<KafkaConfig, "ssl" | "sasl"> & { readonly brokers: Array<string> }
@@ -10,8 +11,6 @@ export interface KafkaJsConfig {
   readonly partitions: number
   readonly replication: number
 }
-
-const invalid = (message: string) => new Config.ConfigError(new ConfigProvider.SourceError({ message }))
 
 /** kafkajs reads neither a scheme nor an IPv6 address. */
 const brokerPattern = /^[^\s:/]+:(\d{1,5})$/
@@ -30,8 +29,6 @@ const parseBrokers = (text: string): Effect.Effect<Array<string>, Config.ConfigE
   }
   return Effect.succeed(brokers)
 }
-
-const optional = (variable: string) => Config.String(variable).pipe(Config.withDefault(""))
 
 const sslConfig = Config.all({
   enabled: Config.Boolean("KAFKA_SSL").pipe(Config.withDefault(false)),

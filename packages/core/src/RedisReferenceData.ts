@@ -1,7 +1,8 @@
 /** The reference port on Redis, with ioredis: `REDIS_URL`, and `REDIS_CA_FILE` for `rediss://`. */
-import { Config, ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { Config, Effect, Layer, Redacted } from "effect"
 import { Redis, type RedisOptions } from "ioredis"
 import { readCaFile } from "./CaFile.ts"
+import { invalid } from "./configText.ts"
 import { makeFind, ReferenceData, ReferenceUnavailable } from "./ReferenceData.ts"
 
 /** A command ends within this time, one way or the other; the caller retries. Milliseconds. */
@@ -9,8 +10,6 @@ const commandTimeout = 2_000
 const longestReconnectDelay = 1_000
 /** Documents written in one MSET. */
 const pageSize = 1_000
-
-const invalid = (message: string) => new Config.ConfigError(new ConfigProvider.SourceError({ message }))
 
 const messageOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)

@@ -2,8 +2,9 @@
  * What a service tells of itself: JSON log lines on stdout, and OpenTelemetry when a collector is named.
  * A collector that is slow or away costs the telemetry it would have got, never the service.
  */
-import { Array as Arr, Cause, Config, ConfigProvider, Effect, Formatter, Layer, Logger, References } from "effect"
+import { Array as Arr, Cause, Config, Effect, Formatter, Layer, Logger, References } from "effect"
 import type { LogLevel } from "effect"
+import { invalid, optional } from "./configText.ts"
 import * as TelemetryExport from "./TelemetryExport.ts"
 
 const logLevels: Readonly<Record<string, LogLevel.LogLevel>> = {
@@ -16,10 +17,6 @@ const logLevels: Readonly<Record<string, LogLevel.LogLevel>> = {
   fatal: "Fatal",
   none: "None"
 }
-
-const invalid = (message: string) => new Config.ConfigError(new ConfigProvider.SourceError({ message }))
-
-const optional = (variable: string) => Config.String(variable).pipe(Config.withDefault(""))
 
 const logLevel: Config.Config<LogLevel.LogLevel> = optional("LOG_LEVEL").pipe(
   Config.mapEffect((text) => {

@@ -3,17 +3,14 @@
  * A collector that is slow or away costs the telemetry it would have got, never the service.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Config, ConfigProvider, Effect, Layer, Schema, Tracer } from "effect"
+import { Config, Effect, Layer, Schema, Tracer } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
 import { Otlp } from "effect/observability"
 import { randomUUID } from "node:crypto"
 import { TracesExported } from "./BatchTrace.ts"
+import { invalid, optional } from "./configText.ts"
 import { guardedTracer } from "./GuardedTracer.ts"
 import { makeSampler, type SamplerName, samplerNames } from "./Sampler.ts"
-
-const invalid = (message: string) => new Config.ConfigError(new ConfigProvider.SourceError({ message }))
-
-const optional = (variable: string) => Config.String(variable).pipe(Config.withDefault(""))
 
 const endpoint: Config.Config<string> = optional("OTEL_EXPORTER_OTLP_ENDPOINT").pipe(
   Config.mapEffect((text) =>

@@ -1,19 +1,30 @@
 /** The lines of a file, plain or gzip, or of standard input (`-`), with their numbers, a page at a time. */
 import { Effect, Schema, Stream } from "effect"
 import { createReadStream } from "node:fs"
-import { createInterface } from "node:readline"
 import { PassThrough, type Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
+import { byteLines } from "./ByteLines.ts"
 
 export interface InputLine {
   /** From 1. */
   readonly number: number
-  readonly text: string
+  /** As they stand in the file: whether they are UTF-8 text is for their reader to say. */
+  readonly bytes: Uint8Array
 }
 
 export class InputUnreadable extends Schema.TaggedError<InputUnreadable>()("InputUnreadable", {
   message: Schema.String
 }) {}
+
+const byteOrderMark = Buffer.from("\uFEFF")
+
+const withoutByteOrderMark = (line: Buffer): Buffer =>
+  line.subarray(0, byteOrderMark.length).equals(byteOrderMark) ? line.subarray(byteOrderMark.length) : line
+
+/** What JSON takes for white space, where a line can have it. */
+const whiteSpace = new Set(Buffer.from(" \t\r"))
+
+const isEmpty = (line: Buffer): boolean => line.every((byte) => whiteSpace.has(byte))
 
 const gzipMagic = Buffer.from([0x1f, 0x8b])
 
@@ -37,17 +48,18 @@ const unpacked = async (source: Readable): Promise<Readable> => {
 
 async function* pages(path: string, size: number): AsyncGenerator<ReadonlyArray<InputLine>> {
   const source = path === "-" ? process.stdin : createReadStream(path)
-  const lines = createInterface({ input: await unpacked(source), crlfDelay: Infinity })
   let page: Array<InputLine> = []
   let number = 0
-  for await (const text of lines) {
-    number += 1
-    const line = number === 1 ? text.replace(/^\uFEFF/, "") : text
-    if (line.trim() === "") continue
-    page.push({ number, text: line })
-    if (page.length === size) {
-      yield page
-      page = []
+  for await (const lines of byteLines(await unpacked(source))) {
+    for (const line of lines) {
+      number += 1
+      const bytes = number === 1 ? withoutByteOrderMark(line) : line
+      if (isEmpty(bytes)) continue
+      page.push({ number, bytes })
+      if (page.length === size) {
+        yield page
+        page = []
+      }
     }
   }
   if (page.length > 0) yield page

@@ -32,7 +32,7 @@ export interface GoodLine<A> {
 export const loadLines = <A, E, R>(
   path: string,
   progress: Progress,
-  read: (text: string) => Result.Result<A, string>,
+  read: (line: Uint8Array) => Result.Result<A, string>,
   send: (page: ReadonlyArray<GoodLine<A>>) => Effect.Effect<ReadonlyArray<BadLine>, E, R>
 ) =>
   Effect.gen(function* () {
@@ -48,7 +48,7 @@ export const loadLines = <A, E, R>(
         Effect.gen(function* () {
           const good: Array<GoodLine<A>> = []
           for (const line of page) {
-            Result.match(read(line.text), {
+            Result.match(read(line.bytes), {
               onFailure: (why) => refuse({ number: line.number, why }),
               onSuccess: (value) => good.push({ line, value })
             })

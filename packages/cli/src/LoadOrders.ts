@@ -9,8 +9,8 @@ import { type GoodLine, loadLines } from "./LoadLines.ts"
 import type { Progress } from "./Progress.ts"
 
 /** The user's id, so that a guest's orders share a partition; what is wrong with an order STG could not take. */
-const readUserId = (text: string): Result.Result<string, string> =>
-  Result.match(decodeSourceOrder(Buffer.from(text)), {
+const readUserId = (line: Uint8Array): Result.Result<string, string> =>
+  Result.match(decodeSourceOrder(line), {
     onFailure: (bad) => Result.fail(bad.detail),
     onSuccess: ({ payload }) => Result.succeed(payload.user.id)
   })
@@ -25,7 +25,7 @@ export const loadOrders = Effect.fnUntraced(function* (path: string, progress: P
       Effect.retry(retryWhile<E>(() => true))
     )
   const send = (page: ReadonlyArray<GoodLine<string>>) =>
-    waitOut(publishIsolated(orders, page, ({ line, value }) => ({ key: value, value: line.text, headers: {} }))).pipe(
+    waitOut(publishIsolated(orders, page, ({ line, value }) => ({ key: value, value: line.bytes, headers: {} }))).pipe(
       Effect.map((refused) => refused.map(({ item, refusal }) => ({ number: item.line.number, why: refusal.detail })))
     )
   yield* waitOut(kafka.ensureTopics([orders]))

@@ -68,16 +68,19 @@ const problemOf = (cause: Cause.Cause<unknown>): string | undefined => {
 }
 
 /**
- * A server that holds its connection and says nothing can hold up a transaction's end. What is cut off here rolls back
- * and is done again after the next start.
+ * A server that holds its connection and says nothing can hold up a transaction's end, and a reader that does not read
+ * holds up the end of the process. What is cut off of a transaction rolls back and is done again after the next start.
  */
 const deadlineMillis = 1_800
 
 const endWithinDeadline = (name: string): void => {
   const arm = () => {
     setTimeout(() => {
-      process.stderr.write(`${name}: a server did not answer in time, the work under way is left to be repeated\n`)
-      process.exit(0)
+      // The exit code is set when the work is over: then only the output was waited for.
+      if (process.exitCode === undefined) {
+        process.stderr.write(`${name}: a server did not answer in time, the work under way is left to be repeated\n`)
+      }
+      process.exit()
     }, deadlineMillis).unref()
   }
   process.once("SIGTERM", arm)
@@ -85,13 +88,22 @@ const endWithinDeadline = (name: string): void => {
 }
 
 /**
- * Does not wait until nothing is open any more: at its end Node.js 26 waits for every request it has made, and spins for
- * good over one to a process that is gone.
+ * Ends when standard output and standard error have been taken, however slowly. Does not wait until nothing is open any
+ * more: at its end Node.js 26 waits for every request it has made, and spins for good over one to a process that is gone.
  */
-const endWhenWritten = (): void => {
-  const end = () => process.exit(0)
-  if (process.stdout.writableLength === 0) end()
-  else process.stdout.once("drain", end).once("close", end)
+const endWhenWritten = (code: number): void => {
+  process.exitCode = code
+  const unwritten = new Set([process.stdout, process.stderr])
+  for (const stream of unwritten) {
+    const written = () => {
+      unwritten.delete(stream)
+      if (unwritten.size === 0) process.exit()
+    }
+    // Writes are done in turn, so this one is the last. "drain" comes only when more was queued than a stream holds.
+    stream.write("", written)
+    // The reader is gone: nothing is left to wait for, and nothing to complain of.
+    stream.on("error", written).on("close", written)
+  }
 }
 
 /** Runs as the process: 0 after a signal or at the end, 1 with one line on standard error when something is wrong. */
@@ -101,11 +113,11 @@ export const runMain =
     endWithinDeadline(name)
     NodeRuntime.runMain(program, {
       disableErrorReporting: true,
-      teardown: (exit, onExit) => {
-        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return endWhenWritten()
+      teardown: (exit) => {
+        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return endWhenWritten(0)
         const problem = problemOf(exit.cause)
         if (problem !== undefined) process.stderr.write(`${name}: ${problem}\n`)
-        onExit(1)
+        endWhenWritten(1)
       }
     })
   }

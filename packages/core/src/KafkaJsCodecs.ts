@@ -3,10 +3,12 @@
  * kafkajs itself knows gzip alone, and one batch that it cannot read stops the consumer. Metka compresses nothing.
  */
 import { CompressionCodecs, CompressionTypes } from "kafkajs"
+import { decompress as decompressLz4 } from "lz4js"
 import { promisify } from "node:util"
 import { zstdDecompress } from "node:zlib"
+import { uncompress as uncompressSnappy } from "snappyjs"
 
-type Decompress = (bytes: Buffer) => Promise<Uint8Array>
+type Unpack = (bytes: Buffer) => Uint8Array | Promise<Uint8Array>
 
 /** What Java's Snappy streams start with: a magic text and two versions, of 4 bytes each; then blocks with lengths. */
 const javaStream = Buffer.from("\x82SNAPPY\0", "latin1")
@@ -23,18 +25,12 @@ const javaBlocks = (bytes: Buffer): ReadonlyArray<Buffer> => {
 }
 
 /** Java frames what other producers send as one block. */
-export const unpackSnappy: Decompress = async (bytes) => {
-  const { uncompress } = await import("snappyjs")
+export const unpackSnappy = (bytes: Buffer): Uint8Array => {
   const isJava = bytes.subarray(0, javaStream.length).equals(javaStream)
-  return isJava ? Buffer.concat(javaBlocks(bytes).map((block) => uncompress(block))) : uncompress(bytes)
+  return isJava ? Buffer.concat(javaBlocks(bytes).map((block) => uncompressSnappy(block))) : uncompressSnappy(bytes)
 }
 
-/** Loaded when first needed: it takes 5 MB for itself. */
-const unpackLz4: Decompress = async (bytes) => (await import("lz4js")).decompress(bytes)
-
-const unpackZstd: Decompress = promisify(zstdDecompress)
-
-const reading = (unpack: Decompress) => () => ({
+const reading = (unpack: Unpack) => () => ({
   compress: () => Promise.reject(new Error("Metka compresses nothing that it sends")),
   decompress: async (bytes: Buffer): Promise<Buffer> => {
     const unpacked = await unpack(bytes)
@@ -45,6 +41,6 @@ const reading = (unpack: Decompress) => () => ({
 /** Teaches kafkajs, once for the process. */
 export const registerCodecs = (): void => {
   CompressionCodecs[CompressionTypes.Snappy] = reading(unpackSnappy)
-  CompressionCodecs[CompressionTypes.LZ4] = reading(unpackLz4)
-  CompressionCodecs[CompressionTypes.ZSTD] = reading(unpackZstd)
+  CompressionCodecs[CompressionTypes.LZ4] = reading(decompressLz4)
+  CompressionCodecs[CompressionTypes.ZSTD] = reading(promisify(zstdDecompress))
 }

@@ -121,8 +121,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("a parked order is let go though a newer version waits", [
     "stg/src/StgRepository.ts",
-    "where parked.object_id = published.object_id and parked.order_version <= published.order_version",
-    "where parked.object_id = published.object_id"
+    "on parked.object_id = published.object_id and parked.order_version <= published.order_version",
+    "on parked.object_id = published.object_id"
   ]),
   guard("a version is enriched anew when it is delivered again", [
     "stg/src/Stg.ts",
@@ -166,8 +166,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("a giving is marked as announced whether Kafka took it or not", [
     "cdm/src/TagOutbox.ts",
-    "yield* Effect.timeoutOrElse(publish(guestTags, rows.map(toOutgoing)), {",
-    "yield* Effect.timeoutOrElse(Effect.ignore(publish(guestTags, rows.map(toOutgoing))), {"
+    "yield* Effect.timeoutOrElse(publishIsolated(guestTags, rows, toOutgoing), {",
+    "yield* Effect.timeoutOrElse(Effect.orElseSucceed(publishIsolated(guestTags, rows, toOutgoing), () => []), {"
   ]),
   guard("nobody announces what a crash left in the outbox", [
     "cdm/src/TagOutbox.ts",

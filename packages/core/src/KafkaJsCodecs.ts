@@ -2,11 +2,14 @@
  * Reads the record batches that other producers compress, or the broker where a topic's `compression.type` says so:
  * kafkajs itself knows gzip alone, and one batch that it cannot read stops the consumer. Metka compresses nothing.
  */
-import { CompressionCodecs, CompressionTypes } from "kafkajs"
+import kafkajs from "kafkajs"
 import { decompress as decompressLz4 } from "lz4js"
 import { promisify } from "node:util"
 import { zstdDecompress } from "node:zlib"
 import { uncompress as uncompressSnappy } from "snappyjs"
+
+/** Node finds them only on the whole of the CommonJS module. */
+const { CompressionCodecs, CompressionTypes } = kafkajs
 
 type Unpack = (bytes: Buffer) => Uint8Array | Promise<Uint8Array>
 

@@ -103,7 +103,7 @@ export const publishTags = Effect.gen(function* () {
  * Gives what a renaming of a category made due, and sends what it, a crash or `metka rules apply` left behind, for as
  * long as the service runs.
  */
-export const run = Effect.andThen(bindRenamed, publishTags).pipe(
+export const run = Effect.andThen(publishTags, bindRenamed).pipe(
   Effect.catch((error) => Effect.logWarning(`tags wait to be announced: ${describe(error)}`)),
   Effect.repeat(Schedule.spaced("5 seconds"))
 )

@@ -111,7 +111,7 @@ class GroupMember {
   generation = 0
   /** By this id the group knows us, once we have joined. */
   memberId: string | undefined
-  /** Whether a fetch has been answered, and understood. */
+  /** Whether every broker has answered a fetch. */
   hasFetched = false
   readonly #consumer: Consumer
   readonly #buffer: KafkaRecordBuffer
@@ -152,7 +152,7 @@ class GroupMember {
     return await this.#ended.promise
   }
 
-  /** Resolves with the first answer to a fetch. */
+  /** Resolves when every broker has answered a fetch. */
   get fetching(): Promise<void> {
     return this.#fetching.promise
   }
@@ -177,12 +177,18 @@ class GroupMember {
   }
 
   #watch(): void {
-    const { CRASH, FETCH, GROUP_JOIN, STOP } = this.#consumer.events
+    const { CRASH, FETCH, FETCH_START, GROUP_JOIN, STOP } = this.#consumer.events
     this.#consumer.on(GROUP_JOIN, ({ payload }) => {
       this.generation = ++generations
       this.memberId = payload.memberId
     })
-    const unwatch = this.#consumer.on(FETCH, () => {
+    // Every broker is asked, also one that leads none of the partitions: one alone may be the one that cannot be read.
+    const asked = new Set<number>()
+    const answered = new Set<number>()
+    this.#consumer.on(FETCH_START, ({ payload }) => void asked.add(payload.nodeId))
+    const unwatch = this.#consumer.on(FETCH, ({ payload }) => {
+      answered.add(payload.nodeId)
+      if (!asked.isSubsetOf(answered)) return
       unwatch()
       this.hasFetched = true
       this.#fetching.resolve()

@@ -100,8 +100,8 @@ export const publishTags = Effect.gen(function* () {
 })
 
 /**
- * Gives what a renaming of a category made due, and sends what it, a crash or `metka rules apply` left behind, for as
- * long as the service runs.
+ * Sends what a crash or `metka rules apply` left behind, and gives what a renaming of a category made due, which the next
+ * round sends, for as long as the service runs.
  */
 export const run = Effect.andThen(publishTags, bindRenamed).pipe(
   Effect.catch((error) => Effect.logWarning(`tags wait to be announced: ${describe(error)}`)),

@@ -5,7 +5,8 @@ import { header } from "@metka/core/messages/headers"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
 import { Topology } from "@metka/core/Topology"
 import { uuidOf } from "@metka/core/Uuid"
-import { Effect, Fiber, Layer, References, Stream } from "effect"
+import { whileRunning } from "@metka/testing/whileRunning"
+import { Effect, Layer, References, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { hash } from "node:crypto"
 import { eventually } from "../../core/test/DatabaseLayers.ts"
@@ -87,17 +88,12 @@ export const send = Effect.fnUntraced(function* (stats: ReadonlyArray<Stats>) {
 
 export const untilDone = eventually("all stats are committed", isDone)
 
-/** Runs CDM beside `body`; stops it when `body` ends. */
-export const whileRunning = Effect.fnUntraced(function* <A, E, R>(body: Effect.Effect<A, E, R>) {
-  const fiber = yield* Effect.forkChild(Cdm.run)
-  const value = yield* body
-  yield* Fiber.interrupt(fiber)
-  return value
-})
-
 /** Each of these as a batch of its own. */
 export const takeIn = (...batches: ReadonlyArray<ReadonlyArray<Stats>>) =>
-  whileRunning(Effect.forEach(batches, (batch) => Effect.andThen(send(batch), untilDone), { discard: true }))
+  whileRunning(
+    Cdm.run,
+    Effect.forEach(batches, (batch) => Effect.andThen(send(batch), untilDone), { discard: true })
+  )
 
 export interface Counter {
   readonly guest: string

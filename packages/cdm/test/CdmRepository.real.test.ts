@@ -153,11 +153,9 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
     )
 
     /** Guests in the order in which a batch takes their counters. */
-    const [low, mid, high] = ["a", "b", "c"].toSorted((one, other) => (userId(one) < userId(other) ? -1 : 1)) as [
-      string,
-      string,
-      string
-    ]
+    const [low = "", mid = "", high = ""] = ["a", "b", "c"].toSorted((one, other) =>
+      userId(one) < userId(other) ? -1 : 1
+    )
     const cancelled = (...orders: ReadonlyArray<number>) => orders.map((order) => stats(order, 2, "nobody"))
     const lockDishOf = (guest: string, dish: string) =>
       Effect.flatMap(

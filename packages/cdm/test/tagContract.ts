@@ -2,7 +2,8 @@
 import { assert, layer as withLayer } from "@effect/vitest"
 import { Kafka, KafkaFaults } from "@metka/core/Kafka"
 import * as TraceContext from "@metka/core/TraceContext"
-import { Effect, Fiber, type Layer, References } from "effect"
+import { whileRunning } from "@metka/testing/whileRunning"
+import { Effect, type Layer, References } from "effect"
 import { SqlClient } from "effect/sql"
 import { atTime, emptied, eventually, writtenRows } from "../../core/test/DatabaseLayers.ts"
 import { applyRules, previewRules } from "../src/ApplyRules.ts"
@@ -206,12 +207,8 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
       "a category that gets the name of a rule by a renaming gives the tag to those who are already there",
       Effect.gen(function* () {
         yield* renamedToARule
-        const background = yield* Effect.forkChild(runBackground)
-        yield* eventually(
-          "the tag is given",
-          Effect.map(tagged, (tags) => tags.length > 0)
-        )
-        yield* Fiber.interrupt(background)
+        const isGiven = Effect.map(tagged, (tags) => tags.length > 0)
+        yield* whileRunning(runBackground, eventually("the tag is given", isGiven))
         assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 2, 1]])
         assert.deepStrictEqual(yield* told, [[userId("a"), "t", "given", 2]])
         assert.deepStrictEqual(yield* contradictions, [])

@@ -116,6 +116,8 @@ class GroupMember {
   readonly #consumer: Consumer
   readonly #buffer: KafkaRecordBuffer
   readonly #fetching = Promise.withResolvers<void>()
+  /** Resolves when every broker has answered a fetch. */
+  readonly fetching = this.#fetching.promise
   readonly #ended = Promise.withResolvers<never>()
   #starting: Promise<void> = Promise.resolve()
   #isLeaving = false
@@ -152,11 +154,6 @@ class GroupMember {
     return await this.#ended.promise
   }
 
-  /** Resolves when every broker has answered a fetch. */
-  get fetching(): Promise<void> {
-    return this.#fetching.promise
-  }
-
   /** Resolves when the group knows that we left, or when that took too long. */
   async leave(): Promise<void> {
     this.#isLeaving = true
@@ -185,10 +182,11 @@ class GroupMember {
     // Every broker is asked, also one that leads none of the partitions: one alone may be the one that cannot be read.
     const asked = new Set<number>()
     const answered = new Set<number>()
-    this.#consumer.on(FETCH_START, ({ payload }) => void asked.add(payload.nodeId))
+    const unwatchStart = this.#consumer.on(FETCH_START, ({ payload }) => void asked.add(payload.nodeId))
     const unwatch = this.#consumer.on(FETCH, ({ payload }) => {
       answered.add(payload.nodeId)
       if (!asked.isSubsetOf(answered)) return
+      unwatchStart()
       unwatch()
       this.hasFetched = true
       this.#fetching.resolve()

@@ -87,6 +87,8 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const offsets = makeOffsetCommits(kafka, stage.group)
 
     const isUp = (component: string) => health.report(component, "up", stage.service)
+    const isDown = (component: string, error: Outage) =>
+      health.report(component, { down: describe(error) }, stage.service)
 
     /** Retries for as long as an outage lasts, and says that it is one, and when it is over. */
     const waitOut = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>) =>
@@ -99,15 +101,15 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
         // The attempt that was made by itself: nearly no batch needs more.
         const tried = [Effect.fail(failure)]
         const down = new Set<string>()
-        const isDown = Effect.fnUntraced(function* (error: E) {
+        const found = Effect.fnUntraced(function* (error: E) {
           const component = componentOf(error)
           down.add(component)
-          yield* health.report(component, { down: describe(error) }, stage.service)
+          yield* isDown(component, error)
           yield* Effect.logWarning(`waiting: ${describe(error)}`)
         })
         return Effect.suspend(() => tried.pop() ?? effect).pipe(
           Effect.tapError((error) =>
-            refusalOf(error) !== undefined || isContention(error) ? Effect.void : isDown(error)
+            refusalOf(error) !== undefined || isContention(error) ? Effect.void : found(error)
           ),
           Effect.retry(retryWhile((error: E) => refusalOf(error) === undefined)),
           Effect.tap(() => Effect.forEach(down, isUp, { discard: true }))
@@ -239,8 +241,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
         topic: stage.topic,
         group: stage.group,
         maxRecords: stage.maxRecords,
-        onFetching: (problem) =>
-          health.report("kafka", problem === undefined ? "up" : { down: describe(problem) }, stage.service)
+        onFetching: (problem) => (problem === undefined ? isUp("kafka") : isDown("kafka", problem))
       })
       const batches = consumption.pipe(
         Stream.mapEffect((batch) => Effect.andThen(memory.take(1), prepare(batch))),

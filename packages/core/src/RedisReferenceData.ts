@@ -2,7 +2,7 @@
 import { Config, Effect, Layer, Redacted } from "effect"
 import { Redis, type RedisOptions } from "ioredis"
 import { readCaFile } from "./CaFile.ts"
-import { invalid } from "./configText.ts"
+import { invalid, optional } from "./configText.ts"
 import { makeFind, ReferenceData, ReferenceUnavailable } from "./ReferenceData.ts"
 
 /** A command ends within this time, one way or the other; the caller retries. Milliseconds. */
@@ -40,7 +40,7 @@ const tlsOptions = (url: URL, caFile: string): Effect.Effect<Pick<RedisOptions, 
 
 const redisConfig = Config.all({
   url: Config.Redacted("REDIS_URL"),
-  caFile: Config.String("REDIS_CA_FILE").pipe(Config.withDefault(""))
+  caFile: optional("REDIS_CA_FILE")
 }).pipe(
   Config.mapEffect(({ caFile, url }) =>
     Effect.flatMap(parseUrl(Redacted.value(url)), (parsed) =>

@@ -5,7 +5,8 @@ import { header } from "@metka/core/messages/headers"
 import type { StgOrder } from "@metka/core/messages/StgOrder"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
 import { Topology } from "@metka/core/Topology"
-import { Effect, Fiber, Layer, References, Stream } from "effect"
+import { whileRunning } from "@metka/testing/whileRunning"
+import { Effect, Layer, References, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { hash } from "node:crypto"
 import { eventually } from "../../core/test/DatabaseLayers.ts"
@@ -83,17 +84,12 @@ export const send = Effect.fnUntraced(function* (records: ReadonlyArray<Outgoing
 
 export const untilDone = eventually("all orders are committed", isDone)
 
-/** Runs DDS beside `body`; stops it when `body` ends. */
-export const whileRunning = Effect.fnUntraced(function* <A, E, R>(body: Effect.Effect<A, E, R>) {
-  const fiber = yield* Effect.forkChild(Dds.run)
-  const value = yield* body
-  yield* Fiber.interrupt(fiber)
-  return value
-})
-
 /** Each of these as a batch of its own. */
 export const takeInRecords = (...batches: ReadonlyArray<ReadonlyArray<OutgoingRecord>>) =>
-  whileRunning(Effect.forEach(batches, (batch) => Effect.andThen(send(batch), untilDone), { discard: true }))
+  whileRunning(
+    Dds.run,
+    Effect.forEach(batches, (batch) => Effect.andThen(send(batch), untilDone), { discard: true })
+  )
 
 export const takeIn = (...batches: ReadonlyArray<ReadonlyArray<Order>>) =>
   takeInRecords(...batches.map((batch) => batch.map(toOutgoing)))

@@ -2,9 +2,11 @@ import { assert, describe, layer } from "@effect/vitest"
 import { Health } from "@metka/core/Health"
 import { opsMigrations } from "@metka/core/OpsSchema"
 import { isMissing } from "@metka/testing/realServers"
+import { whileRunning } from "@metka/testing/whileRunning"
 import { Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
 import { emptied, openTransaction, real, sessionsWaitForLocks } from "../../core/test/DatabaseLayers.ts"
+import * as Dds from "../src/Dds.ts"
 import { ddsMigrations } from "../src/DdsSchema.ts"
 import {
   currentNames,
@@ -14,8 +16,7 @@ import {
   surroundings,
   takeIn,
   toOutgoing,
-  untilDone,
-  whileRunning
+  untilDone
 } from "./DdsHarness.ts"
 import { ddsRepositoryContract } from "./ddsRepositoryContract.ts"
 
@@ -45,7 +46,7 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
           yield* orders.release
           yield* Fiber.join(underWay)
         })
-        yield* whileRunning(Effect.andThen(batch(1), failover))
+        yield* whileRunning(Dds.run, Effect.andThen(batch(1), failover))
         assert.deepStrictEqual(
           (yield* currentOrders).map(({ guest, id }) => [id, guest]),
           [

@@ -1,34 +1,68 @@
 /** The names of topics and consumer groups, and how much a service takes in one batch. */
 import { Config, Context, Effect, Layer, Schema } from "effect"
+import { invalid } from "./configText.ts"
 
 /** What Kafka takes for the name of a topic. */
 const Name = Schema.String.check(
   Schema.isPattern(/^[A-Za-z0-9._-]{1,249}$/, { message: "letters, digits, dots, dashes and underscores, at most 249" })
 )
 
-const name = (variable: string, fallback: string) => Config.schema(Name, variable).pipe(Config.withDefault(fallback))
+const defaults = {
+  orders: "order-service_orders",
+  stgOrders: "stg-service-orders",
+  cdmStats: "cdm-service-stats",
+  guestTags: "guest-tags",
+  groupStg: "stg-service",
+  groupDds: "dds-service",
+  groupCdm: "cdm-service"
+}
 
-const config = Config.all({
-  orders: name("TOPIC_ORDERS", "order-service_orders"),
-  stgOrders: name("TOPIC_STG_ORDERS", "stg-service-orders"),
-  cdmStats: name("TOPIC_CDM_STATS", "cdm-service-stats"),
-  guestTags: name("TOPIC_GUEST_TAGS", "guest-tags"),
-  groupStg: name("GROUP_STG", "stg-service"),
-  groupDds: name("GROUP_DDS", "dds-service"),
-  groupCdm: name("GROUP_CDM", "cdm-service")
-})
+type Names = Readonly<typeof defaults>
+
+const variables: Readonly<Record<keyof Names, string>> = {
+  orders: "TOPIC_ORDERS",
+  stgOrders: "TOPIC_STG_ORDERS",
+  cdmStats: "TOPIC_CDM_STATS",
+  guestTags: "TOPIC_GUEST_TAGS",
+  groupStg: "GROUP_STG",
+  groupDds: "GROUP_DDS",
+  groupCdm: "GROUP_CDM"
+}
+
+const name = (key: keyof Names) => Config.schema(Name, variables[key]).pipe(Config.withDefault(defaults[key]))
+
+/** Of one topic a stage would read what another stage writes; in one group Kafka would give each the others' partitions. */
+const mustDiffer: ReadonlyArray<ReadonlyArray<keyof Names>> = [
+  ["orders", "stgOrders", "cdmStats", "guestTags"],
+  ["groupStg", "groupDds", "groupCdm"]
+]
+
+/** Fails where two variables that must differ are the same. */
+const distinct = (names: Names): Effect.Effect<Names, Config.ConfigError> => {
+  const clash = mustDiffer
+    .flatMap((keys) => [...Map.groupBy(keys, (key) => names[key])])
+    .find(([, same]) => same.length > 1)
+  if (clash === undefined) return Effect.succeed(names)
+  const [text, same] = clash
+  return Effect.fail(
+    invalid(`${same.map((key) => variables[key]).join(" and ")} must differ: each is ${JSON.stringify(text)}`)
+  )
+}
+
+const config: Config.Config<Names> = Config.all({
+  orders: name("orders"),
+  stgOrders: name("stgOrders"),
+  cdmStats: name("cdmStats"),
+  guestTags: name("guestTags"),
+  groupStg: name("groupStg"),
+  groupDds: name("groupDds"),
+  groupCdm: name("groupCdm")
+}).pipe(Config.mapEffect(distinct))
 
 /** Twice as many make a history no faster, and take a third more memory. */
 const maxBatchRecords = 1_000
 
-export interface TopologyShape {
-  readonly orders: string
-  readonly stgOrders: string
-  readonly cdmStats: string
-  readonly guestTags: string
-  readonly groupStg: string
-  readonly groupDds: string
-  readonly groupCdm: string
+export interface TopologyShape extends Names {
   /** Upper bound of records in one batch, and so in one transaction. */
   readonly maxBatchRecords: number
 }
@@ -44,15 +78,5 @@ export class Topology extends Context.Service<Topology, TopologyShape>()("metka/
 
   /** The default names, whatever the environment says. */
   static readonly layerDefault = (options?: Partial<TopologyShape>) =>
-    Layer.succeed(Topology, {
-      orders: "order-service_orders",
-      stgOrders: "stg-service-orders",
-      cdmStats: "cdm-service-stats",
-      guestTags: "guest-tags",
-      groupStg: "stg-service",
-      groupDds: "dds-service",
-      groupCdm: "cdm-service",
-      maxBatchRecords,
-      ...options
-    })
+    Layer.succeed(Topology, { ...defaults, maxBatchRecords, ...options })
 }

@@ -6,6 +6,9 @@ import * as ParkedOrders from "@metka/stg/ParkedOrders"
 import * as Stg from "@metka/stg/Stg"
 import { Effect } from "effect"
 
+/** What each of them lives on. */
+export const serviceTables = ["stg.order_events", "dds.h_order", "cdm.order_contributions"]
+
 /** Runs until it is interrupted. */
 export const runAll = Effect.all([Stg.run, ParkedOrders.run, Dds.run, Cdm.run, TagOutbox.run], {
   concurrency: "unbounded",

@@ -14,7 +14,7 @@ import { Clock, Console, Deferred, Effect, Layer, Logger, Option, References, Sc
 import { HttpServer } from "effect/http"
 import { SqlClient } from "effect/sql"
 import { allMigrations } from "./AllMigrations.ts"
-import { runAll } from "./AllServices.ts"
+import { runAll, serviceTables } from "./AllServices.ts"
 import { countsPage, type PageState } from "./CountsPage.ts"
 import { demoRules } from "./demo/demoRules.ts"
 import { type DemoWeek, demoWeek, firstObjectId } from "./demo/demoWeek.ts"
@@ -149,7 +149,7 @@ export const runEmbedded = (options: StartOptions) => {
     { name: "start", defaultPort: 8080, routes: page },
     Effect.gen(function* () {
       yield* migrate(allMigrations)
-      yield* Effect.all([Service.probeServers, Service.probeReferences])
+      yield* Effect.all([Service.probeServers(...serviceTables), Service.probeReferences])
       yield* Effect.raceAllFirst([
         demo(options, (note) => {
           state = { note, patience: "20 seconds" }

@@ -2,7 +2,7 @@
 import { businessTimeZone } from "@metka/core/BusinessTimeZone"
 import { migrate } from "@metka/core/Migrations"
 import { transaction } from "@metka/core/transaction"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { allMigrations } from "./AllMigrations.ts"
 import { grantRoles } from "./GrantRoles.ts"
@@ -14,11 +14,27 @@ const setTimeZone = Effect.fnUntraced(function* (zone: string) {
     where now() at time zone ${zone}::text is not null and time_zone <> ${zone}::text`
 })
 
+/** PostgreSQL asks for the right to make schemas even of who finds them all made. */
+export class MayNotMigrate extends Schema.TaggedError<MayNotMigrate>()("MayNotMigrate", { message: Schema.String }) {}
+
+const mayMigrate = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [found] = yield* sql<{ role: string; database: string; may: boolean }>`
+    select quote_ident(current_user) as role, quote_ident(current_database()) as database,
+      has_database_privilege(current_database(), 'create') as may`
+  if (found?.may !== false) return
+  const { database, role } = found
+  return yield* new MayNotMigrate({
+    message: `${role} may not make schemas in ${database}: migrate as its owner, or let that one run: grant create on database ${database} to ${role}`
+  })
+})
+
 /** One transaction, so that no service ever meets a new table without its rights. Returns the migrations that ran. */
 export const migrateDatabase = Effect.gen(function* () {
   const zone = yield* businessTimeZone
   return yield* transaction(
     Effect.gen(function* () {
+      yield* mayMigrate
       const ran = yield* migrate(allMigrations)
       yield* setTimeZone(zone)
       yield* grantRoles

@@ -1,5 +1,8 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { metka, runProcess } from "@metka/testing/processes"
+import * as Service from "@metka/core/Service"
+import { Health } from "@metka/core/Health"
+import { eventuallyTrue } from "@metka/testing/eventually"
+import { metka, metkaMain, runProcess } from "@metka/testing/processes"
 import { isMissing } from "@metka/testing/realServers"
 import { freshDatabase, ownPostgresServer } from "@metka/testing/servers"
 import { Effect } from "effect"
@@ -117,6 +120,44 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
         assert.deepStrictEqual(
           Object.keys(operator).filter((table) => operator[table] !== "select"),
           [...new Set(columns.map(({ table }) => table))].filter((table) => /^cdm\.(?!migrations)/.test(table))
+        )
+      })
+    )
+
+    it.effect("a process that may not touch its tables is not ready, though PostgreSQL answers", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        const readinessAs = (role: string) =>
+          Effect.gen(function* () {
+            const health = yield* Health
+            yield* Service.probeDatabase("stg.order_events")
+            yield* eventuallyTrue(
+              "the database was asked",
+              Effect.map(health.readiness, ({ components }) => !JSON.stringify(components).includes("not reached yet"))
+            )
+            return yield* health.readiness
+          }).pipe(
+            Effect.scoped,
+            Effect.provide([databaseOf(as(role, url)), Health.layer({ components: ["postgres"] })])
+          )
+        assert.isTrue((yield* readinessAs("metka_stg")).ready)
+        const { components, ready } = yield* readinessAs("metka_bi")
+        assert.isFalse(ready)
+        assert.match(
+          JSON.stringify(components),
+          /permission denied for schema stg \(SQLSTATE 42501\): run `npm run migrate`/
+        )
+      })
+    )
+
+    it.effect("who may not make schemas is told which right the migration needs", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        const refused = yield* runProcess([metkaMain, "migrate"], { DATABASE_URL: as("metka_operator", url) })
+        assert.strictEqual(refused.code, 1)
+        assert.match(
+          refused.stderr,
+          /^metka: metka_operator may not make schemas.*grant create on database \w+ to metka_operator\n$/
         )
       })
     )

@@ -17,18 +17,23 @@ export interface ServiceOptions<E = never, R = never> {
   readonly routes?: Layer.Layer<never, E, R>
 }
 
-/** Asks PostgreSQL whether it answers. */
-export const probeDatabase = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  yield* Health.probe("postgres", sql`select 1`)
-})
+/**
+ * Asks PostgreSQL whether it answers, and would let us work: with schemas or rights missing it answers as well.
+ * @param tables what the process lives on, each with its schema
+ */
+export const probeDatabase = (...tables: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    yield* Health.probe("postgres", sql`select from ${sql.csv(tables)} limit 0`)
+  })
 
-/** Asks Kafka and PostgreSQL whether they answer. */
-export const probeServers = Effect.gen(function* () {
-  const kafka = yield* Kafka
-  yield* Health.probe("kafka", kafka.ping)
-  yield* probeDatabase
-})
+/** Asks Kafka whether it answers, and PostgreSQL as `probeDatabase` does. */
+export const probeServers = (...tables: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const kafka = yield* Kafka
+    yield* Health.probe("kafka", kafka.ping)
+    yield* probeDatabase(...tables)
+  })
 
 /** Asks Redis whether it answers. */
 export const probeReferences = Effect.gen(function* () {

@@ -10,7 +10,7 @@ import * as Telemetry from "@metka/core/Telemetry"
 import { Topology } from "@metka/core/Topology"
 import { Effect, Layer } from "effect"
 import { Command } from "effect/cli"
-import { runAll } from "../AllServices.ts"
+import { runAll, serviceTables } from "../AllServices.ts"
 import { countsPage } from "../CountsPage.ts"
 import { migrateDatabase } from "../Migrate.ts"
 
@@ -38,7 +38,7 @@ export const all = Command.make("all", {}, () =>
     { name: "all", defaultPort: 8080, routes: page },
     Effect.andThen(
       migrateWhenUp,
-      Effect.all([Service.probeServers, Service.probeReferences, runAll, BiRefresh.run], {
+      Effect.all([Service.probeServers(...serviceTables), Service.probeReferences, runAll, BiRefresh.run], {
         concurrency: "unbounded",
         discard: true
       })
@@ -59,7 +59,7 @@ export const all = Command.make("all", {}, () =>
 export const console = Command.make("console", {}, () =>
   Service.serve(
     { name: "console", defaultPort: 8080, routes: page },
-    Effect.andThen(Service.probeDatabase, Effect.never)
+    Effect.andThen(Service.probeDatabase("cdm.user_category_counters"), Effect.never)
   ).pipe(
     Effect.provide(
       Layer.mergeAll(Database.layer("metka console"), Health.layer({ components: ["postgres"] })).pipe(

@@ -1,6 +1,6 @@
 /** The three services, each a process of its own, in a workplace. */
 import { Kafka } from "@metka/core/Kafka"
-import { Topology } from "@metka/core/Topology"
+import { inputsOf, Topology } from "@metka/core/Topology"
 import { freePort } from "@metka/testing/servers"
 import { Data, Effect } from "effect"
 import { join } from "node:path"
@@ -100,13 +100,8 @@ const stalledAfterMillis = 60_000
 
 /** What each stage reads: how far it has got, and what is left of it, in records. */
 export const positionOf = Effect.fnUntraced(function* (stage: StageName) {
-  const topology = yield* Topology
-  const [topic, group] = {
-    stg: [topology.orders, topology.groupStg] as const,
-    dds: [topology.stgOrders, topology.groupDds] as const,
-    cdm: [topology.cdmStats, topology.groupCdm] as const
-  }[stage]
-  const partitions = yield* (yield* Kafka).lag(topic, group)
+  const input = inputsOf(yield* Topology)[stage]
+  const partitions = yield* (yield* Kafka).lag(...input)
   const done = partitions.reduce((sum, { committed }) => sum + committed, 0)
   return { done, left: partitions.reduce((sum, { end }) => sum + end, 0) - done }
 })

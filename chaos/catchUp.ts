@@ -1,6 +1,6 @@
 /** Waits until what has come so far is through all stages. */
 import { Kafka } from "@metka/core/Kafka"
-import { Topology } from "@metka/core/Topology"
+import { inputsOf, Topology } from "@metka/core/Topology"
 import { Clock, Effect, Schedule, Schema } from "effect"
 import type { Feeder } from "./Feeder.ts"
 
@@ -23,14 +23,13 @@ const untilNothingLeft = <E, R>(stage: string, left: Effect.Effect<number, E, R>
 /** Waits until the group has committed all that the topic holds when it is first asked. */
 const untilCommitted = Effect.fnUntraced(function* (
   stage: string,
-  topic: string,
-  group: string,
+  input: readonly [topic: string, group: string],
   saw: (left: string) => Effect.Effect<void>
 ) {
   const kafka = yield* Kafka
   let ends: ReadonlyMap<number, number> | undefined
   const left = Effect.gen(function* () {
-    const partitions = yield* kafka.lag(topic, group)
+    const partitions = yield* kafka.lag(...input)
     const wanted = (ends ??= new Map(partitions.map(({ end, partition }) => [partition, end])))
     const count = partitions.reduce(
       (sum, { committed, partition }) => sum + Math.max(0, (wanted.get(partition) ?? 0) - committed),
@@ -52,14 +51,14 @@ export const untilCaughtUp = Effect.fnUntraced(function* (
   { bursts }: Feeder,
   saw: (left: string) => Effect.Effect<void>
 ) {
-  const { cdmStats, groupCdm, groupDds, groupStg, orders, stgOrders } = yield* Topology
+  const inputs = inputsOf(yield* Topology)
   const before = bursts()
   yield* untilNothingLeft(
     "the source",
     Effect.sync(() => (bursts() > before + 1 ? 0 : 1))
   )
-  yield* untilCommitted("STG", orders, groupStg, saw)
-  yield* untilCommitted("DDS", stgOrders, groupDds, saw)
-  yield* untilCommitted("CDM", cdmStats, groupCdm, saw)
+  yield* untilCommitted("STG", inputs.stg, saw)
+  yield* untilCommitted("DDS", inputs.dds, saw)
+  yield* untilCommitted("CDM", inputs.cdm, saw)
   return yield* Clock.currentTimeMillis
 })

@@ -4,7 +4,7 @@
  * after the snapshot, whatever was on its way then has arrived, and what has not will never.
  */
 import { Kafka } from "@metka/core/Kafka"
-import { Topology } from "@metka/core/Topology"
+import { inputsOf, Topology } from "@metka/core/Topology"
 import { Clock, Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Waiting } from "./judgeOrder.ts"
@@ -101,13 +101,13 @@ export const assumeInFlight = Effect.fnUntraced(function* (waiting: ReadonlyArra
 /** Runs outside of the snapshot, some time after it. */
 export const lookAgain = Effect.fnUntraced(function* (waiting: ReadonlyArray<Waiting>) {
   if (waiting.length === 0) return yield* assumeInFlight(waiting)
-  const topology = yield* Topology
+  const inputs = inputsOf(yield* Topology)
   const deadline = (yield* Clock.currentTimeMillis) + patienceMillis
-  if (!(yield* catchesUp(topology.orders, topology.groupStg, deadline))) return yield* assumeInFlight(waiting)
+  if (!(yield* catchesUp(...inputs.stg, deadline))) return yield* assumeInFlight(waiting)
   // Read before the ends of the next topic: what is parked no more has been published.
   const parked = yield* stillParked(waiting)
-  if (!(yield* catchesUp(topology.stgOrders, topology.groupDds, deadline))) return yield* assumeInFlight(waiting)
-  if (!(yield* catchesUp(topology.cdmStats, topology.groupCdm, deadline))) return yield* assumeInFlight(waiting)
+  if (!(yield* catchesUp(...inputs.dds, deadline))) return yield* assumeInFlight(waiting)
+  if (!(yield* catchesUp(...inputs.cdm, deadline))) return yield* assumeInFlight(waiting)
   const here = yield* arrived(waiting)
   const { deadLetters, others } = yield* withoutDeadLetters(waiting.filter(({ order }) => !here.has(order)))
   const fate: Fate = {

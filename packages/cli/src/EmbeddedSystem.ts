@@ -9,7 +9,7 @@ import { migrate } from "@metka/core/Migrations"
 import { publish } from "@metka/core/publish"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import * as Service from "@metka/core/Service"
-import { Topology } from "@metka/core/Topology"
+import { inputsOf, Topology } from "@metka/core/Topology"
 import { Clock, Console, Deferred, Effect, Layer, Logger, Option, References, Schedule } from "effect"
 import { HttpServer } from "effect/http"
 import { SqlClient } from "effect/sql"
@@ -59,12 +59,8 @@ const loadReferences = Effect.fnUntraced(function* (week: DemoWeek) {
 /** Messages that CDM has taken in, and messages that are on their way to it. */
 const position = Effect.gen(function* () {
   const kafka = yield* Kafka
-  const topology = yield* Topology
-  const stages = yield* Effect.all([
-    kafka.lag(topology.orders, topology.groupStg),
-    kafka.lag(topology.stgOrders, topology.groupDds),
-    kafka.lag(topology.cdmStats, topology.groupCdm)
-  ])
+  const inputs = inputsOf(yield* Topology)
+  const stages = yield* Effect.all([kafka.lag(...inputs.stg), kafka.lag(...inputs.dds), kafka.lag(...inputs.cdm)])
   const [stg = 0, dds = 0, cdm = 0] = stages.map((partitions) =>
     partitions.reduce((sum, { committed, end }) => sum + end - committed, 0)
   )

@@ -1,7 +1,7 @@
 /** Follows the orders through the three stages until the marts have all of them. */
 import { Kafka, type KafkaError } from "@metka/core/Kafka"
 import { retryWhile } from "@metka/core/Outage"
-import { Topology } from "@metka/core/Topology"
+import { inputsOf, Topology } from "@metka/core/Topology"
 import { Clock, Effect } from "effect"
 import { withProgress } from "./Progress.ts"
 
@@ -45,10 +45,10 @@ const follow = Effect.fnUntraced(function* (stage: string, topic: string, group:
 
 /** Returns the seconds it took. */
 export const followUntilDone = Effect.gen(function* () {
-  const topology = yield* Topology
+  const inputs = inputsOf(yield* Topology)
   const startedAt = yield* Clock.currentTimeMillis
-  yield* follow("STG", topology.orders, topology.groupStg)
-  yield* follow("DDS", topology.stgOrders, topology.groupDds)
-  yield* follow("CDM", topology.cdmStats, topology.groupCdm)
+  yield* follow("STG", ...inputs.stg)
+  yield* follow("DDS", ...inputs.dds)
+  yield* follow("CDM", ...inputs.cdm)
   return ((yield* Clock.currentTimeMillis) - startedAt) / 1_000
 })

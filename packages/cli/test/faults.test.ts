@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Health } from "@metka/core/Health"
 import { Kafka, KafkaFaults } from "@metka/core/Kafka"
-import { Topology } from "@metka/core/Topology"
+import { inputsOf, Topology } from "@metka/core/Topology"
 import { messyStream } from "@metka/testing/messyStream/messyStream"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
@@ -83,13 +83,8 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "60 seconds" })(
         Effect.gen(function* () {
           const faults = yield* KafkaFaults
           const topology = yield* Topology
-          const stages = [
-            [topology.orders, topology.groupStg],
-            [topology.stgOrders, topology.groupDds],
-            [topology.cdmStats, topology.groupCdm]
-          ] as const
           yield* sendStream(stream)
-          for (const [topic, group] of stages) {
+          for (const [topic, group] of Object.values(inputsOf(topology))) {
             for (const share of [0.1, 0.3, 0.5, 0.7]) {
               const least = Math.floor(share * stream.deliveries.length * (topic === topology.orders ? 1 : 0.3))
               yield* eventuallyTrue(

@@ -67,6 +67,13 @@ export interface TopologyShape extends Names {
   readonly maxBatchRecords: number
 }
 
+/** The topic that each stage reads, and the group in which it reads it. */
+export const inputsOf = (topology: Names) => ({
+  stg: [topology.orders, topology.groupStg] as const,
+  dds: [topology.stgOrders, topology.groupDds] as const,
+  cdm: [topology.cdmStats, topology.groupCdm] as const
+})
+
 export class Topology extends Context.Service<Topology, TopologyShape>()("metka/core/Topology") {
   /** From the environment. */
   static readonly layer = Layer.effect(

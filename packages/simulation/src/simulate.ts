@@ -4,14 +4,14 @@ import type { RuleRequest } from "@metka/cdm/rules"
 import { MemoryBroker } from "@metka/core/KafkaMemory"
 import { retryWhile, type Outage } from "@metka/core/Outage"
 import type { ReferenceData } from "@metka/core/ReferenceData"
-import type { TopologyShape } from "@metka/core/Topology"
+import { inputsOf, type TopologyShape } from "@metka/core/Topology"
 import { type Random, seededRandom } from "@metka/testing/messyStream/Random"
 import { Effect } from "effect"
 import type { SqlConnection } from "effect/sql"
 import { FaultInjector } from "./FaultInjector.ts"
 import { Fleet } from "./Fleet.ts"
 import { Gates } from "./Gates.ts"
-import { type Event, type Plan, type ServiceName, services } from "./Plan.ts"
+import { type Event, type Plan, services } from "./Plan.ts"
 import { SimulatedTime } from "./SimulatedClock.ts"
 import { SimulatedDatabase } from "./SimulatedDatabase.ts"
 import { StepScheduler } from "./StepScheduler.ts"
@@ -111,26 +111,18 @@ export class Run {
 
   /** How many records are on their way to the services. */
   get undelivered(): number {
-    return services.reduce((sum, service) => sum + this.broker.undelivered(...this.#inputOf(service)), 0)
+    return services.reduce((sum, service) => sum + this.broker.undelivered(...this.#inputs[service]), 0)
+  }
+
+  get #inputs() {
+    return inputsOf(this.fleet.topology)
   }
 
   /** How many records the services have not committed. */
   get lag(): number {
     return services
-      .flatMap((service) => this.broker.lag(...this.#inputOf(service)))
+      .flatMap((service) => this.broker.lag(...this.#inputs[service]))
       .reduce((sum, { committed, end }) => sum + end - committed, 0)
-  }
-
-  #inputOf(service: ServiceName): readonly [topic: string, group: string] {
-    const { cdmStats, groupCdm, groupDds, groupStg, orders, stgOrders } = this.fleet.topology
-    switch (service) {
-      case "stg":
-        return [orders, groupStg]
-      case "dds":
-        return [stgOrders, groupDds]
-      case "cdm":
-        return [cdmStats, groupCdm]
-    }
   }
 
   #untilAtRest<E, R>(settled: Effect.Effect<boolean, E, R>) {
@@ -196,10 +188,10 @@ export class Run {
     for (let fault = this.faults.due(); fault !== undefined; fault = this.faults.due()) {
       switch (fault._tag) {
         case "Rebalance":
-          this.broker.rebalance(this.#inputOf(fault.service)[1])
+          this.broker.rebalance(this.#inputs[fault.service][1])
           break
         case "Redelivery": {
-          const [topic, group] = this.#inputOf(fault.service)
+          const [topic, group] = this.#inputs[fault.service]
           const { partition } = fault
           const committed = this.broker.lag(topic, group)[partition]?.committed ?? 0
           this.broker.seek(group, topic, partition, Math.max(0, committed - fault.back))

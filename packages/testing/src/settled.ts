@@ -1,6 +1,6 @@
 /** Waits until nothing is on its way any more, wherever the three services run. */
 import { Kafka } from "@metka/core/Kafka"
-import { Topology } from "@metka/core/Topology"
+import { inputsOf, Topology } from "@metka/core/Topology"
 import { Effect } from "effect"
 import type { Duration } from "effect"
 import { SqlClient } from "effect/sql"
@@ -23,10 +23,10 @@ const countOf = Effect.fnUntraced(function* (query: string) {
  * committed is in the lag of the next one by then.
  */
 export const lags = Effect.gen(function* () {
-  const topology = yield* Topology
-  const stg = yield* lagOf(topology.orders, topology.groupStg)
-  const dds = yield* lagOf(topology.stgOrders, topology.groupDds)
-  const cdm = yield* lagOf(topology.cdmStats, topology.groupCdm)
+  const inputs = inputsOf(yield* Topology)
+  const stg = yield* lagOf(...inputs.stg)
+  const dds = yield* lagOf(...inputs.dds)
+  const cdm = yield* lagOf(...inputs.cdm)
   return { stg, dds, cdm }
 })
 
@@ -35,11 +35,11 @@ export const lags = Effect.gen(function* () {
  * committed is in the lag of the next one by then. `parked`: how many orders are meant to wait for references.
  */
 export const underWay = Effect.fnUntraced(function* (parked: number) {
-  const topology = yield* Topology
-  const stg = yield* lagOf(topology.orders, topology.groupStg)
+  const inputs = inputsOf(yield* Topology)
+  const stg = yield* lagOf(...inputs.stg)
   const waiting = yield* countOf("select count(*)::int as count from stg.parked_orders")
-  const dds = yield* lagOf(topology.stgOrders, topology.groupDds)
-  const cdm = yield* lagOf(topology.cdmStats, topology.groupCdm)
+  const dds = yield* lagOf(...inputs.dds)
+  const cdm = yield* lagOf(...inputs.cdm)
   const tags = yield* countOf("select count(*)::int as count from cdm.user_tag_history where published_at is null")
   return [
     ...(stg > 0 ? [`STG has ${stg} to go`] : []),

@@ -16,6 +16,7 @@ import { SqlClient } from "effect/sql"
 import { allMigrations } from "./AllMigrations.ts"
 import { runAll, serviceTables } from "./AllServices.ts"
 import { countsPage, type PageState } from "./CountsPage.ts"
+import * as DataDirectory from "./DataDirectory.ts"
 import { demoRules } from "./demo/demoRules.ts"
 import { type DemoWeek, demoWeek, firstObjectId } from "./demo/demoWeek.ts"
 import { trickle } from "./demo/trickle.ts"
@@ -160,7 +161,7 @@ export const runEmbedded = (options: StartOptions) => {
         EmbeddedDatabase.layer(
           openDatabase,
           Option.isSome(options.data) ? { directory: `${options.data.value}/pgdata` } : {}
-        ),
+        ).pipe(Layer.provide(Option.match(options.data, { onNone: () => Layer.empty, onSome: DataDirectory.layer }))),
         Health.layer({ components: ["kafka", "postgres", "redis"] }),
         Kafka.layerMemory(),
         ReferenceData.layerMemory,

@@ -2,6 +2,7 @@
 import { Effect, Option, Schema } from "effect"
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { DataDirectoryUnusable } from "./DataDirectory.ts"
 
 export interface KeptWeek {
   readonly orders: number
@@ -9,10 +10,6 @@ export interface KeptWeek {
   /** Epoch milliseconds. */
   readonly endsAt: number
 }
-
-export class DataDirectoryUnusable extends Schema.TaggedError<DataDirectoryUnusable>()("DataDirectoryUnusable", {
-  message: Schema.String
-}) {}
 
 const WeekFile = Schema.Struct({
   orders: Schema.Int,

@@ -82,6 +82,14 @@ describe("A bundle in a folder of its own", () => {
     assert.match(stdout, /50 orders/)
   })
 
+  it("the embedded system says in one line that it may not write in its data directory", () => {
+    for (const directory of [".", "not/there/yet"]) {
+      const { status, stderr } = run(/./, ["metka.mjs", "start", "--once", "--data", directory], { HTTP_PORT: "0" })
+      assert.match(stderr, /^metka: The data directory .* cannot be used: .*permission denied.*\. Give a folder .*\n$/)
+      assert.strictEqual(status, 1)
+    }
+  })
+
   it("the embedded system ends, and says why, when its database is lost", { timeout: 60_000 }, () => {
     const endsLater = `import { parentPort as asked } from "node:worker_threads"
 let left = 300

@@ -74,7 +74,8 @@ class PgliteSocket extends Duplex {
 }
 
 /**
- * A new database in memory, or the one kept in `directory`. Fails with what PGlite says when it cannot open it.
+ * A new database in memory, or the one kept in `directory`, which no other process may have open: PGlite does not look.
+ * Fails with what PGlite says when it cannot open it.
  * @param open where PGlite runs: `PgliteHere.open` or `PgliteInThread.open`
  */
 export const layer = (
@@ -93,7 +94,7 @@ export const layer = (
           catch: (cause) =>
             new EmbeddedDatabaseError({
               message: `The embedded PostgreSQL did not open${
-                options?.directory === undefined ? "" : ` ${options.directory}, is another process using it?`
+                options?.directory === undefined ? "" : ` ${options.directory}`
               }: ${cause instanceof Error ? cause.message : String(cause)}`,
               cause
             })

@@ -29,7 +29,7 @@ export interface Process {
 export class NoReply extends Schema.TaggedError<NoReply>()("NoReply", { message: Schema.String }) {}
 
 /** Starts node with these arguments; of this process's environment it gets nothing but `PATH` and `HOME`. */
-const startProcess = (args: ReadonlyArray<string>, env: Environment) =>
+export const startProcess = (args: ReadonlyArray<string>, env: Environment) =>
   Effect.acquireRelease(
     Effect.sync((): Process => {
       const { HOME = "", PATH = "" } = process.env

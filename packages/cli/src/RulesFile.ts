@@ -1,8 +1,9 @@
 /** The tag rules as a marketer writes them: YAML, `rules: [{ tag, category, threshold }]`. */
 import type { RuleRequest } from "@metka/cdm/rules"
+import { utf8Text } from "@metka/core/messages/utf8Text"
 import { Effect, Schema } from "effect"
 import { readFile } from "node:fs/promises"
-import { text as textOf } from "node:stream/consumers"
+import { buffer as bufferOf } from "node:stream/consumers"
 import { isMap, isNode, isSeq, LineCounter, parseDocument, type YAMLMap } from "yaml"
 
 export class RulesFileInvalid extends Schema.TaggedError<RulesFileInvalid>()("RulesFileInvalid", {
@@ -23,6 +24,15 @@ const allowedKeys = new Set(["tag", "category", "threshold"])
 
 const plain = (value: unknown): boolean =>
   typeof value !== "string" || (value.isWellFormed() && !value.includes("\u0000"))
+
+/** A lenient reader would put U+FFFD into names, and no guest would ever order from such a category. */
+const textOf = (bytes: Buffer, file: string): string => {
+  const text = utf8Text(bytes)
+  if (text !== undefined) return text
+  const lines = bytes.toString("latin1").split("\n")
+  const line = 1 + lines.findIndex((characters) => utf8Text(Buffer.from(characters, "latin1")) === undefined)
+  throw new RulesFileInvalid({ message: `${file}:${line}: the line is not UTF-8 text; save the file as UTF-8` })
+}
 
 /** Reads the rules out of YAML text; every error names its line. */
 const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
@@ -64,15 +74,15 @@ const startOf = (item: YAMLMap): number => item.range?.[0] ?? 0
 export const readRulesFile = (file: string): Effect.Effect<ReadonlyArray<RuleRequest>, RulesFileInvalid> => {
   const name = file === "-" ? "standard input" : file
   return Effect.tryPromise({
-    try: () => (file === "-" ? textOf(process.stdin) : readFile(file, "utf8")),
+    try: () => (file === "-" ? bufferOf(process.stdin) : readFile(file)),
     catch: (cause) =>
       new RulesFileInvalid({
         message: `${name} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`
       })
   }).pipe(
-    Effect.flatMap((text) =>
+    Effect.flatMap((bytes) =>
       Effect.try({
-        try: () => parseRules(text, name),
+        try: () => parseRules(textOf(bytes, name), name),
         catch: (cause) => (cause instanceof RulesFileInvalid ? cause : new RulesFileInvalid({ message: String(cause) }))
       })
     )

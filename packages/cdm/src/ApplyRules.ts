@@ -62,7 +62,7 @@ const writeRules = Effect.fnUntraced(function* (
 /** What applying would change, without changing anything. */
 export const previewRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
   return {
-    changes: diffRules(yield* Tags.activeRules, requests),
+    changes: diffRules(yield* Tags.activeRules, requests, yield* Tags.unboundRules),
     unknownCategories: (yield* categoriesOf(requests)).unknown
   }
 })
@@ -82,7 +82,7 @@ const decideAnew = Effect.fnUntraced(function* (touched: ReadonlySet<string>) {
  * renames cannot: it shares the rules.
  */
 export const bindRenamed = Effect.gen(function* () {
-  if (!(yield* Tags.someRuleIsUnbound)) return
+  if ((yield* Tags.unboundRules).length === 0) return
   yield* transaction(
     Effect.gen(function* () {
       yield* Tags.lockRules
@@ -97,10 +97,10 @@ export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<R
     Effect.gen(function* () {
       yield* Tags.lockRules
       const bound = yield* Tags.bindRules()
-      const changes = diffRules(yield* Tags.activeRules, requests)
+      const changes = diffRules(yield* Tags.activeRules, requests, bound)
       const categories = yield* categoriesOf(requests)
       yield* writeRules(changes, categories.keyOf)
-      const touched = new Set([...bound, ...changes.filter((change) => change._tag !== "Kept").map(tagOf)])
+      const touched = new Set(changes.filter((change) => change._tag !== "Kept").map(tagOf))
       const applied: AppliedRules = {
         changes,
         unknownCategories: categories.unknown,

@@ -42,12 +42,12 @@ export const activeRules = Effect.gen(function* () {
 const isUnbound = `rule.active and rule.category_name = named.category_name
   and not exists (select 1 from cdm.category_names bound where bound.category_id = rule.category_id)`
 
-/** Whether there is a category now for a rule that is bound to none. */
-export const someRuleIsUnbound = Effect.gen(function* () {
+/** The tags of rules that are bound to no category although there is one for them now. */
+export const unboundRules = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<{ found: boolean }>`
-    select exists (select 1 from cdm.tag_rules rule, cdm.category_names named where ${sql.literal(isUnbound)}) as found`
-  return rows[0]?.found === true
+  const rows = yield* sql<{ tag: string }>`
+    select distinct rule.tag from cdm.tag_rules rule, cdm.category_names named where ${sql.literal(isUnbound)}`
+  return rows.map(({ tag }) => tag)
 })
 
 /**

@@ -113,21 +113,28 @@ export type RuleChange =
   | { readonly _tag: "Added"; readonly request: RuleRequest }
   | { readonly _tag: "Changed"; readonly request: RuleRequest; readonly before: TagRule }
   | { readonly _tag: "Kept"; readonly rule: TagRule }
+  /** As it was, but its category has come by a renaming: guests who ordered from that one may get the tag. */
+  | { readonly _tag: "Bound"; readonly rule: TagRule }
   | { readonly _tag: "Retired"; readonly rule: TagRule }
 
-/** What makes the active rules what the requests say; rules that no request names are retired. Sorted by tag. */
+/**
+ * What makes the active rules what the requests say; rules that no request names are retired. Sorted by tag.
+ * @param bound tags of active rules that are bound to a category on this occasion
+ */
 export const diffRules = (
   active: ReadonlyArray<TagRule>,
-  requests: ReadonlyArray<RuleRequest>
+  requests: ReadonlyArray<RuleRequest>,
+  bound: ReadonlyArray<string>
 ): ReadonlyArray<RuleChange> => {
   const before = new Map(active.map((rule) => [rule.tag, rule]))
   const requested = new Set(requests.map((request) => request.tag))
   const changes = requests.map((request): RuleChange => {
     const rule = before.get(request.tag)
     if (rule === undefined) return { _tag: "Added", request }
-    return rule.categoryName === request.category && rule.threshold === request.threshold
-      ? { _tag: "Kept", rule }
-      : { _tag: "Changed", request, before: rule }
+    if (rule.categoryName !== request.category || rule.threshold !== request.threshold) {
+      return { _tag: "Changed", request, before: rule }
+    }
+    return { _tag: bound.includes(rule.tag) ? "Bound" : "Kept", rule }
   })
   const retired = active
     .filter((rule) => !requested.has(rule.tag))

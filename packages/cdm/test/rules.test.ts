@@ -80,16 +80,18 @@ describe("tags", () => {
 describe("rules of a file", () => {
   it("that are new are added, that differ are changed, that are gone are retired, that are the same are kept", () => {
     const changes = diffRules(
-      [rule("kept", "c", 1), rule("changed", "c", 1), rule("retired", "c", 1)],
+      [rule("bound", "c", 1), rule("kept", "c", 1), rule("changed", "c", 1), rule("retired", "c", 1)],
       [
+        { tag: "bound", category: "c", threshold: 1 },
         { tag: "kept", category: "c", threshold: 1 },
         { tag: "changed", category: "c", threshold: 2 },
         { tag: "added", category: "c", threshold: 1 }
-      ]
+      ],
+      ["bound", "changed", "retired"]
     )
     assert.deepStrictEqual(
       changes.map((change) => change._tag),
-      ["Added", "Changed", "Kept", "Retired"]
+      ["Added", "Bound", "Changed", "Kept", "Retired"]
     )
   })
 })

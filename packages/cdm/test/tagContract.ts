@@ -242,6 +242,19 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
     )
 
     test(
+      "a preview does not show as kept what gives tags since a renaming, and applying shows the same",
+      Effect.gen(function* () {
+        yield* renamedToARule
+        const request = [rule("t", "soups", 1)]
+        const kinds = Effect.map(previewRules(request), ({ changes }) => changes.map((change) => change._tag))
+        assert.deepStrictEqual(yield* kinds, ["Bound"])
+        const { changes, given } = yield* applyRules(request)
+        assert.deepStrictEqual([changes.map((change) => change._tag), given], [["Bound"], 1])
+        assert.deepStrictEqual(yield* kinds, ["Kept"])
+      })
+    )
+
+    test(
       "every giving and taking is announced once and in order, under the app's own id of the guest",
       Effect.gen(function* () {
         yield* applyRules([rule("t", "soups", 1)])

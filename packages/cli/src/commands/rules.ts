@@ -18,6 +18,11 @@ const describe = (change: RuleChange): string => {
       )
     case "Kept":
       return `= «${change.rule.tag}»: more than ${change.rule.threshold} orders with «${change.rule.categoryName}»`
+    case "Bound":
+      return (
+        `~ «${change.rule.tag}»: more than ${change.rule.threshold} orders with «${change.rule.categoryName}»` +
+        " (a category has this name now: guests with so many of it get the tag)"
+      )
     case "Retired":
       return `- «${tagOf(change)}»: retired, nobody keeps it`
   }

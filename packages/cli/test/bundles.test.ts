@@ -69,6 +69,22 @@ describe("A bundle in a folder of its own", () => {
     })
   }
 
+  for (const variable of ["KAFKA_BROKERS", "REDIS_URL", "DATABASE_URL"]) {
+    it(`stg.mjs alone says that ${variable} is not set where something left it empty or blank`, () => {
+      const servers = {
+        KAFKA_BROKERS: "127.0.0.1:1",
+        REDIS_URL: "redis://127.0.0.1:1",
+        DATABASE_URL: "postgres://metka@127.0.0.1:1/metka",
+        HTTP_PORT: "0"
+      }
+      for (const nothing of ["", " "]) {
+        const { status, stderr } = run(/^stg\.mjs$/, ["stg.mjs"], { ...servers, [variable]: nothing })
+        assert.match(stderr, new RegExp(`^metka stg: ${variable} is not set: set it .*\n$`))
+        assert.strictEqual(status, 1)
+      }
+    })
+  }
+
   it("metka.mjs alone knows its commands and its version", () => {
     const { version }: { readonly version: string } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"))
     const help = run(/^metka\.mjs$/, ["metka.mjs", "--help"])
@@ -139,7 +155,7 @@ describe("What is in the bundles", () => {
     const map = new SourceMap(JSON.parse(readFileSync(join(dist, "stg.mjs.map"), "utf8")))
     const found = map.findEntry(line, lines[line]?.indexOf(text) ?? 0)
     assert("originalSource" in found)
-    assert.match(found.originalSource, /packages\/core\/src\/Service\.ts$/)
+    assert.match(found.originalSource, /packages\/core\/src\/configText\.ts$/)
     const source = readFileSync(join(dist, found.originalSource), "utf8").split("\n")
     assert.include(source[found.originalLine], text)
   })

@@ -1,9 +1,10 @@
 /** The one `PgClient` of a process, from the environment: `DATABASE_URL`, with libpq's `sslmode` and `sslrootcert`. */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Config, Effect, Layer, Redacted, Schema } from "effect"
+import { Effect, Layer, Redacted, Schema } from "effect"
 import type { ConnectionOptions } from "node:tls"
 import { arrayTypes } from "./arrays.ts"
 import { readCaFile } from "./CaFile.ts"
+import { required } from "./configText.ts"
 
 export class DatabaseConfigError extends Schema.TaggedError<DatabaseConfigError>()("DatabaseConfigError", {
   message: Schema.String
@@ -56,8 +57,7 @@ const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, DatabaseConfi
 export const layer = (applicationName: string) =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const url = yield* Config.Redacted("DATABASE_URL")
-      const config = yield* parse(Redacted.value(url))
+      const config = yield* parse(yield* required("DATABASE_URL"))
       return PgClient.layer({
         ...config,
         applicationName,

@@ -3,7 +3,7 @@ import { Config, Effect, Redacted } from "effect"
 import type { KafkaConfig, SASLOptions } from "kafkajs"
 import type { ConnectionOptions } from "node:tls"
 import { readCaFile } from "./CaFile.ts"
-import { invalid, optional } from "./configText.ts"
+import { invalid, optional, required } from "./configText.ts"
 
 export interface KafkaJsConfig {
   readonly client: Pick<KafkaConfig, "ssl" | "sasl"> & { readonly brokers: Array<string> }
@@ -89,7 +89,7 @@ const positive = (variable: string, fallback: number) =>
 
 /** Fails with `ConfigError`, whose message names the variable, before any connection is tried. */
 export const kafkaJsConfig: Config.Config<KafkaJsConfig> = Config.all({
-  brokers: Config.String("KAFKA_BROKERS").pipe(Config.mapEffect(parseBrokers)),
+  brokers: required("KAFKA_BROKERS").pipe(Config.mapEffect(parseBrokers)),
   ssl: sslConfig,
   sasl: saslConfig,
   partitions: positive("KAFKA_TOPIC_PARTITIONS", 6),

@@ -1,8 +1,8 @@
 /** The reference port on Redis, with ioredis: `REDIS_URL`, and `REDIS_CA_FILE` for `rediss://`. */
-import { Config, Effect, Layer, Redacted } from "effect"
+import { Config, Effect, Layer } from "effect"
 import { Redis, type RedisOptions } from "ioredis"
 import { readCaFile } from "./CaFile.ts"
-import { invalid, optional } from "./configText.ts"
+import { invalid, optional, required } from "./configText.ts"
 import { makeFind, ReferenceData, ReferenceUnavailable } from "./ReferenceData.ts"
 
 /** A command ends within this time, one way or the other; the caller retries. Milliseconds. */
@@ -17,16 +17,45 @@ const messageOf = (error: unknown): string => {
   return error.message !== "" ? error.message : "code" in error ? String(error.code) : error.name
 }
 
-const parseUrl = (text: string): Effect.Effect<URL, Config.ConfigError> => {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  return url !== undefined && (url.protocol === "redis:" || url.protocol === "rediss:") && url.hostname !== ""
-    ? Effect.succeed(url)
-    : // The text is not quoted: it may hold a password.
-      Effect.fail(invalid("REDIS_URL must be redis://host:port or rediss://host:port"))
+const badUrl = invalid(
+  // The text is not quoted: it may hold a password.
+  "REDIS_URL must be redis://host:port or rediss://host:port, if need be with user:password@ before the host and " +
+    "/database, a number, at the end; %, /, ? and # in a password are written %25, %2F, %3F and %23"
+)
+
+interface Server {
+  readonly address: string
+  readonly protocol: string
+  readonly options: Pick<RedisOptions, "host" | "port" | "username" | "password" | "db">
 }
 
-const tlsOptions = (url: URL, caFile: string): Effect.Effect<Pick<RedisOptions, "tls">, Config.ConfigError> => {
-  if (url.protocol === "redis:") {
+/** Done here, because ioredis takes any of its options from a query, and a database that is no number. */
+const parseUrl = (text: string): Effect.Effect<Server, Config.ConfigError> =>
+  Effect.try({
+    try: () => {
+      const url = new URL(text)
+      const [, database] = /^\/?(\d*)$/.exec(url.pathname + url.search + url.hash) ?? []
+      if (!/^rediss?:$/.test(url.protocol) || url.hostname === "" || database === undefined) throw badUrl
+      return {
+        address: url.host,
+        protocol: url.protocol,
+        options: {
+          host: url.hostname.replaceAll(/^\[|\]$/g, ""),
+          ...(url.port === "" ? {} : { port: Number(url.port) }),
+          username: decodeURIComponent(url.username),
+          password: decodeURIComponent(url.password),
+          db: Number(database)
+        }
+      }
+    },
+    catch: () => badUrl
+  })
+
+const tlsOptions = (
+  { protocol }: Server,
+  caFile: string
+): Effect.Effect<Pick<RedisOptions, "tls">, Config.ConfigError> => {
+  if (protocol === "redis:") {
     return caFile === ""
       ? Effect.succeed({})
       : Effect.fail(invalid("REDIS_CA_FILE is set, but REDIS_URL does not start with rediss://"))
@@ -39,15 +68,21 @@ const tlsOptions = (url: URL, caFile: string): Effect.Effect<Pick<RedisOptions, 
 }
 
 const redisConfig = Config.all({
-  url: Config.Redacted("REDIS_URL"),
+  url: required("REDIS_URL"),
   caFile: optional("REDIS_CA_FILE")
 }).pipe(
   Config.mapEffect(({ caFile, url }) =>
-    Effect.flatMap(parseUrl(Redacted.value(url)), (parsed) =>
-      Effect.map(tlsOptions(parsed, caFile), (tls) => ({ url: Redacted.value(url), address: parsed.host, tls }))
+    Effect.flatMap(parseUrl(url), (server) =>
+      Effect.map(tlsOptions(server, caFile), (tls) => ({
+        address: server.address,
+        serverOptions: { ...server.options, ...tls }
+      }))
     )
   )
 )
+
+const reconnectDelay = (attempts: number): number =>
+  Math.min(50 * 2 ** attempts, longestReconnectDelay) * (0.5 + Math.random() / 2)
 
 const options = {
   // A Redis that is down when the service starts is waited for, like one that goes down later.
@@ -59,7 +94,6 @@ const options = {
   // What waits for a connection fails with the attempt, instead of with the next twenty.
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  retryStrategy: (attempts: number) => Math.min(50 * 2 ** attempts, longestReconnectDelay) * (0.5 + Math.random() / 2),
   // The ready check writes to the console; without it a Redis that still loads answers LOADING, and is asked again.
   enableReadyCheck: false,
   // After a failover the old primary refuses to write.
@@ -73,17 +107,30 @@ const failureOf = (cause: unknown): string =>
   cause instanceof Error && cause.name === "MaxRetriesPerRequestError" ? "the connection was lost" : messageOf(cause)
 
 const make = Effect.gen(function* () {
-  const { address, tls, url } = yield* redisConfig
+  const { address, serverOptions } = yield* redisConfig
   let connectionError: string | undefined
+  let handshakeFailed = false
   const redis = yield* Effect.acquireRelease(
     Effect.sync(() => {
-      const client = new Redis(url, { ...options, ...tls })
+      const client = new Redis({
+        ...options,
+        ...serverOptions,
+        // ioredis counts from one again after a SELECT that failed.
+        retryStrategy: (attempts) => reconnectDelay(handshakeFailed ? Number.POSITIVE_INFINITY : attempts)
+      })
       // Without a listener ioredis writes to the console. A caller is told with its command.
       client.on("error", (error) => {
-        connectionError = messageOf(error)
+        connectionError = failureOf(error)
+        if (client.status === "connect") {
+          handshakeFailed = true
+          // After a SELECT that failed ioredis would go on, in database 0.
+          client.disconnect(true)
+        }
       })
-      client.on("ready", () => {
+      // Before the handshake, and not at "ready": that comes, too, after a SELECT that failed.
+      client.on("connect", () => {
         connectionError = undefined
+        handshakeFailed = false
       })
       return client
     }),

@@ -55,7 +55,7 @@ export const serve = <E, R, E2 = never, R2 = never>(
   ).pipe(Effect.provide(observed))
 }
 
-const missingVariable = /^SchemaError\((.*) at \["(\w+)"\]\)$/s
+const unusableVariable = /^SchemaError\((.*) at \["(\w+)"\]\)$/s
 
 /** One line a person understands: what is wrong and what to do, without a stack. */
 const problemOf = (cause: Cause.Cause<unknown>): string | undefined => {
@@ -63,11 +63,9 @@ const problemOf = (cause: Cause.Cause<unknown>): string | undefined => {
   // The command line has already said what was wrong with it.
   if (Predicate.hasProperty(error, Runtime.errorReported) && error[Runtime.errorReported] === false) return undefined
   const message = error instanceof Error || error instanceof Config.ConfigError ? describe(error) : String(error)
-  const [, expected, variable] = missingVariable.exec(message) ?? []
+  const [, expected, variable] = unusableVariable.exec(message) ?? []
   if (expected !== undefined && variable !== undefined) {
-    return process.env[variable] === undefined
-      ? `${variable} is not set: set it in the environment (.env.example says what it means)`
-      : `${variable} cannot be used: ${expected.replaceAll(/\s+/g, " ")}`
+    return `${variable} cannot be used: ${expected.trim().replaceAll(/\s+/g, " ")}`
   }
   return message.replace(/^SourceError: /, "").replaceAll(/\s*\n\s*/g, " ")
 }

@@ -1,5 +1,5 @@
 /** Settings that are text to begin with, and how a wrong one is told. */
-import { Config, ConfigProvider } from "effect"
+import { Config, ConfigProvider, Effect } from "effect"
 
 /** Empty where it is not set. */
 export const optional = (variable: string): Config.Config<string> =>
@@ -8,3 +8,13 @@ export const optional = (variable: string): Config.Config<string> =>
 /** @param message names the variable, and says what it must be and what it is */
 export const invalid = (message: string): Config.ConfigError =>
   new Config.ConfigError(new ConfigProvider.SourceError({ message }))
+
+/** Blank counts as not set: a template whose variable was empty leaves that. */
+export const required = (variable: string): Config.Config<string> =>
+  optional(variable).pipe(
+    Config.mapEffect((text) =>
+      text.trim() === ""
+        ? Effect.fail(invalid(`${variable} is not set: set it in the environment (.env.example says what it means)`))
+        : Effect.succeed(text)
+    )
+  )

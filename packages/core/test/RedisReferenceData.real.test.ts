@@ -25,6 +25,12 @@ const rawClient = (url: string) =>
     (client) => Effect.sync(() => client.disconnect())
   )
 
+const keysIn = (client: Redis, database: number) =>
+  Effect.promise(async () => {
+    await client.select(database)
+    return client.keys("*")
+  })
+
 /** Everything written to the console while the effect runs. */
 const consoleOutput = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
@@ -132,7 +138,53 @@ describe.skipIf(isMissing("redis"))("On real Redis", () => {
       yield* Effect.promise(() => client.config("SET", "requirepass", "right"))
       const withPassword = (password: string) => server.url.replace("redis://", `redis://:${password}@`)
       assert.match(yield* quickFailure("ping").pipe(Effect.provide(layerOn(withPassword("wrong")))), /WRONGPASS/)
+      assert.match(
+        yield* quickFailure("ping").pipe(Effect.provide(layerOn(`${withPassword("wrong")}/3`))),
+        /WRONGPASS/,
+        "and not what Redis says of the database to one who is not let in"
+      )
+      assert.match(yield* quickFailure("ping").pipe(Effect.provide(layerOn(server.url))), /NOAUTH/)
       yield* Effect.flatMap(ReferenceData, ({ ping }) => ping).pipe(Effect.provide(layerOn(withPassword("right"))))
+    })
+  )
+
+  it.live("a database that does not exist fails every call with what Redis says, and database 0 is let alone", () =>
+    Effect.gen(function* () {
+      const server = yield* ownRedisServer
+      const client = yield* rawClient(server.url)
+      const connections = Effect.map(
+        Effect.promise(() => client.info("stats")),
+        (stats) => Number(/^total_connections_received:(\d+)/m.exec(stats)?.[1])
+      )
+      yield* Effect.gen(function* () {
+        const before = yield* connections
+        const stop = yield* Effect.sync(() => Date.now() + 3_000)
+        while (Date.now() < stop) {
+          for (const operation of ["load", "find", "ping"] as const)
+            assert.match(yield* quickFailure(operation), /Redis at 127\.0\.0\.1:\d+: ERR DB index is out of range/)
+        }
+        assert.isBelow((yield* connections) - before, 10, "Redis is not stormed")
+      }).pipe(Effect.provide(layerOn(`${server.url}/99`)))
+      assert.deepStrictEqual(yield* keysIn(client, 0), [])
+    })
+  )
+
+  it.live("a database that Redis refused is used as soon as Redis lets it be, and no other", () =>
+    Effect.gen(function* () {
+      const server = yield* ownRedisServer
+      const client = yield* rawClient(server.url)
+      const mayDo = (...rules: ReadonlyArray<string>) =>
+        Effect.promise(() => client.acl("SETUSER", "metka", "on", ">secret", "~*", "+@all", ...rules))
+      yield* mayDo("-select")
+      yield* Effect.gen(function* () {
+        for (const operation of ["load", "find", "ping"] as const)
+          assert.match(yield* quickFailure(operation), /: NOPERM /)
+        yield* mayDo("+select")
+        yield* load(user("guest")).pipe(Effect.retry(untilUp))
+        const { guests } = yield* find(["guest"], [])
+        assert.deepStrictEqual([...guests.keys()], ["guest"])
+      }).pipe(Effect.provide(layerOn(`${server.url.replace("redis://", "redis://metka:secret@")}/3`)))
+      assert.deepStrictEqual([yield* keysIn(client, 0), yield* keysIn(client, 3)], [[], ["guest"]])
     })
   )
 })
@@ -153,10 +205,53 @@ describe("Without Redis", () => {
     })
   )
 
+  it.live(
+    "a server that refuses the database later than a command may take is not given the commands that waited",
+    () =>
+      Effect.gen(function* () {
+        const received: Array<string> = []
+        const port = yield* freePort
+        yield* Effect.acquireRelease(
+          Effect.callback<ReturnType<typeof createServer>>((resume) => {
+            const server = createServer((socket) =>
+              socket
+                .setEncoding("latin1")
+                .on("data", (text: string) => received.push(text))
+                .on("error", () => socket.destroy())
+            )
+            server.listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
+          }),
+          (server) => Effect.sync(() => server.close())
+        )
+        yield* Effect.gen(function* () {
+          const { load } = yield* ReferenceData
+          yield* Effect.ignore(load([{ id: "first", json: "{}" }])).pipe(
+            Effect.repeat({ schedule: Schedule.spaced("300 millis"), times: 2 })
+          )
+        }).pipe(Effect.provide(layerOn(`redis://127.0.0.1:${port}/99`)))
+        assert.include(received.join(""), "select")
+        assert.notInclude(received.join(""), "mset")
+      })
+  )
+
   const wrong: ReadonlyArray<readonly [what: string, environment: Record<string, string>, message: RegExp]> = [
     ["no URL", {}, /REDIS_URL/],
     ["another scheme", { REDIS_URL: "http://localhost:6379" }, /REDIS_URL must be redis:/],
     ["no scheme", { REDIS_URL: "localhost:6379" }, /REDIS_URL must be redis:/],
+    ["a database that is no number", { REDIS_URL: "redis://localhost:6379/x" }, /REDIS_URL must be redis:.*a number/],
+    ["a negative database", { REDIS_URL: "redis://localhost:6379/-1" }, /REDIS_URL must be redis:/],
+    ["a path below the database", { REDIS_URL: "redis://localhost:6379/0/1" }, /REDIS_URL must be redis:/],
+    [
+      "options of the client, which would have commands go without a time limit",
+      { REDIS_URL: "redis://localhost:6379/0?commandTimeout=none" },
+      /REDIS_URL must be redis:/
+    ],
+    [
+      "a fragment, which the end of a password may be",
+      { REDIS_URL: "redis://user:1#2@localhost" },
+      /REDIS_URL must be redis:.*%23/
+    ],
+    ["a % that encodes nothing", { REDIS_URL: "redis://:100%@localhost" }, /REDIS_URL must be redis:.*%25/],
     ["a CA without TLS", { REDIS_URL: "redis://localhost", REDIS_CA_FILE: "ca.pem" }, /REDIS_CA_FILE is set, but/],
     [
       "a CA that is not there",
@@ -176,8 +271,10 @@ describe("Without Redis", () => {
 
   it.effect("a URL that cannot be used is not quoted: it holds a password", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(Effect.scoped(Layer.build(layerOn("redis//:secret@localhost"))))
-      assert.notInclude(String(error) + error.message, "secret")
+      for (const url of ["redis//:secret@localhost", "redis://user:6/secret@localhost", "redis://:secret%@localhost"]) {
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(layerOn(url))))
+        assert.notInclude(String(error) + error.message, "secret")
+      }
     })
   )
 })

@@ -3,11 +3,13 @@
  * A collector that is slow or away costs the telemetry it would have got, never the service.
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Config, Effect, Layer, Schema, Tracer } from "effect"
+import { Config, Effect, Layer, Tracer } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
 import { Otlp } from "effect/observability"
 import { randomUUID } from "node:crypto"
+import { validateHeaderName, validateHeaderValue } from "node:http"
 import { TracesExported } from "./BatchTrace.ts"
+import { pairs } from "./configPairs.ts"
 import { invalid, optional } from "./configText.ts"
 import { guardedTracer } from "./GuardedTracer.ts"
 import { makeSampler, type SamplerName, samplerNames } from "./Sampler.ts"
@@ -22,9 +24,14 @@ const endpoint: Config.Config<string> = optional("OTEL_EXPORTER_OTLP_ENDPOINT").
   )
 )
 
-/** As OpenTelemetry has it, only `true` means true, in any case. */
-const isDisabled: Config.Config<boolean> = optional("OTEL_SDK_DISABLED").pipe(
-  Config.map((text) => text.toLowerCase() === "true")
+/** As OpenTelemetry has it, only `true` means true, in any case, and what is neither is warned of and not refused. */
+const disabled = optional("OTEL_SDK_DISABLED").pipe(
+  Config.map((text) => ({
+    isDisabled: text.toLowerCase() === "true",
+    warning: /^(true|false|)$/i.test(text)
+      ? undefined
+      : `OTEL_SDK_DISABLED must be true or false, not ${JSON.stringify(text)}: it counts as false`
+  }))
 )
 
 const protocol: Config.Config<string> = optional("OTEL_EXPORTER_OTLP_PROTOCOL").pipe(
@@ -63,12 +70,18 @@ const samplerRatio: Config.Config<number> = optional("OTEL_TRACES_SAMPLER_ARG").
   })
 )
 
-const attributes = Config.Record(
-  Schema.StringFromUriComponent,
-  Schema.StringFromUriComponent,
-  "OTEL_RESOURCE_ATTRIBUTES",
-  { trim: true, keepEmptyValues: true }
-).pipe(Config.withDefault<Readonly<Record<string, string>>>({}))
+const attributes = pairs("OTEL_RESOURCE_ATTRIBUTES")
+
+/** Refused here, or every export would fail over it. */
+const headers = pairs("OTEL_EXPORTER_OTLP_HEADERS", ([name, value]) => {
+  try {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+    return undefined
+  } catch {
+    return "cannot be a header of HTTP"
+  }
+})
 
 /** The name a service goes by in logs and telemetry. */
 export const serviceName = (defaultName: string): Config.Config<string> =>
@@ -79,15 +92,13 @@ export const serviceName = (defaultName: string): Config.Config<string> =>
 const exportConfig = (defaultName: string) =>
   Config.all({
     endpoint,
-    isDisabled,
+    disabled,
     protocol,
     samplerName,
     samplerRatio,
     serviceName: serviceName(defaultName),
     attributes,
-    headers: Config.Record(Schema.String, Schema.StringFromUriComponent, "OTEL_EXPORTER_OTLP_HEADERS").pipe(
-      Config.withDefault<Readonly<Record<string, string>>>({})
-    )
+    headers
   })
 
 /** A request to a collector that takes longer has failed. Without it requests to one that hangs would pile up. */
@@ -130,7 +141,8 @@ export const layer = (defaultServiceName: string): Layer.Layer<never, Config.Con
   Layer.unwrap(
     Effect.gen(function* () {
       const config = yield* exportConfig(defaultServiceName)
-      if (config.endpoint === "" || config.isDisabled) return Layer.empty
+      if (config.disabled.warning !== undefined) yield* Effect.logWarning(config.disabled.warning)
+      if (config.endpoint === "" || config.disabled.isDisabled) return Layer.empty
       const otlp = Otlp.layerProtobuf({
         baseUrl: config.endpoint,
         headers: config.headers,

@@ -113,7 +113,14 @@ describe("Wrong configuration", () => {
     { OTEL_TRACES_SAMPLER: "sometimes" },
     { OTEL_TRACES_SAMPLER_ARG: "10%" },
     { OTEL_TRACES_SAMPLER_ARG: "1.5" },
-    { OTEL_RESOURCE_ATTRIBUTES: "region=%" }
+    { OTEL_RESOURCE_ATTRIBUTES: "region=%" },
+    { OTEL_RESOURCE_ATTRIBUTES: "region" },
+    { OTEL_RESOURCE_ATTRIBUTES: "=eu" },
+    { OTEL_EXPORTER_OTLP_HEADERS: "token" },
+    { OTEL_EXPORTER_OTLP_HEADERS: "authorization: Bearer" },
+    { OTEL_EXPORTER_OTLP_HEADERS: "authorization=%zz" },
+    { OTEL_EXPORTER_OTLP_HEADERS: "my header=1" },
+    { OTEL_EXPORTER_OTLP_HEADERS: "authorization=two%0Alines" }
   ]) {
     const [variable = ""] = Object.keys(environment)
     it.effect(`is refused with an error that names the variable: ${JSON.stringify(environment)}`, () =>
@@ -124,6 +131,51 @@ describe("Wrong configuration", () => {
       })
     )
   }
+
+  it.effect("of pairs is one line that says what they must be, which pair is wrong, and no secret", () =>
+    Effect.gen(function* () {
+      for (const variable of ["OTEL_RESOURCE_ATTRIBUTES", "OTEL_EXPORTER_OTLP_HEADERS"]) {
+        for (const [text, says] of [
+          ["a=secret,secret", "pair 2 has no name or no ="],
+          ["a=secret,b=secret%zz", "pair 2 has a % that encodes nothing (a % itself is written %25)"]
+        ] as const) {
+          const error = yield* Effect.flip(Effect.scoped(Layer.build(telemetry({ [variable]: text }))))
+          assert.include(
+            error.message,
+            `${variable} must be name=value,name=value with percent-encoded values, but ${says}`
+          )
+          assert.notInclude(error.message, "secret")
+          assert.notInclude(error.message, "\n")
+        }
+      }
+    })
+  )
+
+  it.effect("of a header does not show its value", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        Effect.scoped(Layer.build(telemetry({ OTEL_EXPORTER_OTLP_HEADERS: "authorization=secret%0A" })))
+      )
+      assert.notInclude(String(error) + error.message, "secret")
+    })
+  )
+
+  it.effect(
+    "OTEL_SDK_DISABLED that is neither true nor false counts as false, as OpenTelemetry has it, with a warning",
+    () =>
+      Effect.gen(function* () {
+        const warned = (text: string) =>
+          Effect.map(logged(Effect.void, { OTEL_SDK_DISABLED: text }), (lines) =>
+            lines.map(({ level, message }) => `${String(level)} ${String(message)}`)
+          )
+        for (const text of ["", "true", "false", "TRUE", "False"]) assert.deepStrictEqual(yield* warned(text), [])
+        for (const text of ["maybe", "1"]) {
+          assert.deepStrictEqual(yield* warned(text), [
+            `warn OTEL_SDK_DISABLED must be true or false, not "${text}": it counts as false`
+          ])
+        }
+      })
+  )
 })
 
 interface Export {
@@ -186,8 +238,8 @@ describe("OpenTelemetry", () => {
       const { exports, url } = yield* collector((response) => response.end())
       const { closing, lines } = yield* runOnce({
         OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/`,
-        OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20token",
-        OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=staging"
+        OTEL_EXPORTER_OTLP_HEADERS: " authorization = Bearer%20token==, x-empty=,",
+        OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=staging,"
       })
       const bodyOf = (path: string) =>
         exports
@@ -198,7 +250,7 @@ describe("OpenTelemetry", () => {
       assert.include(bodyOf("/v1/metrics"), "metka_telemetry_test")
       assert.include(bodyOf("/v1/logs"), "batch done")
       for (const { authorization, body } of exports) {
-        assert.strictEqual(authorization, "Bearer token")
+        assert.strictEqual(authorization, "Bearer token==")
         for (const text of ["service.name", "stg", "service.instance.id", "deployment.environment.name", "staging"]) {
           assert.include(body, text)
         }

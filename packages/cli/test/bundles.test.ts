@@ -85,6 +85,15 @@ describe("A bundle in a folder of its own", () => {
     })
   }
 
+  it("a bundle refuses what the source refuses: a call that only throws was taken for one without effect", () => {
+    const { status, stderr } = run(/^dds\.mjs$/, ["dds.mjs"], {
+      KAFKA_BROKERS: "127.0.0.1:1",
+      DATABASE_URL: "postgres://metka:50%@127.0.0.1:1/metka"
+    })
+    assert.match(stderr, /^metka dds: DATABASE_URL cannot be used: a % .* is written %25\n$/)
+    assert.strictEqual(status, 1)
+  })
+
   it("metka.mjs alone knows its commands and its version", () => {
     const { version }: { readonly version: string } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8"))
     const help = run(/^metka\.mjs$/, ["metka.mjs", "--help"])

@@ -26,12 +26,33 @@ const tls = (mode: SslMode, rootCert: string | undefined): ConnectionOptions => 
   ...(mode === "verify-full" ? {} : { checkServerIdentity: () => undefined })
 })
 
+const isEncoded = (part: string): boolean => {
+  try {
+    return !decodeURIComponent(part).includes("\u0000")
+  } catch {
+    return false
+  }
+}
+
+/** What the client would find out with its first connection only, and again with each. */
+const refuseMisspelt = ({ hash, password, pathname, searchParams, username }: URL): void => {
+  if (![username, password, pathname].every(isEncoded)) {
+    throw new Error("a % in the user, the password or the database encodes nothing: % itself is written %25")
+  }
+  if (hash !== "") throw new Error("it has a #, which is written %23 in a password")
+  if (!/^\d*$/.test(searchParams.get("connect_timeout") ?? "")) throw new Error("connect_timeout must be whole seconds")
+}
+
 const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, DatabaseConfigError> =>
   Effect.try({
     try: () => {
+      if (/^[^?]*@[^/?]*,/.test(text))
+        throw new Error("it names several hosts: give the one name that leads to the primary")
+      if (!URL.canParse(text)) throw new Error("it must be postgres://user:password@host:port/database")
       const url = new URL(text)
       if (url.protocol !== "postgres:" && url.protocol !== "postgresql:")
         throw new Error("it must start with postgres://")
+      refuseMisspelt(url)
       if (url.hostname === "" && !url.searchParams.has("host")) throw new Error("it names no host")
       if (url.username === "" && !url.searchParams.has("user")) throw new Error("it names no user")
       const mode = url.searchParams.get("sslmode") ?? (url.searchParams.has("sslrootcert") ? "verify-full" : "disable")

@@ -23,13 +23,11 @@ export const componentOf = (error: Outage): "postgres" | "kafka" | "redis" => {
 /** SQLSTATE classes that blame the data: data exception, integrity constraint violation, program limit exceeded. */
 const dataClasses = new Set(["22", "23", "54"])
 
-/** The SQLSTATE of an error, when PostgreSQL gave one. */
-export const sqlStateOf = (error: SqlError): string | undefined => {
-  const cause = error.reason.cause
-  return typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string"
+/** The SQLSTATE of an error, when PostgreSQL gave one: errors of sockets have a code as well, but no severity. */
+export const sqlStateOf = ({ reason: { cause } }: SqlError): string | undefined =>
+  Predicate.hasProperty(cause, "severity") && Predicate.hasProperty(cause, "code") && typeof cause.code === "string"
     ? cause.code
     : undefined
-}
 
 /** Says that an error is the data's fault, or `undefined` when it is an outage. */
 export const refusalOf = (error: Outage): BadRecord | undefined => {

@@ -15,6 +15,13 @@ describe("DATABASE_URL", () => {
     ["mysql://user@127.0.0.1/db", "it must start with postgres://"],
     ["127.0.0.1:5432", "DATABASE_URL cannot be used"],
     ["", "DATABASE_URL"],
+    ["host=127.0.0.1 dbname=db", "it must be postgres://user:password@host:port/database"],
+    ["postgres://metka@a:6432,b:6432/db", "it names several hosts"],
+    ["postgres://metka@a,b/db", "it names several hosts"],
+    ["postgres://metka:50%@127.0.0.1/db", "% itself is written %25"],
+    ["postgres://metka@127.0.0.1/100%", "% itself is written %25"],
+    ["postgres://metka:a@127.0.0.1/db#c", "it has a #"],
+    ["postgres://metka@127.0.0.1/db?connect_timeout=3s", "connect_timeout must be whole seconds"],
     [
       "postgres://metka@127.0.0.1/db?sslmode=on",
       "sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full"
@@ -37,7 +44,12 @@ describe("DATABASE_URL", () => {
 
   it.effect("never shows its password in what is said of it", () =>
     Effect.gen(function* () {
-      for (const url of ["mysql://user:secret@127.0.0.1/db", "postgres://user:secret@127.0.0.1:99999/db"]) {
+      for (const url of [
+        "mysql://user:secret@127.0.0.1/db",
+        "postgres://user:secret@127.0.0.1:99999/db",
+        "postgres://user:secret%@127.0.0.1/db",
+        "postgres://user:a#secret@127.0.0.1/db"
+      ]) {
         const problem = yield* Effect.flip(build(url)).pipe(
           Effect.map((error) => error.message),
           Effect.catch(() => Effect.succeed(""))

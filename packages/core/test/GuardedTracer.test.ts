@@ -4,7 +4,10 @@ import { SqlError, UnknownError } from "effect/sql/SqlError"
 import { KafkaError, KafkaUnavailable } from "../src/Kafka.ts"
 import { exported } from "./RecordingTracer.ts"
 
-const quoting = Object.assign(new Error('invalid input syntax for type json: "Котова"'), { code: "22P02" })
+const quoting = Object.assign(new Error('invalid input syntax for type json: "Котова"'), {
+  severity: "ERROR",
+  code: "22P02"
+})
 
 const failures = [
   ["the SQLSTATE", new SqlError({ reason: new UnknownError({ cause: quoting }) }), "22P02"],

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { SqlError, UnknownError } from "effect/sql/SqlError"
+import { ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
 import { KafkaError, KafkaRefused, KafkaUnavailable, RecordTooLarge } from "../src/Kafka.ts"
 import { componentOf, describe as describeError, type Outage, refusalOf } from "../src/Outage.ts"
 import { ReferenceUnavailable } from "../src/ReferenceData.ts"
 
 const sqlError = (code: string | undefined, message = "no") =>
-  new SqlError({ reason: new UnknownError({ cause: Object.assign(new Error(message), { code }) }) })
+  new SqlError({ reason: new UnknownError({ cause: Object.assign(new Error(message), { severity: "ERROR", code }) }) })
 
 const kafkaError = (reason: KafkaError["reason"]) => new KafkaError({ operation: "publish", reason })
 
@@ -36,10 +36,16 @@ describe("An error", () => {
     "57P01", // the administrator shuts the server down
     "58030", // input or output error
     "XX000", // internal error
-    "ECONNREFUSED",
     undefined
   ])("of PostgreSQL with %s is an outage, never a dead letter", (code) => {
     assert.isUndefined(refusalOf(sqlError(code)))
+  })
+
+  it("of a socket has no SQLSTATE", () => {
+    const cause = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:5432"), { code: "ECONNREFUSED" })
+    const error = new SqlError({ reason: new ConnectionError({ cause }) })
+    assert.isUndefined(refusalOf(error))
+    assert.strictEqual(describeError(error), "PostgreSQL: connect ECONNREFUSED 127.0.0.1:5432")
   })
 
   it("of Kafka blames the data for its size only", () => {

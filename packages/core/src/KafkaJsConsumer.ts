@@ -8,6 +8,7 @@ import type { Consumer, EachBatchPayload, Kafka as KafkaClient, KafkaMessage } f
 import type { ConsumeOptions, KafkaError, KafkaRecord, RecordBatch, RecordHeaders } from "./Kafka.ts"
 import { kafkaError } from "./KafkaJsErrors.ts"
 import { KafkaRecordBuffer } from "./KafkaRecordBuffer.ts"
+import { SkippedOffsets } from "./SkippedOffsets.ts"
 import { within } from "./within.ts"
 
 /**
@@ -119,6 +120,7 @@ class GroupMember {
   /** Resolves when every broker has answered a fetch. */
   readonly fetching = this.#fetching.promise
   readonly #ended = Promise.withResolvers<never>()
+  readonly #skipped = new SkippedOffsets()
   #starting: Promise<void> = Promise.resolve()
   #isLeaving = false
 
@@ -168,15 +170,29 @@ class GroupMember {
   }
 
   async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
+    const { generation } = this
+    const past = [...offsets].map(([partition, offset]) => [partition, this.#skipped.past(partition, offset)] as const)
     await this.#consumer.commitOffsets(
-      [...offsets].map(([partition, offset]) => ({ topic: this.topic, partition, offset: String(offset) }))
+      past.map(([partition, offset]) => ({ topic: this.topic, partition, offset: String(offset) }))
     )
+    if (generation !== this.generation) return
+    for (const [partition, offset] of past) {
+      this.#skipped.committed(partition, offset)
+      this.#commitSkipped(partition)
+    }
+  }
+
+  /** Nobody waits for it, and when it fails the lag is the same as before: it is done again with the next generation. */
+  #commitSkipped(partition: number): void {
+    const due = this.#skipped.due(partition)
+    if (due !== undefined) this.commit(new Map([[partition, due]])).catch(() => {})
   }
 
   #watch(): void {
-    const { CRASH, FETCH, FETCH_START, GROUP_JOIN, STOP } = this.#consumer.events
+    const { CRASH, END_BATCH_PROCESS, FETCH, FETCH_START, GROUP_JOIN, STOP } = this.#consumer.events
     this.#consumer.on(GROUP_JOIN, ({ payload }) => {
       this.generation = ++generations
+      this.#skipped.clear()
       this.memberId = payload.memberId
     })
     // Every broker is asked, also one that leads none of the partitions: one alone may be the one that cannot be read.
@@ -190,6 +206,12 @@ class GroupMember {
       unwatch()
       this.hasFetched = true
       this.#fetching.resolve()
+    })
+    // What holds nothing to deliver does not come to `eachBatch`.
+    this.#consumer.on(END_BATCH_PROCESS, ({ payload: { batchSize, lastOffset, partition } }) => {
+      if (batchSize > 0) return
+      this.#skipped.fetched(partition, undefined, Number(lastOffset) + 1)
+      this.#commitSkipped(partition)
     })
     this.#consumer.on(CRASH, ({ payload }) => this.#ended.reject(payload.error))
     this.#consumer.on(STOP, () => {
@@ -227,6 +249,10 @@ class GroupMember {
       bytes: bytesOf(batch.messages),
       highWatermark: Number(batch.highWatermark)
     })
+    const last = batch.messages.at(-1)
+    if (last !== undefined && generation === this.generation) {
+      this.#skipped.fetched(batch.partition, Number(last.offset) + 1, Number(batch.lastOffset()) + 1)
+    }
     resolveOffset(batch.lastOffset())
     if (batch.messages.length < fewRecords) await pause(fetchAgainAfterMillis)
   }

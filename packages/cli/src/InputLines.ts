@@ -77,10 +77,10 @@ export const inputLines = (path: string, size: number): Stream.Stream<ReadonlyAr
       })
   )
 
-/** How many lines with text there are, for a progress bar; 0 when only reading standard input could tell. */
-export const countLines = (path: string): Effect.Effect<number, InputUnreadable> =>
+/** How many lines with text there are, for a progress bar; `undefined` where only reading standard input could tell. */
+export const countLines = (path: string): Effect.Effect<number | undefined, InputUnreadable> =>
   path === "-"
-    ? Effect.succeed(0)
+    ? Effect.succeed(undefined)
     : inputLines(path, 10_000).pipe(
         Stream.runFold(
           () => 0,

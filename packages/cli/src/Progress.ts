@@ -1,5 +1,5 @@
 /** A progress bar for a person who waits: how much is done, how fast, and how long it will take still. */
-import { Duration, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import cliProgress from "cli-progress"
 
 export interface Progress {
@@ -10,31 +10,40 @@ export interface Progress {
 const remaining = (milliseconds: number): string =>
   Number.isFinite(milliseconds) ? Duration.format(Duration.seconds(Math.ceil(milliseconds / 1_000))) : "…"
 
+interface Task {
+  readonly label: string
+  /** `undefined` where nobody can tell. */
+  readonly total: number | undefined
+  readonly unit: string
+}
+
+/** How often a line is written of a task whose tenths are not known. */
+const lineEveryMillis = 5_000
+
 /** Where the output is no terminal, a line is written at every tenth instead of a bar that is redrawn. */
-const lines = (label: string, total: number, unit: string, startedAt: number): Progress => {
-  let tenths = -1
+const lines = ({ label, total, unit }: Task, startedAt: number): Progress => {
+  let shown = total === undefined ? 0 : -1
   return {
     update: (done, note = "") =>
-      Effect.sync(() => {
-        const now = total === 0 ? 10 : Math.floor((done / total) * 10)
-        if (now <= tenths) return
-        tenths = now
-        const seconds = (Date.now() - startedAt) / 1_000
-        const rate = seconds < 0.5 ? "" : `, ${Math.round(done / seconds)}/s`
-        process.stderr.write(`${`${label}: ${done}/${total} ${unit}${rate} ${note}`.trimEnd()}\n`)
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const elapsed = now - startedAt
+        const part = total === undefined ? elapsed / lineEveryMillis : total === 0 ? 10 : (done / total) * 10
+        if (Math.floor(part) <= shown) return
+        shown = Math.floor(part)
+        const rate = elapsed < 500 ? "" : `, ${Math.round((done / elapsed) * 1_000)}/s`
+        const count = total === undefined ? done : `${done}/${total}`
+        process.stderr.write(`${`${label}: ${count} ${unit}${rate} ${note}`.trimEnd()}\n`)
       })
   }
 }
 
-const bar = (
-  label: string,
-  total: number,
-  unit: string,
-  startedAt: number
-): Progress & { readonly stop: () => void } => {
+const bar = ({ label, total, unit }: Task, startedAt: number): Progress & { readonly stop: () => void } => {
   const drawn = new cliProgress.SingleBar(
     {
-      format: `${label} {bar} {percentage}% │ {value}/{total} ${unit} │ {rate}/s │ {left} left {note}`,
+      format:
+        total === undefined
+          ? `${label} {value} ${unit} │ {rate}/s {note}`
+          : `${label} {bar} {percentage}% │ {value}/{total} ${unit} │ {rate}/s │ {left} left {note}`,
       barsize: 28,
       hideCursor: true,
       clearOnComplete: false,
@@ -42,14 +51,14 @@ const bar = (
     },
     cliProgress.Presets.shades_classic
   )
-  drawn.start(total, 0, { rate: 0, left: "…", note: "" })
+  drawn.start(total ?? Infinity, 0, { rate: 0, left: "…", note: "" })
   return {
     update: (done, note = "") =>
-      Effect.sync(() => {
-        const elapsed = Math.max(Date.now() - startedAt, 1)
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const elapsed = Math.max(now - startedAt, 1)
         drawn.update(done, {
           rate: Math.round((done / elapsed) * 1_000),
-          left: remaining((elapsed / done) * (total - done)),
+          left: remaining((elapsed / done) * ((total ?? Infinity) - done)),
           note
         })
       }),
@@ -59,12 +68,11 @@ const bar = (
 
 /** Draws while `use` runs; standard output stays free for results. */
 export const withProgress = <A, E, R>(
-  options: { readonly label: string; readonly total: number; readonly unit: string },
+  task: Task,
   use: (progress: Progress) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.suspend(() => {
-    const startedAt = Date.now()
-    if (!process.stderr.isTTY) return use(lines(options.label, options.total, options.unit, startedAt))
-    const drawn = bar(options.label, options.total, options.unit, startedAt)
+  Effect.flatMap(Clock.currentTimeMillis, (startedAt) => {
+    if (!process.stderr.isTTY) return use(lines(task, startedAt))
+    const drawn = bar(task, startedAt)
     return use(drawn).pipe(Effect.ensuring(Effect.sync(drawn.stop)))
   })

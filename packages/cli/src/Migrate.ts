@@ -1,4 +1,4 @@
-/** Brings the database to what this version of Metka expects: its schemas, its time zone, the rights of its roles. */
+/** Brings the database to what Metka expects: its schemas, its sequences, its time zone, the rights of its roles. */
 import { businessTimeZone } from "@metka/core/BusinessTimeZone"
 import { migrate } from "@metka/core/Migrations"
 import { transaction } from "@metka/core/transaction"
@@ -6,6 +6,7 @@ import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { allMigrations } from "./AllMigrations.ts"
 import { grantRoles } from "./GrantRoles.ts"
+import { catchUpSequences } from "./Sequences.ts"
 
 /** A view cannot read an environment: it reads this row. A zone that PostgreSQL does not know is refused here. */
 const setTimeZone = Effect.fnUntraced(function* (zone: string) {
@@ -36,6 +37,7 @@ export const migrateDatabase = Effect.gen(function* () {
     Effect.gen(function* () {
       yield* mayMigrate
       const ran = yield* migrate(allMigrations)
+      yield* catchUpSequences(allMigrations.map(({ schema }) => schema))
       yield* setTimeZone(zone)
       yield* grantRoles
       return ran

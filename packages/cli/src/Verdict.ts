@@ -33,6 +33,16 @@ const remedyLines = (remedy: Remedy, differences: ReadonlyArray<Difference>): Re
   ...differences.flatMap(differenceLines)
 ]
 
+/** These orders are in STG; what DDS or CDM took from it was refused. */
+const deadLetterLines = ({ deadLetters }: Orders): ReadonlyArray<string> =>
+  deadLetters === 0
+    ? []
+    : [
+        "",
+        "Of the orders in the dead letters, ops.dead_letters says why. Once the cause is mended, `npx metka republish`",
+        "sends them again."
+      ]
+
 /** The verdict for a terminal. */
 export const verdictText = (verdict: Verdict, seconds: number): string => {
   const byRemedy = Map.groupBy(verdict.differences, ({ remedy }) => remedy)
@@ -43,6 +53,7 @@ export const verdictText = (verdict: Verdict, seconds: number): string => {
     "",
     ...verdict.checks.map(checkLine),
     ...[...byRemedy].flatMap(([remedy, differences]) => remedyLines(remedy, differences)),
+    ...deadLetterLines(verdict.orders),
     ...(left > 0 ? ["", `… and ${count(left, "difference", "differences")} more: --all lists them.`] : []),
     ""
   ].join("\n")

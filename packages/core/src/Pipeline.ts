@@ -68,6 +68,9 @@ const batchesInMemory = 2
  */
 const concludeAfter = Duration.millis(25)
 
+/** A transaction that takes longer is told of, and is waited for. */
+const slowAfter = Duration.seconds(10)
+
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
 const grace = Duration.millis(850)
 
@@ -91,12 +94,16 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       health.report(component, { down: describe(error) }, stage.service)
 
     /** Retries for as long as an outage lasts, and says that it is one, and when it is over. */
-    const waitOut = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>) =>
+    const waitOut = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>, isRefused = isRefusal) =>
       effect.pipe(
-        Effect.catch((failure) => (refusalOf(failure) === undefined ? tryAgain(effect, failure) : Effect.fail(failure)))
+        Effect.catch((failure) => (isRefused(failure) ? Effect.fail(failure) : tryAgain(effect, failure, isRefused)))
       )
 
-    const tryAgain = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>, failure: E) =>
+    const tryAgain = <B, E extends Outage, R2>(
+      effect: Effect.Effect<B, E, R2>,
+      failure: E,
+      isRefused: (error: E) => boolean
+    ) =>
       Effect.suspend(() => {
         // The attempt that was made by itself: nearly no batch needs more.
         const tried = [Effect.fail(failure)]
@@ -108,13 +115,21 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
           yield* Effect.logWarning(`waiting: ${describe(error)}`)
         })
         return Effect.suspend(() => tried.pop() ?? effect).pipe(
-          Effect.tapError((error) =>
-            refusalOf(error) !== undefined || isContention(error) ? Effect.void : found(error)
-          ),
-          Effect.retry(retryWhile((error: E) => refusalOf(error) === undefined)),
+          Effect.tapError((error) => (isRefused(error) || isContention(error) ? Effect.void : found(error))),
+          Effect.retry(retryWhile((error: E) => !isRefused(error))),
           Effect.tap(() => Effect.forEach(down, isUp, { discard: true }))
         )
       })
+
+    /** One that waits for a lock answers nothing and fails with nothing. */
+    const tellingSlowness = <B, E, R2>(attempt: Effect.Effect<B, E, R2>) => {
+      const down = `no end of a transaction within ${Duration.format(slowAfter)}: a table may be locked, see pg_locks`
+      const tell = Effect.andThen(
+        health.report("postgres", { down }, stage.service),
+        Effect.logWarning(`waiting: PostgreSQL: ${down}`)
+      )
+      return Effect.acquireUseRelease(Effect.forkChild(Effect.delay(tell, slowAfter)), () => attempt, Fiber.interrupt)
+    }
 
     const decode = (record: KafkaRecord): Result.Result<A, BadRecord> => {
       try {
@@ -162,7 +177,11 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       Effect.gen(function* () {
         const prepared = yield* enriched
         const [storeSeconds, stored] = yield* timed(
-          waitOut(transaction(keepDeadLetters(stage.service, letters).pipe(Effect.andThen(stage.store(prepared)))))
+          waitOut(
+            tellingSlowness(
+              transaction(keepDeadLetters(stage.service, letters).pipe(Effect.andThen(stage.store(prepared))))
+            )
+          )
         )
         stored.onCommitted?.()
         const [publishSeconds] = yield* timed(
@@ -183,7 +202,8 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     ): Effect.Effect<Metrics.Settled, Outage, R | SqlClient.SqlClient> => {
       if (records.length === 1) {
         const letters = records.map(({ record }) => ({ record, bad: refusal }))
-        return waitOut(transaction(keepDeadLetters(stage.service, letters))).pipe(
+        // There is nowhere else to put it: a refusal is waited out too.
+        return waitOut(transaction(keepDeadLetters(stage.service, letters)), () => false).pipe(
           Effect.as({ outcomes: {}, letters, seconds: {} })
         )
       }
@@ -195,12 +215,19 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       return Effect.zipWith(half(records.slice(0, middle)), half(records.slice(middle)), Metrics.combineSettled)
     }
 
+    const tellLetters = (letters: ReadonlyArray<DeadLetter>) => {
+      if (letters.length === 0) return Effect.void
+      const reasons = [...Map.groupBy(letters, ({ bad }) => bad.reason)].map(([why, { length }]) => `${length} ${why}`)
+      return Effect.logWarning(`to the dead letters: ${reasons.join(", ")}; ops.dead_letters says why of each`)
+    }
+
     const announced = stage.announce === undefined ? Effect.void : waitOut(stage.announce)
 
     /** What is left when a batch is stored, published and announced. The next one is stored meanwhile. */
     const conclude = Effect.fnUntraced(function* (batch: RecordBatch, settled: Metrics.Settled) {
       const [commit] = yield* timed(offsets.commit(batch))
       yield* isUp("kafka")
+      yield* tellLetters(settled.letters)
       const seconds = { ...settled.seconds, commit }
       yield* Metrics.recordBatch(stage.service, batch, { ...settled, seconds })
       yield* releaseHeapAfter(batch.records.length)
@@ -283,6 +310,8 @@ const stoppingAfter = <A, E, R, E2, R2>(
       )
     })
   )
+
+const isRefusal = (error: Outage): boolean => refusalOf(error) !== undefined
 
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [seconds: number, value: A], E, R> =>
   Effect.clockWith((clock) => {

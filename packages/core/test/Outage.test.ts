@@ -14,7 +14,6 @@ describe("An error", () => {
     "22P02", // invalid text representation
     "22003", // numeric value out of range
     "22021", // character not in repertoire
-    "23505", // unique violation
     "23514", // check violation
     "54000" // program limit exceeded
   ])("of PostgreSQL with %s is the data's fault", (code) => {
@@ -25,6 +24,7 @@ describe("An error", () => {
 
   it.each([
     "08006", // connection failure
+    "23505", // unique violation: a sequence is behind its table
     "25006", // read-only transaction: the server has become a standby
     "28P01", // invalid password
     "40001", // serialization failure
@@ -66,7 +66,7 @@ describe("An error", () => {
   })
 
   it("told in a log quotes no data, which may be a guest's name; any other is told in the words of the server", () => {
-    for (const code of ["22P02", "22021", "23505", "54000"]) {
+    for (const code of ["22P02", "22021", "23514", "54000"]) {
       const told = describeError(sqlError(code, 'invalid input syntax for type bigint: "Котова Ольга"'))
       assert.notInclude(told, "Котова")
       assert.include(told, code)

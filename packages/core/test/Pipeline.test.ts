@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, type Layer, Ref, Result, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, type Layer, Logger, Ref, Result, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
@@ -49,7 +49,6 @@ const refusals: Readonly<Record<string, string>> = {
   "22P02": "select 'poison'::int",
   "22003": "select 2147483647 + 1",
   "23514": "insert into ops.taken (value, length) values ('x', 5)",
-  "23505": "insert into ops.taken (value) values ('unique'), ('unique')",
   "54000": "do $$ begin raise exception 'too much' using errcode = '54000'; end $$"
 }
 
@@ -187,6 +186,82 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
       assert.deepStrictEqual(yield* taken, ["1", "2"])
       assert.deepStrictEqual(yield* letters, [])
       assert.strictEqual(yield* publishedCount, 2)
+    })
+  )
+
+  test(
+    "a number that a sequence has given before is waited out, and makes no dead letter",
+    Effect.gen(function* () {
+      const left = yield* Ref.make(3)
+      const collide = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+        sql.unsafe("insert into ops.taken (value) values ('unique'), ('unique')")
+      )
+      const store = () =>
+        Effect.flatMap(
+          Ref.getAndUpdate(left, (n) => n - 1),
+          (n) => (n > 0 ? collide : Effect.void)
+        )
+      yield* settle(["1", "2"], { store })
+      assert.deepStrictEqual(yield* taken, ["1", "2"])
+      assert.deepStrictEqual(yield* letters, [])
+    })
+  )
+
+  test(
+    "a dead letter that PostgreSQL refuses in its turn does not end the service: it is told of, and tried again",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { readiness } = yield* Health
+      yield* (yield* Kafka).publish(topics.topic, [outgoing("1"), outgoing("22P02"), outgoing("2")])
+      yield* sql`alter table ops.dead_letters add constraint refused check (false) not valid`
+      const fiber = yield* Effect.forkChild(runStage({ store: refuse("22P02") }))
+      yield* passTimeUntil(
+        "it says what PostgreSQL refuses",
+        Effect.map(readiness, ({ components }) => /SQLSTATE 23514/.test(JSON.stringify(components["postgres"])))
+      )
+      yield* sql`alter table ops.dead_letters drop constraint refused`
+      yield* passTimeUntil("the input is committed", isDone)
+      yield* stop(fiber)
+      assert.deepStrictEqual(yield* taken, ["1", "2"])
+      assert.deepStrictEqual(
+        (yield* letters).map(({ value }) => value),
+        ["22P02"]
+      )
+    })
+  )
+
+  test(
+    "a transaction that waits for a lock is told of, and not ready until it has it",
+    Effect.gen(function* () {
+      const lock = yield* Deferred.make<void>()
+      const { readiness } = yield* Health
+      yield* (yield* Kafka).publish(topics.topic, [outgoing("1")])
+      const fiber = yield* Effect.forkChild(runStage({ store: () => Deferred.await(lock) }))
+      yield* passTimeUntil(
+        "it says where to look",
+        Effect.map(readiness, ({ components }) => /pg_locks/.test(JSON.stringify(components["postgres"])))
+      )
+      yield* Deferred.succeed(lock, undefined)
+      yield* passTimeUntil("ready", isReady)
+      yield* stop(fiber)
+      assert.deepStrictEqual(yield* taken, ["1"])
+    })
+  )
+
+  test(
+    "dead letters are told of in the log, by reason, and without what they quote",
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const keep = Logger.make(({ logLevel, message }) => {
+        lines.push(`${logLevel} ${String(message)}`)
+      })
+      yield* settle(["1", "bad Котова", "22P02", "bad"], { store: refuse("22P02") }).pipe(
+        Effect.provide(Logger.layer([keep]))
+      )
+      assert.deepStrictEqual(
+        lines.filter((line) => line.includes("dead letters")),
+        ["Warn to the dead letters: 2 not_json, 1 refused_by_database; ops.dead_letters says why of each"]
+      )
     })
   )
 

@@ -10,7 +10,7 @@ interface IdentityColumn {
   readonly sequence: string
 }
 
-/** Moves each sequence behind what its column holds; one that is there already stays as it is, whoever draws from it. */
+/** Moves a sequence that is behind what its column holds. One that is not stays as it is: services may draw from it. */
 export const catchUpSequences = Effect.fnUntraced(function* (schemas: ReadonlyArray<string>) {
   const sql = yield* SqlClient.SqlClient
   const columns = yield* sql<IdentityColumn>`

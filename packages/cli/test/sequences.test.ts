@@ -1,4 +1,5 @@
 import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
+import { numberedKeys } from "@metka/core/Outage"
 import * as PgliteHere from "@metka/core/PgliteHere"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
@@ -14,6 +15,20 @@ const draw = Effect.gen(function* () {
 })
 
 layer(EmbeddedDatabase.layer(PgliteHere.open), { timeout: "1 minute" })("migrate", (it) => {
+  it.effect("knows every primary key that a sequence numbers, for services to wait where it is behind", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* migrateDatabase
+      const keys = yield* sql<{ name: string }>`
+        select conname as name from pg_constraint join pg_attribute on attrelid = conrelid and attnum = any(conkey)
+        where contype = 'p' and attidentity <> ''`
+      assert.sameMembers(
+        keys.map(({ name }) => name),
+        [...numberedKeys]
+      )
+    })
+  )
+
   it.effect("moves on a sequence that a restore left behind its table, and leaves one that is ahead of it", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient

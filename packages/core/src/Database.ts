@@ -46,7 +46,7 @@ const refuseMisspelt = ({ hash, password, pathname, searchParams, username }: UR
 const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, DatabaseConfigError> =>
   Effect.try({
     try: () => {
-      if (/^[^?]*@[^/?]*,/.test(text))
+      if (/^[^?]*@[^@/?]*,[^@/?]*(?:[/?]|$)/.test(text))
         throw new Error("it names several hosts: give the one name that leads to the primary")
       if (!URL.canParse(text)) throw new Error("it must be postgres://user:password@host:port/database")
       const url = new URL(text)

@@ -23,8 +23,15 @@ export const componentOf = (error: Outage): "postgres" | "kafka" | "redis" => {
 /** SQLSTATE classes that blame the data: data exception, integrity constraint violation, program limit exceeded. */
 const dataClasses = new Set(["22", "23", "54"])
 
-/** Whatever keys the data brings, they are upserted: it is a number that a sequence has given before. */
-const uniqueViolation = "23505"
+/** Primary keys that a sequence numbers: a violation says that it has given this number before, whatever the data is. */
+export const numberedKeys: ReadonlySet<string> = new Set([
+  "dead_letters_pkey",
+  "order_events_pkey",
+  "user_tag_history_pkey"
+])
+
+const isBehind = ({ reason }: SqlError): boolean =>
+  reason._tag === "UniqueViolation" && numberedKeys.has(reason.constraint)
 
 /** The SQLSTATE of an error, when PostgreSQL gave one: errors of sockets have a code as well, but no severity. */
 export const sqlStateOf = ({ reason: { cause } }: SqlError): string | undefined =>
@@ -42,7 +49,7 @@ export const refusalOf = (error: Outage): BadRecord | undefined => {
     return new BadRecord({ reason: "refused_by_database", detail: cleanDetail(detailOf(error)) })
   }
   const state = sqlStateOf(error)
-  if (state === undefined || state === uniqueViolation || !dataClasses.has(state.slice(0, 2))) return undefined
+  if (state === undefined || isBehind(error) || !dataClasses.has(state.slice(0, 2))) return undefined
   return new BadRecord({ reason: "refused_by_database", detail: cleanDetail(`SQLSTATE ${state}: ${detailOf(error)}`) })
 }
 
@@ -58,7 +65,8 @@ const advice: Readonly<Record<string, string>> = {
   "3F000": ": run `npm run migrate`",
   "42P01": ": run `npm run migrate`",
   "42703": ": run `npm run migrate`",
-  [uniqueViolation]: ": a restore can leave a sequence behind its table, and `npm run migrate` moves it on",
+  // Any other unique violation is a refusal.
+  "23505": ": a sequence is behind its table, as a restore can leave it, and `npm run migrate` moves it on",
   "25006": ": it is a standby, or `default_transaction_read_only` is on",
   "08P01": ": a pooler in between must be in session mode, and let these parameters through or ignore them",
   "26000": ": a pooler in between must be in session mode",

@@ -124,11 +124,15 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     /** One that waits for a lock answers nothing and fails with nothing. */
     const tellingSlowness = <B, E, R2>(attempt: Effect.Effect<B, E, R2>) => {
       const down = `no end of a transaction within ${Duration.format(slowAfter)}: a table may be locked, see pg_locks`
-      const tell = Effect.andThen(
+      const told = Effect.andThen(
         health.report("postgres", { down }, stage.service),
         Effect.logWarning(`waiting: PostgreSQL: ${down}`)
       )
-      return Effect.acquireUseRelease(Effect.forkChild(Effect.delay(tell, slowAfter)), () => attempt, Fiber.interrupt)
+      return Effect.acquireUseRelease(
+        Effect.forkChild(Effect.delay(told, slowAfter)),
+        (telling) => Effect.tap(attempt, () => (telling.pollUnsafe() === undefined ? Effect.void : isUp("postgres"))),
+        Fiber.interrupt
+      )
     }
 
     const decode = (record: KafkaRecord): Result.Result<A, BadRecord> => {

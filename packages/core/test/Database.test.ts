@@ -64,6 +64,10 @@ describe("DATABASE_URL", () => {
     (query) => build(`postgres://metka@127.0.0.1:1/db${query}`)
   )
 
+  it.effect("a password may have @ and a comma as they are, and does not look like several hosts", () =>
+    build("postgres://metka:a@b,c@127.0.0.1:1/db")
+  )
+
   it.live("a server that is not there is an outage when it is asked, and no error of configuration", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
+import { ConnectionError, SqlError, UniqueViolation, UnknownError } from "effect/sql/SqlError"
 import { KafkaError, KafkaRefused, KafkaUnavailable, RecordTooLarge } from "../src/Kafka.ts"
 import { componentOf, describe as describeError, type Outage, refusalOf } from "../src/Outage.ts"
 import { ReferenceUnavailable } from "../src/ReferenceData.ts"
@@ -14,6 +14,7 @@ describe("An error", () => {
     "22P02", // invalid text representation
     "22003", // numeric value out of range
     "22021", // character not in repertoire
+    "23505", // unique violation
     "23514", // check violation
     "54000" // program limit exceeded
   ])("of PostgreSQL with %s is the data's fault", (code) => {
@@ -24,7 +25,6 @@ describe("An error", () => {
 
   it.each([
     "08006", // connection failure
-    "23505", // unique violation: a sequence is behind its table
     "25006", // read-only transaction: the server has become a standby
     "28P01", // invalid password
     "40001", // serialization failure
@@ -39,6 +39,22 @@ describe("An error", () => {
     undefined
   ])("of PostgreSQL with %s is an outage, never a dead letter", (code) => {
     assert.isUndefined(refusalOf(sqlError(code)))
+  })
+
+  it("of PostgreSQL over a number that a sequence has given before is an outage, and says how the sequence moves on", () => {
+    const behind = (constraint: string) =>
+      new SqlError({
+        reason: new UniqueViolation({
+          constraint,
+          cause: Object.assign(new Error(`duplicate key value violates "${constraint}"`), {
+            severity: "ERROR",
+            code: "23505"
+          })
+        })
+      })
+    assert.isUndefined(refusalOf(behind("order_events_pkey")))
+    assert.match(describeError(behind("order_events_pkey")), /sequence.*npm run migrate/)
+    assert.strictEqual(refusalOf(behind("s_order_cost_pkey"))?.reason, "refused_by_database")
   })
 
   it("of a socket has no SQLSTATE", () => {
@@ -66,7 +82,7 @@ describe("An error", () => {
   })
 
   it("told in a log quotes no data, which may be a guest's name; any other is told in the words of the server", () => {
-    for (const code of ["22P02", "22021", "23514", "54000"]) {
+    for (const code of ["22P02", "22021", "23505", "54000"]) {
       const told = describeError(sqlError(code, 'invalid input syntax for type bigint: "Котова Ольга"'))
       assert.notInclude(told, "Котова")
       assert.include(told, code)

@@ -49,6 +49,7 @@ const refusals: Readonly<Record<string, string>> = {
   "22P02": "select 'poison'::int",
   "22003": "select 2147483647 + 1",
   "23514": "insert into ops.taken (value, length) values ('x', 5)",
+  "23505": "insert into ops.taken (value) values ('unique'), ('unique')",
   "54000": "do $$ begin raise exception 'too much' using errcode = '54000'; end $$"
 }
 
@@ -194,7 +195,8 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
     Effect.gen(function* () {
       const left = yield* Ref.make(3)
       const collide = Effect.flatMap(SqlClient.SqlClient, (sql) =>
-        sql.unsafe("insert into ops.taken (value) values ('unique'), ('unique')")
+        sql.unsafe(`insert into ops.dead_letters overriding system value
+          select 1, '', '', 0, number, now(), null, null, '{}', '', '', now(), null from generate_series(1, 2) number`)
       )
       const store = () =>
         Effect.flatMap(
@@ -231,8 +233,9 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
   )
 
   test(
-    "a transaction that waits for a lock is told of, and not ready until it has it",
+    "a transaction that waits for a lock is told of until it ends, and no longer, though Kafka is away then",
     Effect.gen(function* () {
+      const faults = yield* KafkaFaults
       const lock = yield* Deferred.make<void>()
       const { readiness } = yield* Health
       yield* (yield* Kafka).publish(topics.topic, [outgoing("1")])
@@ -241,7 +244,13 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
         "it says where to look",
         Effect.map(readiness, ({ components }) => /pg_locks/.test(JSON.stringify(components["postgres"])))
       )
+      yield* faults.makeUnavailable
       yield* Deferred.succeed(lock, undefined)
+      yield* passTimeUntil(
+        "Kafka alone is down",
+        Effect.map(readiness, ({ components }) => components["postgres"] === "up" && components["kafka"] !== "up")
+      )
+      yield* faults.makeAvailable
       yield* passTimeUntil("ready", isReady)
       yield* stop(fiber)
       assert.deepStrictEqual(yield* taken, ["1"])

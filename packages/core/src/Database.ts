@@ -87,6 +87,8 @@ export const layer = (applicationName: string) =>
         maxConnections: 5,
         connectTimeout: "3 seconds",
         keepAlive: "30 seconds",
+        // A session keeps what the database or the role was set to when it began, a read-only default for example.
+        connectionTTL: "2 minutes",
         startupParameters: {
           timezone: "UTC",
           datestyle: "ISO, YMD",

@@ -4,9 +4,9 @@ import { ownPostgresServer } from "@metka/testing/servers"
 import { Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { KafkaError, KafkaUnavailable } from "../src/Kafka.ts"
-import { refusalOf } from "../src/Outage.ts"
+import { refusalOf, sqlStateOf } from "../src/Outage.ts"
 import { transaction } from "../src/transaction.ts"
-import { clientOf } from "./DatabaseLayers.ts"
+import { atTimes, clientOf } from "./DatabaseLayers.ts"
 
 const select = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`select 1 as one`)
 const untilUp = Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "20 seconds" }))
@@ -74,6 +74,30 @@ describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => 
         assert.isTrue(lost._tag === "SqlError" && refusalOf(lost) === undefined, "an outage, which is waited out")
         assert.deepStrictEqual(yield* select, [{ one: 1 }])
       }).pipe(Effect.provide(clientOf(url)))
+    }).pipe(Effect.provide(RealServers.layer))
+  )
+
+  it.live("settings that sessions were given by mistake are gone two minutes after they were taken back", () =>
+    Effect.gen(function* () {
+      const url = yield* (yield* RealServers).database
+      const set = (setting: string) =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const [database] = yield* sql<{ name: string }>`select quote_ident(current_database()) as name`
+          yield* sql.unsafe(`alter database ${database?.name} ${setting}`)
+        }).pipe(Effect.provide(clientOf(withQuery(url, "options=-c%20default_transaction_read_only%3Doff"))))
+      let aheadMillis = 0
+      yield* set("set default_transaction_read_only = on")
+      yield* Effect.gen(function* () {
+        const write = transaction(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`create table written ()`))
+        assert.strictEqual(sqlStateOf(yield* Effect.flip(write)), "25006")
+        yield* set("reset default_transaction_read_only")
+        aheadMillis = 120_000
+        yield* write
+      }).pipe(
+        Effect.provide(clientOf(url)),
+        atTimes(() => Date.now() + aheadMillis)
+      )
     }).pipe(Effect.provide(RealServers.layer))
   )
 

@@ -99,13 +99,16 @@ export const sessionsWaitForLocks = (count: number) =>
  * Runs it at this time of the business, in milliseconds, while time itself goes on: a TestClock would hold up the
  * connection pool, or run through every one of its timers.
  */
-export const atTime = (millis: number) =>
+export const atTime = (millis: number) => atTimes(() => millis)
+
+/** The same at a time that is asked for again each time. */
+export const atTimes = (millis: () => number) =>
   Effect.updateService(Clock.Clock, (clock) => ({
     sleep: (duration) => clock.sleep(duration),
-    currentTimeMillisUnsafe: () => millis,
-    currentTimeMillis: Effect.succeed(millis),
-    currentTimeNanosUnsafe: () => BigInt(millis) * 1_000_000n,
-    currentTimeNanos: Effect.succeed(BigInt(millis) * 1_000_000n),
+    currentTimeMillisUnsafe: millis,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanosUnsafe: () => BigInt(millis()) * 1_000_000n,
+    currentTimeNanos: Effect.sync(() => BigInt(millis()) * 1_000_000n),
     monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
     monotonicTimeNanos: clock.monotonicTimeNanos
   }))

@@ -92,7 +92,6 @@ export const layer = (applicationName: string) =>
         startupParameters: {
           timezone: "UTC",
           datestyle: "ISO, YMD",
-          bytea_output: "hex",
           // A process that is suspended, or whose machine is gone without a word, must not keep its rows locked. Longer
           // than an outbox transaction waits for Kafka.
           idle_in_transaction_session_timeout: "30s"

@@ -114,6 +114,26 @@ describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => 
     }).pipe(Effect.provide(RealServers.layer))
   )
 
+  it.live("bytes come back whatever text the database makes of them", () =>
+    Effect.gen(function* () {
+      const url = yield* (yield* RealServers).database
+      const all = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+      const read = Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        return yield* sql`select current_setting('bytea_output') as output, ${all}::bytea as bytes,
+          array[${all}::bytea] as several`
+      })
+      yield* Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const [database] = yield* sql<{ name: string }>`select quote_ident(current_database()) as name`
+        yield* sql.unsafe(`alter database ${database?.name} set bytea_output = escape`)
+      }).pipe(Effect.provide(clientOf(url)))
+      assert.deepStrictEqual(yield* Effect.provide(read, clientOf(url)), [
+        { output: "escape", bytes: all, several: [all] }
+      ])
+    }).pipe(Effect.provide(RealServers.layer))
+  )
+
   it.live("sessions speak UTC and ISO, and say whose they are", () =>
     Effect.gen(function* () {
       const url = yield* (yield* RealServers).database

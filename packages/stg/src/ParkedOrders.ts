@@ -6,7 +6,7 @@
 import { keepDeadLetters } from "@metka/core/DeadLetters"
 import { decodeSourcePayload } from "@metka/core/messages/SourceOrder"
 import * as Metrics from "@metka/core/Metrics"
-import { describe } from "@metka/core/Outage"
+import { describe, retryWhile } from "@metka/core/Outage"
 import { publishIsolated, type Refused } from "@metka/core/publishIsolated"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import { Topology } from "@metka/core/Topology"
@@ -83,9 +83,8 @@ export const run = Effect.gen(function* () {
     if (parked.due > 0) yield* Effect.repeat(retryDueOrders, { while: (taken) => taken === batchSize })
     return parked.count === 0 ? pauseWhileNoneIsParked : pauseBetweenRounds
   }).pipe(
-    Effect.catch((error) =>
-      Effect.as(Effect.logWarning(`parked orders wait for the next round: ${describe(error)}`), pauseBetweenRounds)
-    )
+    Effect.tapError((error) => Effect.logWarning(`parked orders wait for the next round: ${describe(error)}`)),
+    Effect.retry(retryWhile(() => true))
   )
   yield* Effect.forever(Effect.flatMap(round, Effect.sleep))
 })

@@ -1,6 +1,14 @@
 /** The live layer of the Kafka port, on kafkajs. */
 import { Clock, type Config, Effect, Layer } from "effect"
-import { type Admin, Kafka as KafkaClient, type logCreator, type LogEntry, logLevel, Partitioners } from "kafkajs"
+import {
+  type Admin,
+  Kafka as KafkaClient,
+  type logCreator,
+  type LogEntry,
+  type LoggerEntryContent,
+  logLevel,
+  Partitioners
+} from "kafkajs"
 import { illegalGeneration, Kafka, KafkaError, KafkaRefused, KafkaUnavailable, offsetsOf } from "./Kafka.ts"
 import { registerCodecs } from "./KafkaJsCodecs.ts"
 import { kafkaJsConfig } from "./KafkaJsConfig.ts"
@@ -28,7 +36,14 @@ const readyRetryMillis = 50
 /** These say in the log what no operation reports: an offset that retention deleted, a member the broker forgot. */
 const namespacesThatMatter = new Set(["ConsumerGroup", "Runner"])
 
+/** By retention, or with a broker's disk. Nothing fails: kafkajs goes on with what is there. */
+const deletedUnread = ({ offset, partition, topic }: LoggerEntryContent): string =>
+  `messages of ${topic} partition ${partition} from offset ${offset} on were deleted before they were read; reading ` +
+  "goes on with the earliest there is: `npx metka verify` says what the later stages lack, `npx metka republish` sends " +
+  "it again, and orders that STG has not read must be loaded again"
+
 const logEffect = ({ label, level, log, namespace }: LogEntry): Effect.Effect<void> => {
+  if (log.message === "Offset out of range, resetting to default offset") return Effect.logWarning(deletedUnread(log))
   const message = `kafkajs ${label} ${namespace}: ${log.message}`
   return level === logLevel.ERROR && namespacesThatMatter.has(namespace)
     ? Effect.logWarning(message)
@@ -63,7 +78,9 @@ const readLag = async (admin: Admin, topic: string, group: string) => {
   const [logs, committed] = await Promise.all([
     admin.fetchTopicOffsets(topic),
     untilReady(() => admin.fetchOffsets({ groupId: group, topics: [topic] }), isCoordinatorNotReady)
-  ])
+  ]).catch((cause: unknown) => {
+    throw kafkaError("lag", topic)(cause)
+  })
   const byPartition = new Map(
     committed.flatMap(({ partitions }) => partitions).map(({ offset, partition }) => [partition, offset])
   )
@@ -157,7 +174,9 @@ export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
         const isCommitted = yield* Effect.tryPromise({
           try: () => members.commit(group, batch, offsetsOf(batch)),
           catch: (error) =>
-            isIllegalGeneration(error) ? illegalGeneration(group, batch.topic) : kafkaError("commit")(error)
+            isIllegalGeneration(error)
+              ? illegalGeneration(group, batch.topic)
+              : kafkaError("commit", batch.topic)(error)
         }).pipe(
           Effect.timeoutOrElse({
             duration: commitTimeoutMillis,

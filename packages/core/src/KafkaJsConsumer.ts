@@ -326,7 +326,7 @@ export class GroupMembers {
         return member
       }),
       (member) =>
-        Effect.tryPromise({ try: () => member.run(), catch: kafkaError("consume") }).pipe(
+        Effect.tryPromise({ try: () => member.run(), catch: kafkaError("consume", options.topic) }).pipe(
           Effect.flip,
           Effect.map((error) => ({ error, hasFetched: member.hasFetched, memberId: member.memberId })),
           Effect.raceFirst(

@@ -69,11 +69,15 @@ const ownMessageOf = (error: unknown): string => (error instanceof Error ? error
 
 /** Everything that is neither the record's nor the configuration's fault is an outage, which passes. */
 export const kafkaError =
-  (operation: string) =>
+  (operation: string, topic?: string) =>
   (cause: unknown): KafkaError => {
     if (cause instanceof KafkaError) return cause
     const names = [...namesOf(cause)]
-    const fields = { message: messageOf(cause), cause }
+    const message =
+      topic !== undefined && names.includes("UNKNOWN_TOPIC_OR_PARTITION")
+        ? `there is no topic ${topic}: create it, or restart the service, which creates it where it may`
+        : messageOf(cause)
+    const fields = { message, cause }
     const reason = names.some((name) => tooLarge.has(name))
       ? new RecordTooLarge(fields)
       : names.some((name) => refused.has(name))

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { ownKafkaServer } from "@metka/testing/servers"
-import { ConfigProvider, Duration, Effect, Layer, Schedule } from "effect"
+import { ConfigProvider, Duration, Effect, Layer, Logger, Schedule } from "effect"
 import { Kafka as KafkaClient, logLevel } from "kafkajs"
 import { Kafka } from "../src/Kafka.ts"
 import * as KafkaJs from "../src/KafkaJs.ts"
@@ -52,6 +52,62 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
         }).pipe(Effect.provide(layerOn(server.brokers)))
       }),
     120_000
+  )
+
+  it.live("a topic that is not there is named, with what to do", () =>
+    Effect.gen(function* () {
+      const kafka = yield* Kafka
+      for (const operation of [kafka.lag("no-such", "group"), kafka.publish("no-such", [outgoing("a", "b")])]) {
+        const { reason } = yield* Effect.flip(Effect.asVoid(operation))
+        assert.strictEqual(reason._tag, "KafkaUnavailable")
+        assert.match(reason.message, /no topic no-such: create it, or restart the service/)
+      }
+    }).pipe(Effect.provide(shared))
+  )
+
+  it.live(
+    "messages that were deleted before they were read are told of, with their place and what to do",
+    () => {
+      const warnings: Array<string> = []
+      const keep = Logger.make(({ logLevel, message }) => {
+        if (logLevel === "Warn") warnings.push(String(message))
+      })
+      return Effect.gen(function* () {
+        const brokers = yield* (yield* RealServers).kafkaBrokers
+        yield* Effect.gen(function* () {
+          const { group, kafka, topic } = yield* freshTopic
+          yield* kafka.publish(topic, [outgoing("a", "read"), outgoing("a", "deleted"), outgoing("a", "left")])
+          const first = yield* startMember({ topic, group, maxRecords: 1 })
+          yield* eventually("a record", () => first.batches.length > 0)
+          const [batch] = first.batches
+          if (batch !== undefined) yield* kafka.commit(group, batch)
+          yield* first.stop
+          const partition = batch?.records[0]?.partition ?? assert.fail("no record")
+
+          yield* Effect.promise(async () => {
+            const admin = new KafkaClient({ brokers: [brokers], logLevel: logLevel.NOTHING }).admin()
+            await admin.connect()
+            // It deletes nothing of a topic that it has not asked about before.
+            await admin.fetchTopicOffsets(topic)
+            await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: "2" }] })
+            await admin.disconnect()
+          })
+          const second = yield* startMember({ topic, group, maxRecords: 1 })
+          yield* eventually("the record that is left", () => second.records().length > 0)
+          assert.deepStrictEqual(
+            second.records().map(({ offset }) => offset),
+            [2]
+          )
+          assert.lengthOf(warnings, 1)
+          assert.include(
+            warnings[0],
+            `messages of ${topic} partition ${partition} from offset 1 on were deleted before`
+          )
+          assert.include(warnings[0], "npx metka republish")
+        }).pipe(Effect.provide(Layer.provide(layerOn(brokers), Logger.layer([keep]))))
+      }).pipe(Effect.provide(RealServers.layer))
+    },
+    60_000
   )
 
   it.live("patches/kafkajs: whether a broker answers is asked in one request, and not in two", () =>

@@ -26,6 +26,8 @@ const rebalanceTimeoutMillis = 30_000
  * heartbeat that is due is sent after a fetch, so every second time.
  */
 const fetchWaitMillis = 850
+/** Partitions that a topic is given later are read after so long, and not after kafkajs's five minutes. */
+const metadataMaxAgeMillis = 60_000
 const fetchBytes = 2 * 1_048_576
 const fetchBytesOfPartition = 524_288
 const bufferedBytes = 4 * 1_048_576
@@ -139,6 +141,7 @@ class GroupMember {
       rebalanceTimeout: rebalanceTimeoutMillis,
       heartbeatInterval: heartbeatMillis,
       maxWaitTimeInMs: fetchWaitMillis,
+      metadataMaxAge: metadataMaxAgeMillis,
       maxBytes: fetchBytes,
       maxBytesPerPartition: fetchBytesOfPartition,
       allowAutoTopicCreation: false,

@@ -185,9 +185,9 @@ class GroupMember {
     }
   }
 
-  /** Nobody waits for it, and when it fails the lag is the same as before: it is done again with the next generation. */
+  /** Nobody waits for it. When it fails the lag stays until a record is committed, or the next generation. */
   #commitSkipped(partition: number): void {
-    const due = this.#skipped.due(partition)
+    const due = this.#skipped.due(partition, this.#buffer.hasHeld(partition))
     if (due !== undefined) this.commit(new Map([[partition, due]])).catch(() => {})
   }
 
@@ -252,8 +252,10 @@ class GroupMember {
       bytes: bytesOf(batch.messages),
       highWatermark: Number(batch.highWatermark)
     })
+    // The new generation is delivered these again, from where the group has committed.
+    if (generation !== this.generation) return
     const last = batch.messages.at(-1)
-    if (last !== undefined && generation === this.generation) {
+    if (last !== undefined) {
       this.#skipped.fetched(batch.partition, Number(last.offset) + 1, Number(batch.lastOffset()) + 1)
     }
     resolveOffset(batch.lastOffset())

@@ -39,6 +39,7 @@ export class KafkaRecordBuffer {
   #fetched: Array<FetchedRecords> = []
   /** How many records of the first of `#fetched` were delivered. */
   #delivered = 0
+  readonly #partitions = new Set<number>()
   /** How many records the batch taken last had. */
   #lastTaken = 0
   #failure: KafkaError | undefined
@@ -63,9 +64,15 @@ export class KafkaRecordBuffer {
     return this.#failure !== undefined || this.#bytes >= this.maxBytes / 2 || this.#records >= this.maxRecords / 2
   }
 
+  /** Whether any record of the partition was ever here: some may still be at work. */
+  hasHeld(partition: number): boolean {
+    return this.#partitions.has(partition)
+  }
+
   push(fetched: FetchedRecords): void {
     if (fetched.records.length === 0) return
     this.#fetched.push(fetched)
+    this.#partitions.add(fetched.partition)
     this.#records += fetched.records.length
     this.#bytes += bytesOf(fetched, fetched.records.length)
     this.#ready.openUnsafe()

@@ -39,15 +39,18 @@ export class SkippedOffsets {
     if (held !== undefined) this.#partitions.set(partition, { ...held, committed: Math.max(held.committed, offset) })
   }
 
-  /** What can be committed although no record is: everything before it was done, or was skipped. */
-  due(partition: number): number | undefined {
+  /**
+   * What can be committed although no record is: everything before it was done, or was skipped.
+   * @param isBegun whether records of the partition were delivered in any generation: they may not be done yet
+   */
+  due(partition: number, isBegun: boolean): number | undefined {
     const held = this.#partitions.get(partition)
-    if (held === undefined) return undefined
-    const { committed, delivered, fetched } = held
-    return committed < fetched && (delivered === undefined || committed >= delivered) ? fetched : undefined
+    if (held === undefined || held.committed >= held.fetched) return undefined
+    const isDone = held.delivered === undefined ? !isBegun : held.committed >= held.delivered
+    return isDone ? held.fetched : undefined
   }
 
-  /** A new generation begins where the group has committed. */
+  /** A new generation is delivered all again that was not committed. */
   clear(): void {
     this.#partitions.clear()
   }

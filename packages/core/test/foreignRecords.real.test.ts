@@ -343,20 +343,22 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
       Effect.gen(function* () {
         const { group, send, topic, transactional } = yield* foreignTopic()
         const transaction = inTransactions(topic, yield* transactional)
+        yield* transaction("abort", "aborted before")
         const member = yield* startMemberUntil(topic, group)
         const reached = (committed: number, end: number) =>
           eventually(
             `${committed} of ${end}`,
             Effect.map(progress(topic, group), (now) => now.committed === committed && now.end === end)
           )
+        yield* reached(2, 2)
         yield* transaction("commit", "committed 1", "committed 2")
         yield* member.until("committed 2")
-        yield* reached(3, 3)
-        yield* transaction("abort", "aborted")
         yield* reached(5, 5)
+        yield* transaction("abort", "aborted")
+        yield* reached(7, 7)
         yield* send(messages("last"))
         yield* member.until("last")
-        yield* reached(6, 6)
+        yield* reached(8, 8)
         assert.deepStrictEqual(member.records().map(valueOf), ["committed 1", "committed 2", "last"])
       }).pipe(Effect.scoped)
     )

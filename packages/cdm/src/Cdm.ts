@@ -6,7 +6,7 @@ import { header, readHeader, readOrderVersion, readReferenceVersion } from "@met
 import { fixedWidth, isTimestamp } from "@metka/core/messages/Timestamp"
 import * as Metrics from "@metka/core/Metrics"
 import * as Pipeline from "@metka/core/Pipeline"
-import { Topology } from "@metka/core/Topology"
+import { inputsOf, Topology } from "@metka/core/Topology"
 import { pauseIn } from "@metka/core/turns"
 import { Effect, Result } from "effect"
 import * as Repository from "./CdmRepository.ts"
@@ -220,13 +220,17 @@ const store = Effect.fnUntraced(function* (prepared: Prepared) {
   return { outgoing: [], outcomes: { accepted, duplicate, stale: received.length - accepted - duplicate } }
 })
 
+/** Without it there is nothing that CDM can do: what readiness asks PostgreSQL for. */
+export const table = "cdm.order_contributions"
+
 /** Runs CDM's stream of contributions. */
 export const run = Effect.gen(function* () {
   const topology = yield* Topology
+  const [topic, group] = inputsOf(topology).cdm
   yield* Pipeline.run({
     service: "cdm",
-    topic: topology.cdmStats,
-    group: topology.groupCdm,
+    topic,
+    group,
     output: topology.guestTags,
     maxRecords: topology.maxBatchRecords,
     decode,

@@ -10,7 +10,7 @@ import { Effect, Layer } from "effect"
 import * as Cdm from "./Cdm.ts"
 import * as TagOutbox from "./TagOutbox.ts"
 
-const work = Effect.all([Service.probeServers("cdm.order_contributions"), Cdm.run, TagOutbox.run, BiRefresh.run], {
+const work = Effect.all([Service.probeServers(Cdm.table), Cdm.run, TagOutbox.run, BiRefresh.run], {
   concurrency: "unbounded",
   discard: true
 })

@@ -7,7 +7,7 @@ import * as Stg from "@metka/stg/Stg"
 import { Effect } from "effect"
 
 /** What each of them lives on. */
-export const serviceTables = ["stg.order_events", "dds.h_order", "cdm.order_contributions"]
+export const serviceTables = [Stg.table, Dds.table, Cdm.table]
 
 /** Runs until it is interrupted. */
 export const runAll = Effect.all([Stg.run, ParkedOrders.run, Dds.run, Cdm.run, TagOutbox.run], {

@@ -1,6 +1,6 @@
 /** Which demo week a data directory holds, so that `metka start --data DIR` goes on with the same one. */
 import { Effect, Option, Schema } from "effect"
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
+import { readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { DataDirectoryUnusable } from "./DataDirectory.ts"
 
@@ -44,7 +44,6 @@ const read = (directory: string): Effect.Effect<WeekFile | undefined, DataDirect
 const write = (directory: string, week: WeekFile): Effect.Effect<void, DataDirectoryUnusable> =>
   Effect.tryPromise({
     try: async () => {
-      await mkdir(directory, { recursive: true })
       // A crash in the middle must not leave half a file.
       await writeFile(`${fileOf(directory)}.new`, JSON.stringify(week))
       await rename(`${fileOf(directory)}.new`, fileOf(directory))

@@ -219,12 +219,6 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       return Effect.zipWith(half(records.slice(0, middle)), half(records.slice(middle)), Metrics.combineSettled)
     }
 
-    const tellLetters = (letters: ReadonlyArray<DeadLetter>) => {
-      if (letters.length === 0) return Effect.void
-      const reasons = [...Map.groupBy(letters, ({ bad }) => bad.reason)].map(([why, { length }]) => `${length} ${why}`)
-      return Effect.logWarning(`to the dead letters: ${reasons.join(", ")}; ops.dead_letters says why of each`)
-    }
-
     const announced = stage.announce === undefined ? Effect.void : waitOut(stage.announce)
 
     /** What is left when a batch is stored, published and announced. The next one is stored meanwhile. */
@@ -297,6 +291,13 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     yield* waitOut(kafka.ensureTopics([stage.topic, stage.output]))
     yield* Effect.all([waitOut(consume), watchLag, catchUp], { concurrency: "unbounded", discard: true })
   })
+
+/** By reason, since the letters themselves hold what guests are called. */
+const tellLetters = (letters: ReadonlyArray<DeadLetter>): Effect.Effect<void> => {
+  if (letters.length === 0) return Effect.void
+  const reasons = [...Map.groupBy(letters, ({ bad }) => bad.reason)].map(([why, { length }]) => `${length} ${why}`)
+  return Effect.logWarning(`to the dead letters: ${reasons.join(", ")}; ops.dead_letters says why of each`)
+}
 
 /**
  * On interruption the effect goes on until `last` is done, for `grace` at most: no batch is left half done, and its

@@ -225,7 +225,7 @@ describe("Without Redis", () => {
         )
         yield* Effect.gen(function* () {
           const { load } = yield* ReferenceData
-          yield* Effect.ignore(load([{ id: "first", json: "{}" }])).pipe(
+          yield* Effect.flip(load([{ id: "first", json: "{}" }])).pipe(
             Effect.repeat({ schedule: Schedule.spaced("300 millis"), times: 2 })
           )
         }).pipe(Effect.provide(layerOn(`redis://127.0.0.1:${port}/99`)))

@@ -4,7 +4,7 @@ import type { BadRecord } from "@metka/core/messages/BadRecord"
 import { header, readHeader, readOrderVersion, readReferenceVersion } from "@metka/core/messages/headers"
 import { decodeStgOrder } from "@metka/core/messages/StgOrder"
 import * as Pipeline from "@metka/core/Pipeline"
-import { Topology } from "@metka/core/Topology"
+import { inputsOf, Topology } from "@metka/core/Topology"
 import { pauseIn } from "@metka/core/turns"
 import { Clock, Effect, Result } from "effect"
 import * as Repository from "./DdsRepository.ts"
@@ -134,17 +134,21 @@ const store = (source: string, known: KnownThings) =>
     }
   })
 
+/** Without it there is nothing that DDS can do: what readiness asks PostgreSQL for. */
+export const table = "dds.h_order"
+
 /** Runs DDS's stream of enriched orders. */
 export const run = Effect.gen(function* () {
   const topology = yield* Topology
+  const [topic, group] = inputsOf(topology).dds
   yield* Pipeline.run({
     service: "dds",
-    topic: topology.stgOrders,
-    group: topology.groupDds,
+    topic,
+    group,
     output: topology.cdmStats,
     maxRecords: topology.maxBatchRecords,
     decode,
     enrich: prepare,
-    store: store(topology.stgOrders, new KnownThings())
+    store: store(topic, new KnownThings())
   })
 })

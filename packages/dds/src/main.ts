@@ -8,7 +8,7 @@ import { Topology } from "@metka/core/Topology"
 import { Effect, Layer } from "effect"
 import * as Dds from "./Dds.ts"
 
-const work = Effect.all([Service.probeServers("dds.h_order"), Dds.run], { concurrency: "unbounded", discard: true })
+const work = Effect.all([Service.probeServers(Dds.table), Dds.run], { concurrency: "unbounded", discard: true })
 
 Service.serve({ name: "dds", defaultPort: 8082 }, work).pipe(
   Effect.provide(

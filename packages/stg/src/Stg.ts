@@ -8,7 +8,7 @@ import { jsonMember } from "@metka/core/messages/jsonMember"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
 import * as Pipeline from "@metka/core/Pipeline"
 import { ReferenceData, type References } from "@metka/core/ReferenceData"
-import { Topology } from "@metka/core/Topology"
+import { inputsOf, Topology } from "@metka/core/Topology"
 import { eachInTurns } from "@metka/core/turns"
 import { Effect, Result } from "effect"
 import { enrich, type Enrichment, type Missing, resolve } from "./enrich.ts"
@@ -189,13 +189,17 @@ const storedBefore = Effect.fnUntraced(function* (candidates: ReadonlyArray<Cand
   return yield* Repository.heldOrders(ids)
 })
 
+/** Without it there is nothing that STG can do: what readiness asks PostgreSQL for. */
+export const table = "stg.order_events"
+
 /** Runs STG's stream of orders. */
 export const run = Effect.gen(function* () {
   const topology = yield* Topology
+  const [topic, group] = inputsOf(topology).stg
   yield* Pipeline.run({
     service: "stg",
-    topic: topology.orders,
-    group: topology.groupStg,
+    topic,
+    group,
     output: topology.stgOrders,
     maxRecords: topology.maxBatchRecords,
     decode,

@@ -10,13 +10,10 @@ import { Effect, Layer } from "effect"
 import * as ParkedOrders from "./ParkedOrders.ts"
 import * as Stg from "./Stg.ts"
 
-const work = Effect.all(
-  [Service.probeServers("stg.order_events"), Service.probeReferences, Stg.run, ParkedOrders.run],
-  {
-    concurrency: "unbounded",
-    discard: true
-  }
-)
+const work = Effect.all([Service.probeServers(Stg.table), Service.probeReferences, Stg.run, ParkedOrders.run], {
+  concurrency: "unbounded",
+  discard: true
+})
 
 Service.serve({ name: "stg", defaultPort: 8081 }, work).pipe(
   Effect.provide(

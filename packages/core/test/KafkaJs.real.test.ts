@@ -128,6 +128,33 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
     }).pipe(Effect.provide(RealServers.layer))
   )
 
+  it.live("patches/kafkajs: a member leaves its group at once, though a fetch still waits for records", () =>
+    Effect.gen(function* () {
+      const { kafkaBrokers } = yield* RealServers
+      const brokers = yield* kafkaBrokers
+      yield* Effect.gen(function* () {
+        const admin = yield* Effect.acquireRelease(
+          Effect.promise(async () => {
+            const admin = new KafkaClient({ brokers: [brokers], logLevel: logLevel.NOTHING }).admin()
+            await admin.connect()
+            return admin
+          }),
+          (admin) => Effect.promise(() => admin.disconnect())
+        )
+        const { group, topic } = yield* freshTopic
+        const describeGroup = Effect.map(
+          Effect.promise(() => admin.describeGroups([group])),
+          ({ groups: [described] }) => ({ state: described?.state, members: described?.members.length })
+        )
+        const member = yield* startMember({ topic, group, maxRecords: 10 })
+        yield* Effect.repeat(describeGroup, { until: ({ state }) => state === "Stable" })
+        const [left] = yield* Effect.timed(member.stop)
+        assert.deepStrictEqual(yield* describeGroup, { state: "Empty", members: 0 })
+        assert.isBelow(Duration.toMillis(left), 900)
+      }).pipe(Effect.scoped, Effect.provide(layerOn(brokers)))
+    }).pipe(Effect.provide(RealServers.layer))
+  )
+
   it.live(
     "a broker that is not there yet when the service starts is waited for",
     () =>

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Cause, ConfigProvider, Effect, Layer } from "effect"
 import { EventEmitter } from "node:events"
 import { mkdtempSync, writeFileSync } from "node:fs"
@@ -6,6 +6,7 @@ import { createServer } from "node:net"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setImmediate } from "node:timers/promises"
 import { rootCertificates } from "node:tls"
 import { Kafka } from "../src/Kafka.ts"
 import * as KafkaJs from "../src/KafkaJs.ts"
@@ -131,32 +132,115 @@ describe("KafkaJs.layer without a broker", () => {
 
 interface RequestQueue {
   readonly throttleCheckTimeoutId: unknown
+  push(request: {
+    entry: { correlationId: number; apiName: string; resolve(): void; reject(error: Error): void }
+    expectResponse: boolean
+    sendRequest(): void
+    requestTimeout?: number
+  }): void
   maybeThrottle(millis: number): void
   fulfillRequest(response: { correlationId: number; payload: Buffer; size: number }): void
   destroy(): void
 }
 
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+interface ConsumerRunner {
+  readonly consuming: boolean
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+const silent = { namespace: () => silent, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+const makeRequestQueue = (enforceRequestTimeout: boolean): RequestQueue => {
+  const Queue: new (options: object) => RequestQueue = createRequire(import.meta.url)(
+    "kafkajs/src/network/requestQueue"
+  )
+  return new Queue({
+    instrumentationEmitter: new EventEmitter(),
+    maxInFlightRequests: null,
+    requestTimeout: 1_000,
+    enforceRequestTimeout,
+    clientId: "test",
+    broker: "test",
+    logger: silent
+  })
+}
 
 describe("patches/kafkajs", () => {
   it("an idle connection has no timer running (kafkajs #1556, #1704, #1751)", () => {
-    const Queue: new (options: object) => RequestQueue = createRequire(import.meta.url)(
-      "kafkajs/src/network/requestQueue"
-    )
-    const queue = new Queue({
-      instrumentationEmitter: new EventEmitter(),
-      maxInFlightRequests: null,
-      requestTimeout: 1_000,
-      enforceRequestTimeout: false,
-      clientId: "test",
-      broker: "test",
-      logger: silent
-    })
+    const queue = makeRequestQueue(false)
     queue.fulfillRequest({ correlationId: 1, payload: Buffer.alloc(0), size: 0 })
     assert.isNull(queue.throttleCheckTimeoutId)
     queue.maybeThrottle(1_000)
     queue.fulfillRequest({ correlationId: 2, payload: Buffer.alloc(0), size: 0 })
     assert.isNull(queue.throttleCheckTimeoutId)
     queue.destroy()
+  })
+
+  it("who leaves a group does not join it again, whatever the brokers answer meanwhile", async () => {
+    const Runner: new (options: object) => ConsumerRunner = createRequire(import.meta.url)(
+      "kafkajs/src/consumer/runner"
+    )
+    const fetched = Promise.withResolvers<ReadonlyArray<unknown>>()
+    const said: Array<string> = []
+    const runner = new Runner({
+      logger: silent,
+      instrumentationEmitter: new EventEmitter(),
+      onCrash: () => said.push("crash"),
+      consumerGroup: {
+        connect: () => Promise.resolve(),
+        joinAndSync: () => Promise.resolve(said.push("join")),
+        isJoining: () => false,
+        getNodeIds: () => [1],
+        fetch: () => fetched.promise,
+        heartbeat: () => Promise.reject(Object.assign(new Error("unknown member"), { type: "UNKNOWN_MEMBER_ID" })),
+        leave: () => {
+          said.push("leave")
+          return Promise.reject(new Error("not the coordinator"))
+        }
+      }
+    })
+    await runner.start()
+    const stopped = runner.stop().then(() => said.push("stopped"))
+    await setImmediate()
+    assert.deepStrictEqual(said, ["join", "leave"])
+    fetched.resolve([])
+    await stopped
+    await setImmediate()
+    assert.deepStrictEqual(said, ["join", "leave", "leave", "stopped"])
+    assert.isFalse(runner.consuming)
+  })
+
+  it("a request is given up when its time is over, and nothing looks whether it is before", () => {
+    vi.useFakeTimers()
+    try {
+      const queue = makeRequestQueue(true)
+      const givenUp: Array<string> = []
+      const send = (correlationId: number, requestTimeout?: number) =>
+        queue.push({
+          entry: { correlationId, apiName: "Fetch", resolve: () => {}, reject: ({ message }) => givenUp.push(message) },
+          expectResponse: true,
+          sendRequest: () => {},
+          ...(requestTimeout === undefined ? {} : { requestTimeout })
+        })
+      assert.strictEqual(vi.getTimerCount(), 0)
+      send(1, 5_000)
+      send(2)
+      send(3, 2_000)
+      assert.strictEqual(vi.getTimerCount(), 1)
+      vi.advanceTimersByTime(999)
+      assert.lengthOf(givenUp, 0)
+      vi.advanceTimersByTime(1)
+      assert.lengthOf(givenUp, 1)
+      queue.fulfillRequest({ correlationId: 3, payload: Buffer.alloc(0), size: 0 })
+      vi.advanceTimersByTime(3_999)
+      assert.lengthOf(givenUp, 1)
+      vi.advanceTimersByTime(1)
+      assert.lengthOf(givenUp, 2)
+      assert.match(givenUp[1] ?? "", /^Request Fetch\(.*\) timed out$/)
+      assert.strictEqual(vi.getTimerCount(), 0)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })

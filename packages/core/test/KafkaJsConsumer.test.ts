@@ -21,6 +21,7 @@ class Script {
         FETCH: "fetch",
         FETCH_START: "start",
         GROUP_JOIN: "join",
+        REQUEST: "request",
         STOP: "stop"
       },
       on: (event: string, listener: (event: { readonly payload: unknown }) => void) => {

@@ -2,9 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { ownKafkaServer } from "@metka/testing/servers"
 import { ConfigProvider, Duration, Effect, Layer, Logger, Schedule } from "effect"
-import { Kafka as KafkaClient, logLevel } from "kafkajs"
 import { Kafka } from "../src/Kafka.ts"
 import * as KafkaJs from "../src/KafkaJs.ts"
+import { foreignAdmin } from "./foreignClient.ts"
 import { eventually, freshTopic, kafkaContract, outgoing, startMember } from "./kafkaContract.ts"
 
 const layerOn = (brokers: string) =>
@@ -84,13 +84,11 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
           yield* first.stop
           const partition = batch?.records[0]?.partition ?? assert.fail("no record")
 
+          const admin = yield* foreignAdmin
           yield* Effect.promise(async () => {
-            const admin = new KafkaClient({ brokers: [brokers], logLevel: logLevel.NOTHING }).admin()
-            await admin.connect()
             // It deletes nothing of a topic that it has not asked about before.
             await admin.fetchTopicOffsets(topic)
             await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: "2" }] })
-            await admin.disconnect()
           })
           const second = yield* startMember({ topic, group, maxRecords: 1 })
           yield* eventually("the record that is left", () => second.records().length > 0)
@@ -112,47 +110,29 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
 
   it.live("patches/kafkajs: whether a broker answers is asked in one request, and not in two", () =>
     Effect.gen(function* () {
-      const { kafkaBrokers } = yield* RealServers
-      const brokers = [yield* kafkaBrokers]
-      const requests = yield* Effect.promise(async () => {
-        const admin = new KafkaClient({ brokers, logLevel: logLevel.NOTHING }).admin()
-        await admin.connect()
-        const names: Array<string> = []
-        admin.on("admin.network.request", ({ payload }) => names.push(payload.apiName))
-        const { brokers: found } = await admin.describeCluster()
-        await admin.disconnect()
-        assert.lengthOf(found, 1)
-        return names
-      })
+      const admin = yield* foreignAdmin
+      const requests: Array<string> = []
+      admin.on("admin.network.request", ({ payload }) => requests.push(payload.apiName))
+      const { brokers } = yield* Effect.promise(() => admin.describeCluster())
+      assert.lengthOf(brokers, 1)
       assert.deepStrictEqual(requests, ["Metadata"])
     }).pipe(Effect.provide(RealServers.layer))
   )
 
   it.live("patches/kafkajs: a member leaves its group at once, though a fetch still waits for records", () =>
     Effect.gen(function* () {
-      const { kafkaBrokers } = yield* RealServers
-      const brokers = yield* kafkaBrokers
-      yield* Effect.gen(function* () {
-        const admin = yield* Effect.acquireRelease(
-          Effect.promise(async () => {
-            const admin = new KafkaClient({ brokers: [brokers], logLevel: logLevel.NOTHING }).admin()
-            await admin.connect()
-            return admin
-          }),
-          (admin) => Effect.promise(() => admin.disconnect())
-        )
-        const { group, topic } = yield* freshTopic
-        const describeGroup = Effect.map(
-          Effect.promise(() => admin.describeGroups([group])),
-          ({ groups: [described] }) => ({ state: described?.state, members: described?.members.length })
-        )
-        const member = yield* startMember({ topic, group, maxRecords: 10 })
-        yield* Effect.repeat(describeGroup, { until: ({ state }) => state === "Stable" })
-        const [left] = yield* Effect.timed(member.stop)
-        assert.deepStrictEqual(yield* describeGroup, { state: "Empty", members: 0 })
-        assert.isBelow(Duration.toMillis(left), 900)
-      }).pipe(Effect.scoped, Effect.provide(layerOn(brokers)))
-    }).pipe(Effect.provide(RealServers.layer))
+      const admin = yield* foreignAdmin
+      const { group, topic } = yield* freshTopic
+      const describeGroup = Effect.map(
+        Effect.promise(() => admin.describeGroups([group])),
+        ({ groups: [described] }) => ({ state: described?.state, members: described?.members.length })
+      )
+      const member = yield* startMember({ topic, group, maxRecords: 10 })
+      yield* Effect.repeat(describeGroup, { until: ({ state }) => state === "Stable" })
+      const [left] = yield* Effect.timed(member.stop)
+      assert.deepStrictEqual(yield* describeGroup, { state: "Empty", members: 0 })
+      assert.isBelow(Duration.toMillis(left), 900)
+    }).pipe(Effect.provide(Layer.merge(shared, RealServers.layer)))
   )
 
   it.live(

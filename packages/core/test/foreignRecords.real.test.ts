@@ -8,8 +8,6 @@ import {
   CompressionTypes,
   type ITopicConfig,
   KafkaJSNonRetriableError,
-  Kafka as KafkaClient,
-  logLevel,
   type Message,
   type Producer,
   type Transaction
@@ -22,6 +20,7 @@ import { makeDecoder } from "../src/messages/decodeJson.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
 import * as Pipeline from "../src/Pipeline.ts"
 import { embedded, eventually } from "./DatabaseLayers.ts"
+import { connected, foreignClient } from "./foreignClient.ts"
 import { startMember } from "./kafkaContract.ts"
 
 const ourLayer = Layer.unwrap(
@@ -32,21 +31,6 @@ const ourLayer = Layer.unwrap(
     )
   })
 )
-
-const foreignClient = Effect.gen(function* () {
-  const brokers = yield* (yield* RealServers).kafkaBrokers
-  return new KafkaClient({ brokers: brokers.split(","), clientId: "foreign", logLevel: logLevel.NOTHING })
-})
-
-const connected = <A extends { connect(): Promise<void>; disconnect(): Promise<void> }>(make: () => A) =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const connection = make()
-      await connection.connect()
-      return connection
-    }),
-    (connection) => Effect.promise(() => connection.disconnect())
-  )
 
 /** With one partition the last record tells that all before it have been delivered. */
 const foreignTopic = Effect.fnUntraced(function* (configuration: Readonly<Record<string, string>> = {}) {

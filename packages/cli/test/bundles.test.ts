@@ -69,6 +69,16 @@ describe("A bundle in a folder of its own", () => {
     })
   }
 
+  for (const program of ["stg.mjs", "dds.mjs", "cdm.mjs", "metka.mjs"]) {
+    it(`${program} does not load undici, as an import of node:http would`, () => {
+      const tell = `process.once("exit", () => console.log(process.moduleLoadList.join("\\n")))`
+      const preload = `--import=data:text/javascript,${encodeURIComponent(tell)}`
+      const { stdout } = run(new RegExp(`^${program.replace(".", "\\.")}$`), [preload, program])
+      assert.match(stdout, /^NativeModule http$/m)
+      assert.notInclude(stdout, "undici")
+    })
+  }
+
   for (const variable of ["KAFKA_BROKERS", "REDIS_URL", "DATABASE_URL"]) {
     it(`stg.mjs alone says that ${variable} is not set where something left it empty or blank`, () => {
       const servers = {

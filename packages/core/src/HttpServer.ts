@@ -3,10 +3,11 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Config, Effect, Layer, Schema } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
-import { createServer, type Server } from "node:http"
+import type { Server } from "node:http"
 import { invalid } from "./configText.ts"
 import { Health } from "./Health.ts"
 import { prometheusName } from "./MessagingMetrics.ts"
+import { createServer } from "./nodeHttp.ts"
 
 /** The address cannot be listened on: it is taken, or not one of this machine's. */
 export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {

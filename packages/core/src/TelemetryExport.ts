@@ -7,11 +7,11 @@ import { Config, Effect, Layer, Tracer } from "effect"
 import { HttpClient, HttpClientError } from "effect/http"
 import { Otlp } from "effect/observability"
 import { randomUUID } from "node:crypto"
-import { validateHeaderName, validateHeaderValue } from "node:http"
 import { TracesExported } from "./BatchTrace.ts"
 import { pairs } from "./configPairs.ts"
 import { invalid, optional } from "./configText.ts"
 import { guardedTracer } from "./GuardedTracer.ts"
+import { validateHeaderName, validateHeaderValue } from "./nodeHttp.ts"
 import { makeSampler, type SamplerName, samplerNames } from "./Sampler.ts"
 
 const endpoint: Config.Config<string> = optional("OTEL_EXPORTER_OTLP_ENDPOINT").pipe(

@@ -1,4 +1,7 @@
-/** What of a span leaves the process: the traces that the sampler chooses, and of a failure no more than its kind. */
+/**
+ * What of a span leaves the process: the traces that the sampler chooses, of a failure no more than its kind, of a
+ * statement its beginning.
+ */
 import { Exit, Option, Tracer } from "effect"
 import { errorTypeOfCause } from "./ErrorType.ts"
 import type { Sampler } from "./Sampler.ts"
@@ -6,6 +9,12 @@ import type { Sampler } from "./Sampler.ts"
 /** Messages of errors may quote the data that was refused: names, logins, whole orders. */
 const withoutData = (exit: Exit.Exit<unknown, unknown>, errorType: string | undefined): Exit.Exit<unknown, unknown> =>
   errorType === undefined ? exit : Exit.fail({ name: errorType, message: errorType })
+
+/** Enough to find a statement in the code by; whole, those of a backlog were most of what went to the collector. */
+const statementLimit = 200
+
+const limited = (key: string, value: unknown): unknown =>
+  key === "db.query.text" && typeof value === "string" ? value.slice(0, statementLimit) : value
 
 class GuardedSpan implements Tracer.Span {
   readonly _tag = "Span"
@@ -45,7 +54,7 @@ class GuardedSpan implements Tracer.Span {
     return this.inner.kind
   }
   attribute(key: string, value: unknown): void {
-    if (this.sampled) this.inner.attribute(key, value)
+    if (this.sampled) this.inner.attribute(key, limited(key, value))
   }
   event(name: string, startTime: bigint, attributes?: Record<string, unknown>): void {
     if (this.sampled) this.inner.event(name, startTime, attributes)

@@ -47,6 +47,19 @@ describe("Of a failure", () => {
   )
 })
 
+describe("Of a statement", () => {
+  it.effect("a span tells the first 200 characters: whole, those of a backlog would burden the collector", () =>
+    Effect.gen(function* () {
+      const text = `with loaded (load_dt, load_src) as (values ($1::timestamptz, $2::text)), ${"x".repeat(5_000)}`
+      const [span] = yield* exported(
+        Effect.void.pipe(Effect.withSpan("sql"), Effect.annotateSpans({ "db.query.text": text, other: text }))
+      )
+      assert.strictEqual(span?.attributes.get("db.query.text"), text.slice(0, 200))
+      assert.strictEqual(span?.attributes.get("other"), text)
+    })
+  )
+})
+
 describe("The sampler", () => {
   const nested = Effect.void.pipe(Effect.withSpan("inner"), Effect.withSpan("outer"))
 

@@ -1,4 +1,4 @@
-/** One connection to a database of the benchmark. */
+/** A connection to a database of the benchmark, and another: whoever listens keeps one. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Redacted } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
@@ -11,7 +11,7 @@ export const onDatabase = <A, E, R>(
     Effect.provide(
       PgClient.layer({
         url: Redacted.make(url),
-        maxConnections: 1,
+        maxConnections: 2,
         startupParameters: { timezone: "UTC", datestyle: "ISO, YMD" }
       })
     )

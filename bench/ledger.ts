@@ -1,7 +1,10 @@
-/** When orders are in the marts: one connection asks the ledger for those that are still on their way. */
-import { Deferred, Effect } from "effect"
-import { SqlClient } from "effect/sql"
-import type { SqlError } from "effect/sql"
+/**
+ * When orders are in the marts: PostgreSQL tells of each commit to the ledger. Asking again and again would see an order
+ * later, and take of the two cores what the services would have had; telling is part of what is measured.
+ */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Deferred, Effect, Fiber, Queue } from "effect"
+import { SqlClient, type SqlError } from "effect/sql"
 
 export interface Seen {
   /** Milliseconds by `performance.now()`. */
@@ -12,66 +15,66 @@ export interface Seen {
 export interface LedgerWatch {
   /** Sends an order, and waits until its row is committed; the counters are of the same transaction. */
   see<E, R>(orderId: number, send: Effect.Effect<void, E, R>): Effect.Effect<Seen, E, R>
-  /** Milliseconds from one question to the next, each of them: no order is seen sharper than this, only later. */
-  readonly intervals: ReadonlyArray<number>
+  /** Fails when nothing is told any more: nobody is seen then. */
+  readonly watching: Effect.Effect<never, SqlError.SqlError>
 }
 
-/** An order that has waited for long is asked for less often: 2 % of its wait is sharp enough, and asking costs. */
-const pauseMillis = (waitedMillis: number): number => Math.min(20, Math.max(1, waitedMillis / 50))
+const channel = "bench_ledger"
 
-/**
- * Asks once a millisecond from when an order could be there: asking takes of the two cores what the services would have
- * had, so nobody is asked for in less than four fifths of the shortest time that an order has taken.
- */
-export const watchLedger = Effect.gen(function* () {
+/** A notification names the orders of a statement, if they fit: PostgreSQL takes less than 8,000 bytes. */
+const makeTrigger = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const waiting = new Map<string, { readonly sentAt: number; readonly seen: Deferred.Deferred<number> }>()
-  const intervals: Array<number> = []
-  let shortestMillis = 0
+  yield* sql.unsafe(`
+    create function cdm.tell_bench() returns trigger language plpgsql as $$
+    declare
+      orders text;
+    begin
+      select string_agg(order_id, ',') into orders from told;
+      if orders is not null then
+        perform pg_notify('${channel}', case when octet_length(orders) < 8000 then orders else '' end);
+      end if;
+      return null;
+    end $$`)
+  yield* sql.unsafe(`
+    create trigger tell_bench after insert on cdm.order_contributions referencing new table as told
+    for each statement execute function cdm.tell_bench()`)
+})
 
-  const ask: Effect.Effect<void, SqlError.SqlError> = Effect.gen(function* () {
+export const watchLedger = Effect.gen(function* () {
+  const sql = yield* PgClient.PgClient
+  yield* makeTrigger
+  const notifications = yield* sql.listen(channel)
+  const waiting = new Map<string, Deferred.Deferred<number>>()
+
+  const committed = Effect.fnUntraced(function* (payload: string) {
+    if (payload !== "") return payload.split(",")
     const rows = yield* sql<{ order_id: string }>`
       select order_id from cdm.order_contributions where order_id = any(${[...waiting.keys()]}::text[])`
-    const now = performance.now()
-    for (const { order_id } of rows) {
-      const order = waiting.get(order_id)
-      waiting.delete(order_id)
-      if (order === undefined) continue
-      const taken = now - order.sentAt
-      shortestMillis = shortestMillis === 0 ? taken : Math.min(shortestMillis, taken)
-      yield* Deferred.succeed(order.seen, now)
-    }
+    return rows.map((row) => row.order_id)
   })
 
-  const watch: Effect.Effect<never, SqlError.SqlError> = Effect.gen(function* () {
-    let askedAt = Number.NaN
-    for (;;) {
-      const [oldest] = waiting.values()
-      if (oldest === undefined || performance.now() - oldest.sentAt < shortestMillis * 0.8) {
-        askedAt = Number.NaN
-      } else {
-        const now = performance.now()
-        if (!Number.isNaN(askedAt)) intervals.push(now - askedAt)
-        askedAt = now
-        yield* ask
-      }
-      // A map keeps its order: the last is the youngest, whose wait is the shortest.
-      const youngest = [...waiting.values()].at(-1)
-      yield* Effect.sleep(pauseMillis(youngest === undefined ? 0 : performance.now() - youngest.sentAt))
+  const watch = Effect.gen(function* () {
+    const { payload } = yield* Queue.take(notifications)
+    const orderIds = yield* committed(payload)
+    const now = performance.now()
+    for (const orderId of orderIds) {
+      const seen = waiting.get(orderId)
+      if (seen !== undefined) yield* Deferred.succeed(seen, now)
+      waiting.delete(orderId)
     }
   })
-  yield* Effect.forkScoped(Effect.orDie(watch))
+  const watching = yield* Effect.forkScoped(Effect.forever(watch))
 
   const ledger: LedgerWatch = {
     see: (orderId, send) =>
       Effect.gen(function* () {
         const seen = yield* Deferred.make<number>()
         const sentAt = performance.now()
-        waiting.set(String(orderId), { sentAt, seen })
+        waiting.set(String(orderId), seen)
         yield* send
         return { sentAt, seenAt: yield* Deferred.await(seen) }
       }),
-    intervals
+    watching: Fiber.join(watching)
   }
   return ledger
 })

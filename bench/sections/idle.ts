@@ -19,8 +19,9 @@ import {
 
 /** Services have worked before they rest. */
 const ordersBefore = 3_000
-const settle = "5 seconds"
-const idleSeconds = 30
+/** Until V8 has compiled and collected what the work left behind. */
+const settle = "30 seconds"
+const idleSeconds = 60
 
 /** CPU in % of one core over `idleSeconds`, and memory afterwards, of each program. */
 const rest = Effect.fnUntraced(function* (programs: ReadonlyArray<Program>) {

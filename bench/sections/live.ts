@@ -9,9 +9,9 @@ import { atMost, figureOf } from "../figures.ts"
 import { loadReferences, publishOrders } from "../input.ts"
 import { type LedgerWatch, watchLedger } from "../ledger.ts"
 import { type Bench, type Measured, say, weekOf } from "../run.ts"
-import { clientsOf, makeWorkplace } from "../servers.ts"
+import { clientsOf, makeWorkplace, type Workplace } from "../servers.ts"
 import { startReadyStages, untilAllThrough, whileRunning } from "../stages.ts"
-import { median, percentile } from "../statistics.ts"
+import { percentile } from "../statistics.ts"
 
 /** The first of them are not counted: connections open, code is compiled. */
 const notCounted = 50
@@ -70,55 +70,55 @@ const behindBacklog = Effect.fnUntraced(function* (send: Send, bench: Bench) {
   )
 })
 
+const measureOn = Effect.fnUntraced(function* (bench: Bench, workplace: Workplace) {
+  yield* loadReferences(weekOf(bench, bench.orders))
+  const programs = yield* startReadyStages(workplace, bench)
+  const ledger = yield* watchLedger
+  const send = yield* makeSend(ledger, trickle(bench))
+  const measure = Effect.gen(function* () {
+    yield* say(`live: ${counted} orders, 5 to 20 a second`)
+    const latencies = yield* quiet(send)
+    yield* say(`live: behind a backlog of ${bench.orders} orders`)
+    return { latencies, behind: yield* behindBacklog(send, bench) }
+  })
+  return yield* whileRunning(programs, Effect.raceFirst(measure, ledger.watching))
+})
+
 export const measureLive = (bench: Bench) =>
   Effect.scoped(
     Effect.gen(function* () {
       const workplace = yield* makeWorkplace(bench.servers, bench.folder)
-      const week = weekOf(bench, bench.orders)
-      return yield* onDatabase(
+      const { behind, latencies } = yield* onDatabase(
         workplace.databaseUrl,
-        Effect.gen(function* () {
-          yield* loadReferences(week)
-          const programs = yield* startReadyStages(workplace, bench)
-          const ledger = yield* watchLedger
-          const send = yield* makeSend(ledger, trickle(bench))
-          const measure = Effect.gen(function* () {
-            yield* say(`live: ${counted} orders, 5 to 20 a second`)
-            const latencies = yield* quiet(send)
-            const resolution = median(ledger.intervals)
-            yield* say(`live: behind a backlog of ${bench.orders} orders`)
-            return { latencies, resolution, behind: yield* behindBacklog(send, bench) }
-          })
-          const { behind, latencies, resolution } = yield* whileRunning(programs, measure)
-          const result: Measured = {
-            figures: [
-              figureOf(
-                "live.p50",
-                "from sending until committed in the marts, p50",
-                "ms",
-                [percentile(latencies, 50)],
-                atMost(15)
-              ),
-              figureOf("live.p99", "  p99", "ms", [percentile(latencies, 99)], atMost(50)),
-              figureOf("live.max", "  longest", "ms", [Math.max(...latencies)]),
-              figureOf("live.resolution", "  seen no sharper than", "ms", [resolution]),
-              figureOf(
-                "live.backlog.seconds",
-                "an order behind a backlog: waits",
-                "s",
-                behind.map(({ seconds }) => seconds)
-              ),
-              figureOf(
-                "live.backlog.ratio",
-                "  longest ÷ (orders ahead ÷ throughput + 1 s)",
-                "×",
-                [Math.max(...behind.map(({ allowed, seconds }) => seconds / allowed))],
-                atMost(1, "ratio")
-              )
-            ]
-          }
-          return result
-        }).pipe(Effect.provide(clientsOf(workplace)))
+        // The listener gives its connection back before the pool waits for all of them.
+        Effect.scoped(measureOn(bench, workplace)).pipe(Effect.provide(clientsOf(workplace)))
       )
+      const result: Measured = {
+        figures: [
+          figureOf(
+            "live.p50",
+            "from sending until committed in the marts, p50",
+            "ms",
+            [percentile(latencies, 50)],
+            atMost(15)
+          ),
+          figureOf("live.p99", "  p99", "ms", [percentile(latencies, 99)], atMost(50)),
+          figureOf("live.max", "  longest", "ms", [Math.max(...latencies)]),
+          figureOf(
+            "live.backlog.seconds",
+            "an order behind a backlog: waits",
+            "s",
+            behind.map(({ seconds }) => seconds)
+          ),
+          figureOf(
+            "live.backlog.ratio",
+            "  longest ÷ (orders ahead ÷ throughput + 1 s)",
+            "×",
+            [Math.max(...behind.map(({ allowed, seconds }) => seconds / allowed))],
+            atMost(1, "ratio")
+          )
+        ]
+      }
+      return result
     })
   )

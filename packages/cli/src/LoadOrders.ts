@@ -1,12 +1,12 @@
 /** Sends history into the orders topic: each order message is checked before it is sent. */
 import { Kafka } from "@metka/core/Kafka"
 import { decodeSourceOrder } from "@metka/core/messages/SourceOrder"
-import { retryWhile } from "@metka/core/Outage"
 import { publishIsolated } from "@metka/core/publishIsolated"
 import { Topology } from "@metka/core/Topology"
-import { Console, Effect, Result } from "effect"
+import { Effect, Result } from "effect"
 import { type GoodLine, loadLines } from "./LoadLines.ts"
 import type { Progress } from "./Progress.ts"
+import { waitOut } from "./waitOut.ts"
 
 /** The user's id, so that a guest's orders share a partition; what is wrong with an order STG could not take. */
 const readUserId = (line: Uint8Array): Result.Result<string, string> =>
@@ -19,11 +19,6 @@ const readUserId = (line: Uint8Array): Result.Result<string, string> =>
 export const loadOrders = Effect.fnUntraced(function* (path: string, progress: Progress) {
   const kafka = yield* Kafka
   const { orders } = yield* Topology
-  const waitOut = <A, E extends { readonly message: string }, R>(effect: Effect.Effect<A, E, R>) =>
-    effect.pipe(
-      Effect.tapError((error) => Console.error(`Waiting: ${error.message}`)),
-      Effect.retry(retryWhile<E>(() => true))
-    )
   const send = (page: ReadonlyArray<GoodLine<string>>) =>
     waitOut(publishIsolated(orders, page, ({ line, value }) => ({ key: value, value: line.bytes, headers: {} }))).pipe(
       Effect.map((refused) => refused.map(({ item, refusal }) => ({ number: item.line.number, why: refusal.detail })))

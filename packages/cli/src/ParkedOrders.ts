@@ -2,6 +2,7 @@
 import type { Missing } from "@metka/stg/enrich"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { printable, tableLines, timeText } from "./terminal.ts"
 
 interface ParkedOrder {
   readonly orderId: string
@@ -29,13 +30,8 @@ export const readParkedOrders = Effect.fnUntraced(function* (limit: number) {
 
 const number = new Intl.NumberFormat("en")
 
-const time = (date: Date): string => `${date.toISOString().slice(0, 19)}Z`
-
-/** Ids come from messages: one with control characters must not drive a terminal. */
-const shown = (id: string): string => (/\p{Cc}/u.test(id) ? JSON.stringify(id) : id)
-
 const named = (kind: string, ids: ReadonlyArray<string>): ReadonlyArray<string> =>
-  ids.map((id) => `${kind} ${shown(id)}`)
+  ids.map((id) => `${kind} ${printable(id)}`)
 
 const missingText = ({ dishes, guests, restaurants }: Missing): string =>
   [...named("guest", guests), ...named("restaurant", restaurants), ...named("dish", dishes)].join(", ")
@@ -49,21 +45,15 @@ export const parkedText = ({ oldest, total }: ParkedOrders): string => {
     columns,
     ...oldest.map(({ attempts, missing, nextAttempt, orderId, since }) => [
       orderId,
-      time(since),
+      timeText(since),
       number.format(attempts),
-      time(nextAttempt),
+      timeText(nextAttempt),
       missingText(missing)
     ])
   ]
-  const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)))
   const left = total - oldest.length
   return [
-    ...rows.map((row) =>
-      row
-        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-        .join("  ")
-        .trimEnd()
-    ),
+    ...tableLines(rows),
     ...(left > 0 ? [`… and ${number.format(left)} more: --limit ${total} lists them.`] : []),
     "",
     "Load what is missing: npx metka references load FILE. The orders go on within a minute."

@@ -5,6 +5,7 @@ import { version } from "@metka/core/version"
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { bi } from "./commands/bi.ts"
+import { deadLetters } from "./commands/deadLetters.ts"
 import { demoData } from "./commands/demoData.ts"
 import { load, references } from "./commands/load.ts"
 import { parked } from "./commands/parked.ts"
@@ -27,6 +28,7 @@ const metka = Command.make("metka").pipe(
     load,
     rules,
     parked,
+    deadLetters,
     republish,
     verify,
     rebuild,

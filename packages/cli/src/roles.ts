@@ -113,10 +113,11 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
   },
   {
     name: "metka_operator",
-    purpose: "the command line: rules, parked, republish, verify, rebuild, bi",
+    purpose: "the command line: rules, parked, dead-letters, republish, verify, rebuild, bi",
     grants: [
       "usage on schema ops, stg, dds, cdm",
       "select on all tables in schema ops, stg, dds, cdm, bi",
+      "update (replayed_at) on ops.dead_letters",
       `insert, update, delete on ${marts.map((table) => `cdm.${table}`).join(", ")}`,
       ...refreshBi
     ],

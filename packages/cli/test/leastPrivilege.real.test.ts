@@ -136,7 +136,7 @@ const foreignIsRefused = Effect.fnUntraced(function* (user: ServiceName, env: En
 describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services over TLS", () => {
   layer(SecuredServers.layer, { excludeTestServices: true, timeout: "2 minutes" })("each with its own rights", (it) => {
     it.effect(
-      "end a messy stream in the oracle's state; the operator applies rules, sends again, verifies and mends; the console counts; BI sees nobody",
+      "end a messy stream in the oracle's state; the operator applies rules, sends again, replays, verifies and mends; the console counts; BI sees nobody",
       () =>
         Effect.gen(function* () {
           const { administrator, databaseUrl, environmentOf } = yield* SecuredServers
@@ -168,6 +168,17 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services over TLS"
           for (const service of services) assert.notMatch(service.stdout(), /42501|permission denied|authoriz/i)
 
           assert.match(yield* metka(operator, "republish"), /DDS and CDM hold every order/)
+          yield* Effect.provide(
+            execute(`insert into ops.dead_letters
+              (service, topic, partition, "offset", kafka_timestamp, value, headers, reason, detail, received_at)
+              select service, 'a topic', 0, 0, timestamptz '2023-04-08' + number * interval '1 s', '\\x5b5d', '{}', 'schema', '', now()
+              from unnest(array['dds', 'cdm']) with ordinality as row (service, number)`),
+            clientsOf(administrator)
+          )
+          assert.match(yield* metka(operator, "dead-letters", "list"), /stg +order-service_orders/)
+          const replayed = yield* metka(operator, "dead-letters", "replay", "--all")
+          for (const topic of topics.slice(0, 3)) assert.include(replayed, `sent to ${topic} again`)
+          yield* Effect.provide(settled(expected.parked.length, "60 seconds"), clientsOf(administrator))
           yield* metka(operator, "verify")
           yield* Effect.provide(
             execute(

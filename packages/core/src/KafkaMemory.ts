@@ -59,8 +59,8 @@ const encodeOutgoing = (record: OutgoingRecord): Encoded => {
   const value = bytesOf(record.value)
   const headers = new Map<string, Uint8Array>()
   let bytes = recordOverheadBytes + (key?.byteLength ?? 0) + value.byteLength
-  for (const [name, text] of Object.entries(record.headers)) {
-    const header = bytesOf(text)
+  for (const [name, value] of Object.entries(record.headers)) {
+    const header = bytesOf(value)
     headers.set(name, header)
     bytes += headerOverheadBytes + Buffer.byteLength(name) + header.byteLength
   }
@@ -116,7 +116,7 @@ export class MemoryBroker {
         topic: topicName,
         partition,
         offset: log.length,
-        timestamp,
+        timestamp: record.timestamp ?? timestamp,
         key: encoded.key,
         value: encoded.value,
         headers: encoded.headers

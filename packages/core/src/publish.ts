@@ -97,7 +97,7 @@ const hasTrace = (record: OutgoingRecord): boolean => record.headers[header.trac
 
 const contextOf = (record: OutgoingRecord): Tracer.ExternalSpan | undefined => {
   const traceparent = record.headers[header.traceparent]
-  return traceparent === undefined ? undefined : TraceContext.parse(traceparent)
+  return typeof traceparent === "string" ? TraceContext.parse(traceparent) : undefined
 }
 
 const withTrace = (record: OutgoingRecord, traceparent: string): OutgoingRecord => ({

@@ -406,7 +406,7 @@ export const kafkaContract = <E>(name: string, layer: Layer.Layer<Kafka, E>): vo
     )
 
     it.effect(
-      "headers, null keys and binary values come back as they were sent",
+      "headers, null keys, binary values and times come back as they were sent",
       () =>
         Effect.gen(function* () {
           const { group, kafka, topic } = yield* freshTopic
@@ -415,7 +415,18 @@ export const kafkaContract = <E>(name: string, layer: Layer.Layer<Kafka, E>): vo
           const headers = { "order-version": "2023-04-08|x", name: "Котова Ольга", empty: "" }
           yield* kafka.publish(topic, [{ key: null, value: bytes, headers }])
           yield* kafka.publish(topic, [{ key: bytes, value: "Рис с лимоном", headers: {} }])
-          const records = yield* take({ topic, group, maxRecords: 100 }, 2)
+          const past = {
+            key: "past",
+            value: "past",
+            headers: { odd: Buffer.from([0xff, 0x00]) },
+            timestamp: 1_680_000_000_123
+          }
+          yield* kafka.publish(topic, [{ ...past, timestamp: 1_680_000_000_456 }, past])
+          const all = yield* take({ topic, group, maxRecords: 100 }, 4)
+          const [later, earlier] = all.filter((record) => valueOf(record) === "past")
+          assert.deepStrictEqual([...(earlier?.headers.get("odd") ?? [])], [0xff, 0x00])
+          assert.deepStrictEqual([later?.timestamp, earlier?.timestamp], [1_680_000_000_456, 1_680_000_000_123])
+          const records = all.filter((record) => valueOf(record) !== "past")
           const keyless = records.find((record) => record.key === null)
           const keyed = records.find((record) => record.key !== null)
           assert.deepStrictEqual([...(keyless?.value ?? [])], [...bytes])

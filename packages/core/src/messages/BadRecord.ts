@@ -4,15 +4,18 @@
  */
 import { Data } from "effect"
 
-export type BadRecordReason =
-  | "empty_value"
-  | "not_utf8"
-  | "not_json"
-  | "unstorable_text"
-  | "schema"
-  | "bad_header"
-  | "refused_by_database"
-  | "refused_by_kafka"
+export const badRecordReasons = [
+  "empty_value",
+  "not_utf8",
+  "not_json",
+  "unstorable_text",
+  "schema",
+  "bad_header",
+  "refused_by_database",
+  "refused_by_kafka"
+] as const
+
+export type BadRecordReason = (typeof badRecordReasons)[number]
 
 export class BadRecord extends Data.TaggedClass("BadRecord")<{
   readonly reason: BadRecordReason

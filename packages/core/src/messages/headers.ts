@@ -13,6 +13,7 @@ export const header = {
   userVersion: "user-version",
   restaurantVersion: "restaurant-version",
   eventId: "event-id",
+  replayOf: "replay-of",
   traceparent: "traceparent"
 } as const
 

@@ -1,0 +1,143 @@
+/** The messages that could not be used, for an operator: which there are, and all that is known of one. */
+import type { BadRecordReason } from "@metka/core/messages/BadRecord"
+import { utf8Text } from "@metka/core/messages/utf8Text"
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { printable, tableLines, timeText } from "./terminal.ts"
+
+export const services = ["stg", "dds", "cdm"] as const
+
+/** What is not said limits nothing. */
+export interface Selection {
+  readonly ids?: ReadonlyArray<number>
+  readonly service?: (typeof services)[number] | undefined
+  readonly reason?: BadRecordReason | undefined
+  /** Whether those that were sent again are among them. */
+  readonly replayed: boolean
+}
+
+/** The condition on rows of `ops.dead_letters`. */
+export const isSelected = (sql: SqlClient.SqlClient, { ids, reason, replayed, service }: Selection) =>
+  sql.and([
+    sql`true`,
+    ...(ids === undefined ? [] : [sql`id = any(${ids}::bigint[])`]),
+    ...(service === undefined ? [] : [sql`service = ${service}`]),
+    ...(reason === undefined ? [] : [sql`reason = ${reason}`]),
+    ...(replayed ? [] : [sql`replayed_at is null`])
+  ])
+
+interface ListedLetter {
+  readonly id: string
+  readonly receivedAt: Date
+  readonly service: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: string
+  readonly reason: string
+  readonly detail: string
+}
+
+interface DeadLetters {
+  readonly newest: ReadonlyArray<ListedLetter>
+  readonly total: number
+}
+
+const listedDetail = 100
+
+export const readDeadLetters = Effect.fnUntraced(function* (selection: Selection, limit: number) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<ListedLetter & { readonly total: number }>`
+    select id::text as id, received_at as "receivedAt", service, topic, partition, "offset"::text as "offset", reason,
+      detail, (count(*) over ())::int as total
+    from ops.dead_letters where ${isSelected(sql, selection)} order by dead_letters.id desc limit ${limit}::int`
+  const letters: DeadLetters = { newest: rows, total: rows[0]?.total ?? 0 }
+  return letters
+})
+
+const number = new Intl.NumberFormat("en")
+
+const columns = ["id", "received", "service", "topic", "partition", "offset", "reason", "detail"]
+
+const cut = (text: string): string => (text.length > listedDetail ? `${text.slice(0, listedDetail)}…` : text)
+
+/** The list for a terminal. */
+export const deadLettersText = ({ newest, total }: DeadLetters): string => {
+  if (newest.length === 0) return "No dead letters."
+  const rows = newest.map(({ detail, id, offset, partition, reason, receivedAt, service, topic }) => [
+    id,
+    timeText(receivedAt),
+    service,
+    topic,
+    String(partition),
+    offset,
+    reason,
+    cut(printable(detail.replaceAll(/\s+/g, " ")))
+  ])
+  const left = total - newest.length
+  return [
+    ...tableLines([columns, ...rows]),
+    ...(left > 0 ? [`… and ${number.format(left)} more: --limit ${total} lists them.`] : []),
+    "",
+    "npx metka dead-letters show ID prints all of one; once the cause is mended, npx metka dead-letters replay ID sends",
+    "it again."
+  ].join("\n")
+}
+
+/** A row of `ops.dead_letters`. */
+export interface DeadLetter extends ListedLetter {
+  readonly timestamp: Date
+  readonly replayedAt: Date | null
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  /** Text, or `{ base64 }` where the bytes are none. */
+  readonly headers: Readonly<Record<string, string | { readonly base64: string }>>
+}
+
+/** Of a row, all but where it stands. */
+export const letterColumns = `id::text as id, received_at as "receivedAt", service, topic, partition,
+  "offset"::text as "offset", reason, detail, kafka_timestamp as timestamp, replayed_at as "replayedAt", key, value, headers`
+
+/** `undefined` when there is no such letter. */
+export const readDeadLetter = Effect.fnUntraced(function* (id: number) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<DeadLetter>`
+    select ${sql.literal(letterColumns)} from ops.dead_letters where id = ${id}::bigint`
+  return rows[0]
+})
+
+const shownValue = 10_000
+
+const bytesText = (bytes: Uint8Array): string =>
+  utf8Text(bytes) === undefined ? `0x${Buffer.from(bytes).toString("hex")}` : Buffer.from(bytes).toString("utf8")
+
+const valueLines = (value: Uint8Array | null): ReadonlyArray<string> => {
+  if (value === null) return ["The message has no value."]
+  const text = bytesText(value)
+  const left = text.length - shownValue
+  return [
+    `Its value, ${number.format(value.byteLength)} bytes:`,
+    ...text.slice(0, shownValue).split("\n").map(printable),
+    ...(left > 0 ? [`… and ${number.format(left)} more characters: --raw writes all of it.`] : [])
+  ]
+}
+
+/** All of a letter for a terminal. */
+export const deadLetterText = (letter: DeadLetter): string => {
+  const headers = Object.entries(letter.headers).map(
+    ([name, value]) => `${name}: ${typeof value === "string" ? value : `base64 ${value.base64}`}`
+  )
+  const facts = [
+    ["received", timeText(letter.receivedAt)],
+    ["service", letter.service],
+    ["topic", `${letter.topic}, partition ${letter.partition}, offset ${letter.offset}`],
+    ["timestamp", letter.timestamp.toISOString()],
+    ["reason", letter.reason],
+    ["detail", letter.detail],
+    ["sent again", letter.replayedAt === null ? "no" : timeText(letter.replayedAt)],
+    ["key", letter.key === null ? "none" : bytesText(letter.key)],
+    ...(headers.length === 0
+      ? [["headers", "none"]]
+      : headers.map((text, index) => [index === 0 ? "headers" : "", text]))
+  ]
+  return [...tableLines(facts.map((fact) => fact.map(printable))), "", ...valueLines(letter.value)].join("\n")
+}

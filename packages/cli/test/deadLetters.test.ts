@@ -1,0 +1,307 @@
+import { assert, layer } from "@effect/vitest"
+import { keepDeadLetters } from "@metka/core/DeadLetters"
+import { Kafka, KafkaFaults, type KafkaRecord } from "@metka/core/Kafka"
+import { BadRecord } from "@metka/core/messages/BadRecord"
+import { Topology } from "@metka/core/Topology"
+import { settled } from "@metka/testing/settled"
+import { topicRecords } from "@metka/testing/topicRecords"
+import { Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { atTime } from "../../core/test/DatabaseLayers.ts"
+import {
+  deadLettersText,
+  deadLetterText,
+  readDeadLetter,
+  readDeadLetters,
+  type Selection,
+  type services
+} from "../src/DeadLetters.ts"
+import { planReplay, replay } from "../src/ReplayDeadLetters.ts"
+import { memoryDatabase, withMemorySystem } from "./memorySystem.ts"
+
+const unsent: Selection = { replayed: false }
+
+/** A message that a service could not use: `place` is its offset in partition 0 of its topic. */
+const letter = (
+  place: number,
+  value: string | Uint8Array | null,
+  { reason = "schema", detail = "detail", ...record }: Partial<KafkaRecord & BadRecord> = {}
+) => ({
+  record: {
+    topic: "cdm-service-stats",
+    partition: 0,
+    offset: place,
+    timestamp: 1_680_000_000_000 + place,
+    key: Buffer.from("guest"),
+    value: typeof value === "string" ? Buffer.from(value) : value,
+    headers: new Map<string, Uint8Array>(),
+    ...record
+  },
+  bad: new BadRecord({ reason, detail })
+})
+
+const keep = (service: (typeof services)[number], ...letters: ReadonlyArray<ReturnType<typeof letter>>) =>
+  keepDeadLetters(service, letters).pipe(atTime(Date.parse("2026-11-24T05:00:00Z")))
+
+const stats = (orders: number) =>
+  JSON.stringify(
+    Array.from({ length: orders }, () => ({
+      user_id: "47044875-5c7b-448e-830a-bc6d13fe11da",
+      product_id: "b7d5264c-2b37-4666-be51-23f80756892c",
+      product_name: "Салат Тбилисо",
+      category_id: "8690bd24-85e0-4eab-8091-26c81995cd1c",
+      category_name: "Салаты",
+      order_cnt: 1
+    }))
+  )
+
+const replayed = (selection: Selection) =>
+  Effect.flatMap(planReplay(selection), (plan) => replay(selection, plan, () => Effect.void))
+
+const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString("utf8")
+
+const counted = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  return yield* sql`select order_cnt from cdm.user_category_counters`
+})
+
+/** Topics and tables without services. */
+const withoutServices = <A, E, R>(use: Effect.Effect<A, E, R>, maxMessageBytes = 1_048_576) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    yield* sql`truncate ops.dead_letters restart identity`
+    return yield* use
+  }).pipe(Effect.provide(Layer.mergeAll(Kafka.layerMemory({ maxMessageBytes }), Topology.layerDefault())))
+
+layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka dead-letters", (it) => {
+  it.effect("list says so when there are none", () =>
+    withoutServices(
+      Effect.gen(function* () {
+        assert.strictEqual(deadLettersText(yield* readDeadLetters(unsent, 20)), "No dead letters.")
+      })
+    )
+  )
+
+  it.effect("list has the newest first, of one service or reason, and no text that drives a terminal", () =>
+    withoutServices(
+      Effect.gen(function* () {
+        for (let place = 1; place <= 10; place++) yield* keep("stg", letter(place, "{", { topic: "orders" }))
+        yield* keep(
+          "dds",
+          letter(11, "[]", { reason: "bad_header", detail: `order-id:\n \u001B[2J${"x".repeat(200)}` })
+        )
+        assert.strictEqual(
+          deadLettersText(yield* readDeadLetters(unsent, 2)),
+          [
+            "id  received              service  topic              partition  offset  reason      detail",
+            `11  2026-11-24T05:00:00Z  dds      cdm-service-stats  0          11      bad_header  order-id: \\u001b[2J${"x".repeat(81)}…`,
+            "10  2026-11-24T05:00:00Z  stg      orders             0          10      schema      detail",
+            "… and 9 more: --limit 11 lists them.",
+            "",
+            "npx metka dead-letters show ID prints all of one; once the cause is mended, npx metka dead-letters replay ID sends",
+            "it again."
+          ].join("\n")
+        )
+        assert.strictEqual((yield* readDeadLetters({ ...unsent, service: "dds" }, 20)).total, 1)
+        assert.strictEqual((yield* readDeadLetters({ ...unsent, reason: "schema" }, 20)).total, 10)
+        assert.strictEqual((yield* readDeadLetters({ ...unsent, reason: "not_json" }, 20)).total, 0)
+      })
+    )
+  )
+
+  it.effect("show prints all of one: text as text, bytes as bytes", () =>
+    withoutServices(
+      Effect.gen(function* () {
+        const headers = new Map([
+          ["order-id", Buffer.from("7")],
+          ["odd", Buffer.from([0xff])]
+        ])
+        yield* keep("cdm", letter(5, `{"name":\n"Кот\u0000"}`, { headers }))
+        yield* keep("stg", letter(6, Buffer.from([0xff, 0x00]), { key: null }))
+        const shown = (id: number) =>
+          Effect.map(readDeadLetter(id), (found) => (found === undefined ? undefined : deadLetterText(found)))
+        assert.strictEqual(
+          yield* shown(1),
+          [
+            "received    2026-11-24T05:00:00Z",
+            "service     cdm",
+            "topic       cdm-service-stats, partition 0, offset 5",
+            "timestamp   2023-03-28T10:40:00.005Z",
+            "reason      schema",
+            "detail      detail",
+            "sent again  no",
+            "key         guest",
+            "headers     order-id: 7",
+            "            odd: base64 /w==",
+            "",
+            "Its value, 19 bytes:",
+            `{"name":`,
+            `"Кот\\u0000"}`
+          ].join("\n")
+        )
+        assert.match((yield* shown(2)) ?? "", /key +none\nheaders +none\n\nIts value, 2 bytes:\n0xff00$/)
+        assert.isUndefined(yield* shown(3))
+      })
+    )
+  )
+
+  it.effect("replay sends key, value and headers to the byte, at the time they had, and each once", () =>
+    withoutServices(
+      Effect.gen(function* () {
+        const { cdmStats, orders, stgOrders } = yield* Topology
+        const bytes = Uint8Array.from({ length: 256 }, (_, index) => index)
+        const headers = new Map([
+          ["order-version", Buffer.from("Кот 😀")],
+          ["odd", Buffer.from([0xff, 0x00])]
+        ])
+        yield* keep("cdm", letter(1, bytes, { key: bytes, headers }))
+        yield* keep("dds", letter(2, "dds", { key: null }))
+        yield* keep("stg", letter(3, "stg", { timestamp: -1 }), letter(4, "later", { timestamp: 4_000_000_000_000 }))
+        const before = Date.now()
+        assert.deepStrictEqual(yield* replayed(unsent), {
+          sent: { [cdmStats]: 1, [stgOrders]: 1, [orders]: 2 },
+          tooLarge: []
+        })
+        const [record, ...others] = yield* topicRecords(cdmStats)
+        assert.deepStrictEqual(others, [])
+        assert.deepStrictEqual([...(record?.key ?? [])], [...bytes])
+        assert.deepStrictEqual([...(record?.value ?? [])], [...bytes])
+        assert.strictEqual(record?.timestamp, 1_680_000_000_001)
+        assert.deepStrictEqual([...(record?.headers.get("odd") ?? [])], [0xff, 0x00])
+        assert.strictEqual(text(record?.headers.get("order-version")), "Кот 😀")
+        assert.strictEqual(text(record?.headers.get("replay-of")), "cdm-service-stats:0:1:1680000000001")
+        assert.strictEqual((yield* topicRecords(stgOrders))[0]?.key, null)
+        // No broker takes a record from before 1970, or from a time that is still to come.
+        const times = new Map((yield* topicRecords(orders)).map(({ timestamp, value }) => [text(value), timestamp]))
+        assert.strictEqual(times.get("stg"), 0)
+        assert.isAtLeast(times.get("later") ?? 0, before)
+        assert.isAtMost(times.get("later") ?? Infinity, Date.now())
+
+        assert.strictEqual((yield* readDeadLetters(unsent, 20)).total, 0)
+        assert.deepStrictEqual((yield* replayed(unsent)).sent, {})
+        assert.deepStrictEqual((yield* replayed({ ids: [1], replayed: true })).sent, { [cdmStats]: 1 })
+        assert.lengthOf(yield* topicRecords(cdmStats), 2)
+      })
+    )
+  )
+
+  it.effect("replay sends those that are asked for, in pages, and says how far it is", () =>
+    withoutServices(
+      Effect.gen(function* () {
+        const { cdmStats } = yield* Topology
+        const letters = Array.from({ length: 250 }, (_, place) => letter(place, String(place)))
+        yield* keep("cdm", ...letters)
+        const selection: Selection = { service: "cdm", reason: "schema", replayed: false }
+        const done: Array<number> = []
+        const plan = yield* planReplay(selection)
+        assert.strictEqual(plan.sendable, 250)
+        assert.deepStrictEqual((yield* replay({ ...selection, ids: [3, 5] }, plan, () => Effect.void)).sent, {
+          [cdmStats]: 2
+        })
+        yield* replay(selection, plan, (count) => Effect.sync(() => done.push(count)))
+        assert.deepStrictEqual(done, [100, 200, 248])
+        const values = (yield* topicRecords(cdmStats)).map(({ value }) => Number(text(value)))
+        assert.deepStrictEqual(values, [2, 4, ...[...Array(250).keys()].filter((place) => place !== 2 && place !== 4)])
+      })
+    )
+  )
+
+  it.effect("replay waits for a broker that breaks off in between, and marks a letter only when it is sent", () =>
+    withoutServices(
+      Effect.gen(function* () {
+        const { cdmStats } = yield* Topology
+        yield* keep("cdm", letter(1, "1"), letter(2, "2"))
+        const sql = yield* SqlClient.SqlClient
+        const faults = yield* KafkaFaults
+        yield* faults.breakNextPublishAfter(1)
+        yield* replayed(unsent)
+        assert.deepStrictEqual(
+          (yield* topicRecords(cdmStats)).map(({ value }) => text(value)),
+          ["1", "1", "2"]
+        )
+        assert.lengthOf(yield* sql`select 1 from ops.dead_letters where replayed_at is null`, 0)
+      })
+    )
+  )
+
+  it.effect("replay leaves out what has no value or what STG can publish again, and what the broker refuses", () =>
+    withoutServices(
+      Effect.gen(function* () {
+        const { cdmStats } = yield* Topology
+        yield* keep(
+          "cdm",
+          letter(1, null, { reason: "empty_value" }),
+          letter(2, "order", { reason: "refused_by_kafka" }),
+          letter(3, "x".repeat(2_000)),
+          letter(4, "small")
+        )
+        const plan = yield* planReplay(unsent)
+        assert.deepInclude(plan, { sendable: 2, withoutValue: 1, toRepublish: 1 })
+        assert.deepStrictEqual(yield* replayed(unsent), { sent: { [cdmStats]: 1 }, tooLarge: ["3"] })
+        assert.deepStrictEqual(
+          (yield* readDeadLetters(unsent, 20)).newest.map(({ id }) => id),
+          ["3", "2", "1"]
+        )
+      }),
+      1_000
+    )
+  )
+
+  it.effect("what can be used now is counted: an order without an id once, however often it is sent", () =>
+    withMemorySystem(
+      {},
+      Effect.gen(function* () {
+        yield* keep("cdm", letter(1, stats(1)), letter(2, stats(1)))
+        yield* replayed(unsent)
+        yield* settled(0)
+        assert.deepStrictEqual(yield* counted, [{ order_cnt: 2 }])
+        yield* replayed({ replayed: true })
+        yield* settled(0)
+        assert.deepStrictEqual(yield* counted, [{ order_cnt: 2 }])
+        assert.strictEqual((yield* readDeadLetters(unsent, 20)).total, 0)
+      })
+    )
+  )
+
+  it.effect("an order that says it was sent again, and not from where, is a dead letter", () =>
+    withMemorySystem(
+      {},
+      Effect.gen(function* () {
+        const { cdmStats } = yield* Topology
+        const headers = { "replay-of": "cdm-service-stats:0:1" }
+        yield* (yield* Kafka).publish(cdmStats, [{ key: "guest", value: stats(1), headers }])
+        yield* settled(0)
+        assert.deepStrictEqual(yield* counted, [])
+        const [kept] = (yield* readDeadLetters(unsent, 20)).newest
+        assert.deepInclude(kept, {
+          reason: "bad_header",
+          detail: "replay-of: expected topic:partition:offset:timestamp"
+        })
+      })
+    )
+  )
+
+  it.effect(
+    "what still cannot be used comes back as a letter that knows where it was at first, and is not chased",
+    () =>
+      withMemorySystem(
+        {},
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          yield* keep("stg", letter(1, "no order", { reason: "not_json" }))
+          for (let round = 1; round <= 2; round++) {
+            assert.deepStrictEqual((yield* replayed(unsent)).sent, { "order-service_orders": 1 })
+            yield* settled(0)
+          }
+          const letters = yield* sql<{ origin: string | null; open: boolean }>`
+          select headers ->> 'replay-of' as origin, replayed_at is null as open from ops.dead_letters order by id`
+          const origin = "cdm-service-stats:0:1:1680000000001"
+          assert.deepStrictEqual(letters, [
+            { origin: null, open: false },
+            { origin, open: false },
+            { origin, open: true }
+          ])
+        })
+      )
+  )
+})

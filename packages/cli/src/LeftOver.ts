@@ -20,6 +20,6 @@ export const leftOver = Effect.gen(function* () {
     ...(parked > 0
       ? [`${parked} orders wait for a guest, restaurant or dish that Redis does not know: npx metka parked lists them.`]
       : []),
-    ...(deadLetters > 0 ? [`${deadLetters} messages are in the dead letters (ops.dead_letters).`] : [])
+    ...(deadLetters > 0 ? [`${deadLetters} messages are in the dead letters: npx metka dead-letters list.`] : [])
   ].join(" ")
 })

@@ -39,8 +39,8 @@ const deadLetterLines = ({ deadLetters }: Orders): ReadonlyArray<string> =>
     ? []
     : [
         "",
-        "Of the orders in the dead letters, ops.dead_letters says why. Once the cause is mended, `npx metka republish`",
-        "sends them again."
+        "Of the orders in the dead letters, `npx metka dead-letters list` says why. Once the cause is mended,",
+        "`npx metka republish` sends them again."
       ]
 
 /** The verdict for a terminal. */

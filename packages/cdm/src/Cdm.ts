@@ -2,8 +2,8 @@
 import type * as Kafka from "@metka/core/Kafka"
 import { BadRecord } from "@metka/core/messages/BadRecord"
 import { type CdmStat, decodeCdmStats } from "@metka/core/messages/CdmStats"
-import { header, readHeader, readOrderVersion, readReferenceVersion } from "@metka/core/messages/headers"
-import { isPlaceText, placeText } from "@metka/core/messages/place"
+import { header, readHeader, readOrderVersion, readOrigin, readReferenceVersion } from "@metka/core/messages/headers"
+import { placeText } from "@metka/core/messages/place"
 import { fixedWidth, isTimestamp } from "@metka/core/messages/Timestamp"
 import * as Metrics from "@metka/core/Metrics"
 import * as Pipeline from "@metka/core/Pipeline"
@@ -35,16 +35,9 @@ const namesOf = (stats: ReadonlyArray<CdmStat>, version: string): OfKinds<Readon
 
 const bad = (detail: string) => Result.fail(new BadRecord({ reason: "bad_header", detail }))
 
-/** A message that names no order is one of its own, also when an operator sends it again after it was a dead letter. */
-const ownOrder = (record: Kafka.KafkaRecord): Result.Result<string, BadRecord> =>
-  Result.flatMap(readHeader(record, header.replayOf), (text) => {
-    if (text === undefined) return Result.succeed(placeText(record))
-    return isPlaceText(text) ? Result.succeed(text) : bad("replay-of: expected topic:partition:offset:timestamp")
-  })
-
 const orderIdOf = (record: Kafka.KafkaRecord): Result.Result<string, BadRecord> =>
   Result.flatMap(readHeader(record, header.orderId), (text) => {
-    if (text === undefined) return ownOrder(record)
+    if (text === undefined) return Result.map(readOrigin(record), placeText)
     return /^[1-9]\d{0,15}$/.test(text) ? Result.succeed(text) : bad("order-id: expected a decimal number")
   })
 

@@ -1,7 +1,7 @@
 /** The messages that could not be used, for an operator: which there are, and all that is known of one. */
 import type { BadRecordReason } from "@metka/core/messages/BadRecord"
 import { utf8Text } from "@metka/core/messages/utf8Text"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { printable, tableLines, timeText } from "./terminal.ts"
 
@@ -12,18 +12,18 @@ export interface Selection {
   readonly ids?: ReadonlyArray<number>
   readonly service?: (typeof services)[number] | undefined
   readonly reason?: BadRecordReason | undefined
-  /** Whether those that were sent again are among them. */
-  readonly replayed: boolean
+  /** Whether those are among them that were sent again, or closed without that. */
+  readonly closed: boolean
 }
 
 /** The condition on rows of `ops.dead_letters`. */
-export const isSelected = (sql: SqlClient.SqlClient, { ids, reason, replayed, service }: Selection) =>
+export const isSelected = (sql: SqlClient.SqlClient, { closed, ids, reason, service }: Selection) =>
   sql.and([
     sql`true`,
-    ...(ids === undefined ? [] : [sql`id = any(${ids}::bigint[])`]),
+    ...(ids === undefined ? [] : [sql`id = any(${ids.map(String)}::bigint[])`]),
     ...(service === undefined ? [] : [sql`service = ${service}`]),
     ...(reason === undefined ? [] : [sql`reason = ${reason}`]),
-    ...(replayed ? [] : [sql`replayed_at is null`])
+    ...(closed ? [] : [sql`replayed_at is null`])
   ])
 
 interface ListedLetter {
@@ -78,37 +78,55 @@ export const deadLettersText = ({ newest, total }: DeadLetters): string => {
     ...tableLines([columns, ...rows]),
     ...(left > 0 ? [`… and ${number.format(left)} more: --limit ${total} lists them.`] : []),
     "",
-    "npx metka dead-letters show ID prints all of one; once the cause is mended, npx metka dead-letters replay ID sends",
-    "it again."
+    "npx metka dead-letters show ID    prints all of one",
+    "npx metka dead-letters replay ID  sends it again, once a service can use it",
+    "npx metka dead-letters close ID   lists it no more: the order came by another way, or is given up"
   ].join("\n")
 }
 
 /** A row of `ops.dead_letters`. */
-export interface DeadLetter extends ListedLetter {
+export interface StoredLetter extends ListedLetter {
   readonly timestamp: Date
-  readonly replayedAt: Date | null
+  readonly closedAt: Date | null
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
   /** Text, or `{ base64 }` where the bytes are none. */
   readonly headers: Readonly<Record<string, string | { readonly base64: string }>>
 }
 
-/** Of a row, all but where it stands. */
-export const letterColumns = `id::text as id, received_at as "receivedAt", service, topic, partition,
-  "offset"::text as "offset", reason, detail, kafka_timestamp as timestamp, replayed_at as "replayedAt", key, value, headers`
+/** What a `StoredLetter` is read by. */
+export const storedColumns = `id::text as id, received_at as "receivedAt", service, topic, partition,
+  "offset"::text as "offset", reason, detail, kafka_timestamp as timestamp, replayed_at as "closedAt", key, value, headers`
 
 /** `undefined` when there is no such letter. */
 export const readDeadLetter = Effect.fnUntraced(function* (id: number) {
   const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<DeadLetter>`
-    select ${sql.literal(letterColumns)} from ops.dead_letters where id = ${id}::bigint`
+  const rows = yield* sql<StoredLetter>`
+    select ${sql.literal(storedColumns)} from ops.dead_letters where id = ${String(id)}::bigint`
   return rows[0]
+})
+
+/** Those of the ids that no letter has. */
+export const unknownIds = Effect.fnUntraced(function* (ids: ReadonlyArray<number>) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ id: string }>`
+    select id::text as id from ops.dead_letters where id = any(${ids.map(String)}::bigint[])`
+  const known = new Set(rows.map(({ id }) => id))
+  return ids.filter((id) => !known.has(String(id)))
+})
+
+/** Notes that nothing is left to do about these, as of now. Returns how many they are. */
+export const closeDeadLetters = Effect.fnUntraced(function* (selection: Selection) {
+  const sql = yield* SqlClient.SqlClient
+  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  const rows = yield* sql`update ops.dead_letters set replayed_at = ${now}::timestamptz
+    where ${isSelected(sql, selection)} returning id`
+  return rows.length
 })
 
 const shownValue = 10_000
 
-const bytesText = (bytes: Uint8Array): string =>
-  utf8Text(bytes) === undefined ? `0x${Buffer.from(bytes).toString("hex")}` : Buffer.from(bytes).toString("utf8")
+const bytesText = (bytes: Uint8Array): string => utf8Text(bytes) ?? `0x${Buffer.from(bytes).toString("hex")}`
 
 const valueLines = (value: Uint8Array | null): ReadonlyArray<string> => {
   if (value === null) return ["The message has no value."]
@@ -122,7 +140,7 @@ const valueLines = (value: Uint8Array | null): ReadonlyArray<string> => {
 }
 
 /** All of a letter for a terminal. */
-export const deadLetterText = (letter: DeadLetter): string => {
+export const deadLetterText = (letter: StoredLetter): string => {
   const headers = Object.entries(letter.headers).map(
     ([name, value]) => `${name}: ${typeof value === "string" ? value : `base64 ${value.base64}`}`
   )
@@ -133,7 +151,7 @@ export const deadLetterText = (letter: DeadLetter): string => {
     ["timestamp", letter.timestamp.toISOString()],
     ["reason", letter.reason],
     ["detail", letter.detail],
-    ["sent again", letter.replayedAt === null ? "no" : timeText(letter.replayedAt)],
+    ["closed", letter.closedAt === null ? "no" : timeText(letter.closedAt)],
     ["key", letter.key === null ? "none" : bytesText(letter.key)],
     ...(headers.length === 0
       ? [["headers", "none"]]

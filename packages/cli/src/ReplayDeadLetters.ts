@@ -1,26 +1,27 @@
 /**
  * Sends dead letters again, byte for byte: what could not be used then may be usable now, by a newer service. Sent at
- * least once: a letter is marked after the broker has it, and a stage that gets it twice is left as after once.
+ * least once: a letter is closed after the broker has it, and a stage that gets it twice is left as after once.
  */
-import { Kafka, type OutgoingRecord } from "@metka/core/Kafka"
+import type { OutgoingRecord } from "@metka/core/Kafka"
 import { header } from "@metka/core/messages/headers"
 import { placeText } from "@metka/core/messages/place"
 import { publishIsolated } from "@metka/core/publishIsolated"
 import { inputsOf, Topology } from "@metka/core/Topology"
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { type DeadLetter, isSelected, letterColumns, type Selection, services } from "./DeadLetters.ts"
+import {
+  closeDeadLetters,
+  isSelected,
+  type Selection,
+  services,
+  storedColumns,
+  type StoredLetter
+} from "./DeadLetters.ts"
 import { waitOut } from "./waitOut.ts"
 
-/** A value may have a megabyte. */
-const pageSize = 100
-
-export interface Replay {
-  /** To each topic. */
-  readonly sent: Readonly<Record<string, number>>
-  /** Letters that the broker refused for their size now. */
-  readonly tooLarge: ReadonlyArray<string>
-}
+const pageRows = 1_000
+/** One letter more than fit, at least one. */
+const pageBytes = 4 * 1_048_576
 
 /** What a selection has to send, and what it has that is not sent. */
 export interface ReplayPlan {
@@ -29,11 +30,12 @@ export interface ReplayPlan {
   readonly newestId: string
   /** Without a value there is nothing to send. */
   readonly withoutValue: number
-  /** STG holds these orders, with what they were enriched with. */
+  /** Of an order that was parked, the letter has no more than the payload; STG holds it, with its enrichment. */
   readonly toRepublish: number
 }
 
-const isSendable = "value is not null and reason <> 'refused_by_kafka'"
+const isHeldBySTG = "service = 'stg' and reason = 'refused_by_kafka'"
+const isSendable = `value is not null and not (${isHeldBySTG})`
 
 export const planReplay = Effect.fnUntraced(function* (selection: Selection) {
   const sql = yield* SqlClient.SqlClient
@@ -41,46 +43,49 @@ export const planReplay = Effect.fnUntraced(function* (selection: Selection) {
     select (count(*) filter (where ${sql.literal(isSendable)}))::int as sendable,
       coalesce(max(id), 0)::text as "newestId",
       (count(*) filter (where value is null))::int as "withoutValue",
-      (count(*) filter (where value is not null and reason = 'refused_by_kafka'))::int as "toRepublish"
+      (count(*) filter (where value is not null and ${sql.literal(isHeldBySTG)}))::int as "toRepublish"
     from ops.dead_letters where ${isSelected(sql, selection)}`
   return plan ?? { sendable: 0, newestId: "0", withoutValue: 0, toRepublish: 0 }
 })
 
-/** As it came, and at the same time: a message without `order-version` is as new as its timestamp. */
-const toOutgoing = (letter: DeadLetter, now: number): OutgoingRecord => {
+/**
+ * As it came, but now: with the time it had, a broker could delete it before it is read, or refuse it. Where a stage
+ * asks for that time, `replay-of` has it.
+ */
+const toOutgoing = (letter: StoredLetter): OutgoingRecord => {
   const headers = Object.entries(letter.headers).map(
     ([name, value]) => [name, typeof value === "string" ? value : Buffer.from(value.base64, "base64")] as const
   )
-  const timestamp = letter.timestamp.getTime()
+  const origin = { ...letter, offset: Number(letter.offset), timestamp: letter.timestamp.getTime() }
   return {
     key: letter.key,
     value: letter.value ?? "",
     // One that was sent again before says itself where it was at first.
-    headers: {
-      [header.replayOf]: placeText({ ...letter, offset: Number(letter.offset), timestamp }),
-      ...Object.fromEntries(headers)
-    },
-    // A broker takes none that is negative, or an hour ahead of its clock.
-    timestamp: Math.min(Math.max(timestamp, 0), now)
+    headers: { [header.replayOf]: placeText(origin), ...Object.fromEntries(headers) }
   }
 }
 
-const page = Effect.fnUntraced(function* (selection: Selection, after: string, newestId: string) {
+const readPage = Effect.fnUntraced(function* (selection: Selection, after: string, newestId: string) {
   const sql = yield* SqlClient.SqlClient
-  return yield* sql<DeadLetter>`
-    select ${sql.literal(letterColumns)} from ops.dead_letters
-    where ${isSelected(sql, selection)} and ${sql.literal(isSendable)}
-      and id > ${after}::bigint and id <= ${newestId}::bigint
-    order by dead_letters.id limit ${pageSize}::int`
+  return yield* sql<StoredLetter>`
+    select ${sql.literal(storedColumns)} from (
+      select *, sum(octet_length(value)) over (order by id) - octet_length(value) as bytes_before
+      from (
+        select * from ops.dead_letters
+        where ${isSelected(sql, selection)} and ${sql.literal(isSendable)}
+          and id > ${after}::bigint and id <= ${newestId}::bigint
+        order by id limit ${pageRows}::int
+      ) next
+    ) page
+    where bytes_before < ${pageBytes}::int order by page.id`
 })
 
-const mark = Effect.fnUntraced(function* (letters: ReadonlyArray<DeadLetter>) {
-  if (letters.length === 0) return
-  const sql = yield* SqlClient.SqlClient
-  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-  yield* sql`update ops.dead_letters set replayed_at = ${now}::timestamptz
-    where id = any(${letters.map(({ id }) => id)}::bigint[])`
-})
+export interface Replay {
+  /** To each topic. */
+  readonly sent: Readonly<Record<string, number>>
+  /** Letters that the broker refused for their size now. */
+  readonly tooLarge: ReadonlyArray<string>
+}
 
 /** Sends what the plan has, the oldest first, to the topics that its services read now; waits while Kafka is away. */
 export const replay = Effect.fnUntraced(function* (
@@ -88,25 +93,23 @@ export const replay = Effect.fnUntraced(function* (
   { newestId }: ReplayPlan,
   onPage: (done: number) => Effect.Effect<void>
 ) {
-  const kafka = yield* Kafka
   const inputs = inputsOf(yield* Topology)
-  yield* waitOut(kafka.ensureTopics(services.map((service) => inputs[service][0])))
   const sent: Record<string, number> = {}
   const tooLarge: Array<string> = []
   let done = 0
   for (let after = "0"; ;) {
-    const letters = yield* page(selection, after, newestId)
+    const letters = yield* readPage(selection, after, newestId)
     if (letters.length === 0) return { sent, tooLarge } satisfies Replay
-    const now = yield* Clock.currentTimeMillis
     for (const service of services) {
       const [topic] = inputs[service]
       const own = letters.filter((letter) => letter.service === service)
-      const refused = yield* waitOut(publishIsolated(topic, own, (letter) => toOutgoing(letter, now)))
+      const refused = yield* waitOut(publishIsolated(topic, own, toOutgoing))
       const refusedIds = new Set(refused.map(({ item }) => item.id))
       const taken = own.filter(({ id }) => !refusedIds.has(id))
-      yield* mark(taken)
       tooLarge.push(...refusedIds)
-      if (taken.length > 0) sent[topic] = (sent[topic] ?? 0) + taken.length
+      if (taken.length === 0) continue
+      yield* closeDeadLetters({ ids: taken.map(({ id }) => Number(id)), closed: true })
+      sent[topic] = (sent[topic] ?? 0) + taken.length
     }
     after = letters.at(-1)?.id ?? newestId
     done += letters.length

@@ -1,10 +1,13 @@
-/** What a command does while a server is away: it says so, and goes on when the server is back. */
+/** What a command does while Kafka is away: it says so, and goes on when Kafka is back. */
+import type { KafkaError } from "@metka/core/Kafka"
 import { retryWhile } from "@metka/core/Outage"
 import { Console, Effect } from "effect"
 
-/** Tries again for as long as it fails. */
-export const waitOut = <A, E extends { readonly message: string }, R>(effect: Effect.Effect<A, E, R>) =>
+const isAway = ({ reason }: KafkaError): boolean => reason._tag === "KafkaUnavailable"
+
+/** Fails with what waiting does not mend. */
+export const waitOut = <A, R>(effect: Effect.Effect<A, KafkaError, R>) =>
   effect.pipe(
-    Effect.tapError((error) => Console.error(`Waiting: ${error.message}`)),
-    Effect.retry(retryWhile<E>(() => true))
+    Effect.tapError((error) => (isAway(error) ? Console.error(`Waiting: ${error.message}`) : Effect.void)),
+    Effect.retry(retryWhile(isAway))
   )

@@ -1,25 +1,28 @@
 import { assert, layer } from "@effect/vitest"
 import { keepDeadLetters } from "@metka/core/DeadLetters"
-import { Kafka, KafkaFaults, type KafkaRecord } from "@metka/core/Kafka"
+import { Kafka, KafkaError, KafkaFaults, type KafkaRecord, KafkaRefused } from "@metka/core/Kafka"
 import { BadRecord } from "@metka/core/messages/BadRecord"
+import { placeText } from "@metka/core/messages/place"
 import { Topology } from "@metka/core/Topology"
 import { settled } from "@metka/testing/settled"
 import { topicRecords } from "@metka/testing/topicRecords"
-import { Effect, Layer } from "effect"
+import { Effect, Exit, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { atTime } from "../../core/test/DatabaseLayers.ts"
 import {
+  closeDeadLetters,
   deadLettersText,
   deadLetterText,
   readDeadLetter,
   readDeadLetters,
   type Selection,
-  type services
+  type services,
+  unknownIds
 } from "../src/DeadLetters.ts"
 import { planReplay, replay } from "../src/ReplayDeadLetters.ts"
 import { memoryDatabase, withMemorySystem } from "./memorySystem.ts"
 
-const unsent: Selection = { replayed: false }
+const open: Selection = { closed: false }
 
 /** A message that a service could not use: `place` is its offset in partition 0 of its topic. */
 const letter = (
@@ -77,7 +80,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
   it.effect("list says so when there are none", () =>
     withoutServices(
       Effect.gen(function* () {
-        assert.strictEqual(deadLettersText(yield* readDeadLetters(unsent, 20)), "No dead letters.")
+        assert.strictEqual(deadLettersText(yield* readDeadLetters(open, 20)), "No dead letters.")
       })
     )
   )
@@ -91,20 +94,21 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
           letter(11, "[]", { reason: "bad_header", detail: `order-id:\n \u001B[2J${"x".repeat(200)}` })
         )
         assert.strictEqual(
-          deadLettersText(yield* readDeadLetters(unsent, 2)),
+          deadLettersText(yield* readDeadLetters(open, 2)),
           [
             "id  received              service  topic              partition  offset  reason      detail",
             `11  2026-11-24T05:00:00Z  dds      cdm-service-stats  0          11      bad_header  order-id: \\u001b[2J${"x".repeat(81)}…`,
             "10  2026-11-24T05:00:00Z  stg      orders             0          10      schema      detail",
             "… and 9 more: --limit 11 lists them.",
             "",
-            "npx metka dead-letters show ID prints all of one; once the cause is mended, npx metka dead-letters replay ID sends",
-            "it again."
+            "npx metka dead-letters show ID    prints all of one",
+            "npx metka dead-letters replay ID  sends it again, once a service can use it",
+            "npx metka dead-letters close ID   lists it no more: the order came by another way, or is given up"
           ].join("\n")
         )
-        assert.strictEqual((yield* readDeadLetters({ ...unsent, service: "dds" }, 20)).total, 1)
-        assert.strictEqual((yield* readDeadLetters({ ...unsent, reason: "schema" }, 20)).total, 10)
-        assert.strictEqual((yield* readDeadLetters({ ...unsent, reason: "not_json" }, 20)).total, 0)
+        assert.strictEqual((yield* readDeadLetters({ ...open, service: "dds" }, 20)).total, 1)
+        assert.strictEqual((yield* readDeadLetters({ ...open, reason: "schema" }, 20)).total, 10)
+        assert.strictEqual((yield* readDeadLetters({ ...open, reason: "not_json" }, 20)).total, 0)
       })
     )
   )
@@ -123,16 +127,16 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         assert.strictEqual(
           yield* shown(1),
           [
-            "received    2026-11-24T05:00:00Z",
-            "service     cdm",
-            "topic       cdm-service-stats, partition 0, offset 5",
-            "timestamp   2023-03-28T10:40:00.005Z",
-            "reason      schema",
-            "detail      detail",
-            "sent again  no",
-            "key         guest",
-            "headers     order-id: 7",
-            "            odd: base64 /w==",
+            "received   2026-11-24T05:00:00Z",
+            "service    cdm",
+            "topic      cdm-service-stats, partition 0, offset 5",
+            "timestamp  2023-03-28T10:40:00.005Z",
+            "reason     schema",
+            "detail     detail",
+            "closed     no",
+            "key        guest",
+            "headers    order-id: 7",
+            "           odd: base64 /w==",
             "",
             "Its value, 19 bytes:",
             `{"name":`,
@@ -145,7 +149,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
     )
   )
 
-  it.effect("replay sends key, value and headers to the byte, at the time they had, and each once", () =>
+  it.effect("replay sends key, value and headers to the byte, with the place they had, and each once", () =>
     withoutServices(
       Effect.gen(function* () {
         const { cdmStats, orders, stgOrders } = yield* Topology
@@ -156,9 +160,9 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         ])
         yield* keep("cdm", letter(1, bytes, { key: bytes, headers }))
         yield* keep("dds", letter(2, "dds", { key: null }))
-        yield* keep("stg", letter(3, "stg", { timestamp: -1 }), letter(4, "later", { timestamp: 4_000_000_000_000 }))
+        yield* keep("stg", letter(3, "stg", { timestamp: 1_680_000_000_000_000_000 }), letter(4, "later"))
         const before = Date.now()
-        assert.deepStrictEqual(yield* replayed(unsent), {
+        assert.deepStrictEqual(yield* replayed(open), {
           sent: { [cdmStats]: 1, [stgOrders]: 1, [orders]: 2 },
           tooLarge: []
         })
@@ -166,60 +170,83 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         assert.deepStrictEqual(others, [])
         assert.deepStrictEqual([...(record?.key ?? [])], [...bytes])
         assert.deepStrictEqual([...(record?.value ?? [])], [...bytes])
-        assert.strictEqual(record?.timestamp, 1_680_000_000_001)
+        // With the old time the broker could delete it before it is read.
+        assert.isAtLeast(record?.timestamp ?? 0, before)
         assert.deepStrictEqual([...(record?.headers.get("odd") ?? [])], [0xff, 0x00])
         assert.strictEqual(text(record?.headers.get("order-version")), "Кот 😀")
         assert.strictEqual(text(record?.headers.get("replay-of")), "cdm-service-stats:0:1:1680000000001")
         assert.strictEqual((yield* topicRecords(stgOrders))[0]?.key, null)
-        // No broker takes a record from before 1970, or from a time that is still to come.
-        const times = new Map((yield* topicRecords(orders)).map(({ timestamp, value }) => [text(value), timestamp]))
-        assert.strictEqual(times.get("stg"), 0)
-        assert.isAtLeast(times.get("later") ?? 0, before)
-        assert.isAtMost(times.get("later") ?? Infinity, Date.now())
+        const sent = new Map((yield* topicRecords(orders)).map((record) => [text(record.value), record.headers]))
+        assert.strictEqual(
+          text(sent.get("stg")?.get("replay-of")),
+          placeText(letter(3, "", { timestamp: 1_680_000_000_000_000_000 }).record)
+        )
 
-        assert.strictEqual((yield* readDeadLetters(unsent, 20)).total, 0)
-        assert.deepStrictEqual((yield* replayed(unsent)).sent, {})
-        assert.deepStrictEqual((yield* replayed({ ids: [1], replayed: true })).sent, { [cdmStats]: 1 })
+        assert.strictEqual((yield* readDeadLetters(open, 20)).total, 0)
+        assert.deepStrictEqual((yield* replayed(open)).sent, {})
+        assert.deepStrictEqual((yield* replayed({ ids: [1], closed: true })).sent, { [cdmStats]: 1 })
         assert.lengthOf(yield* topicRecords(cdmStats), 2)
       })
     )
   )
 
-  it.effect("replay sends those that are asked for, in pages, and says how far it is", () =>
+  it.effect("replay sends those that are asked for, a few megabytes at a time, and says how far it is", () =>
     withoutServices(
       Effect.gen(function* () {
         const { cdmStats } = yield* Topology
-        const letters = Array.from({ length: 250 }, (_, place) => letter(place, String(place)))
-        yield* keep("cdm", ...letters)
-        const selection: Selection = { service: "cdm", reason: "schema", replayed: false }
+        yield* keep("cdm", ...Array.from({ length: 9 }, (_, place) => letter(place, `${place}`.padEnd(1_000_000))))
+        const selection: Selection = { service: "cdm", reason: "schema", closed: false }
         const done: Array<number> = []
         const plan = yield* planReplay(selection)
-        assert.strictEqual(plan.sendable, 250)
-        assert.deepStrictEqual((yield* replay({ ...selection, ids: [3, 5] }, plan, () => Effect.void)).sent, {
-          [cdmStats]: 2
-        })
+        assert.strictEqual(plan.sendable, 9)
+        // An id beyond 32 bits beside small ones.
+        assert.deepStrictEqual(
+          (yield* replay({ ...selection, ids: [3, 3_000_000_000] }, plan, () => Effect.void)).sent,
+          { [cdmStats]: 1 }
+        )
         yield* replay(selection, plan, (count) => Effect.sync(() => done.push(count)))
-        assert.deepStrictEqual(done, [100, 200, 248])
+        assert.deepStrictEqual(done, [5, 8])
         const values = (yield* topicRecords(cdmStats)).map(({ value }) => Number(text(value)))
-        assert.deepStrictEqual(values, [2, 4, ...[...Array(250).keys()].filter((place) => place !== 2 && place !== 4)])
+        assert.deepStrictEqual(values, [2, 0, 1, 3, 4, 5, 6, 7, 8])
+        assert.deepStrictEqual(yield* unknownIds([1, 3_000_000_000]), [3_000_000_000])
       })
     )
   )
 
-  it.effect("replay waits for a broker that breaks off in between, and marks a letter only when it is sent", () =>
+  it.effect("replay that ends before the broker has a letter leaves it open", () =>
+    withoutServices(
+      Effect.gen(function* () {
+        yield* keep("cdm", letter(1, "1"), letter(2, "2"))
+        const kafka = yield* Kafka
+        const crash = { ...kafka, publish: () => Effect.die("crash") }
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(Effect.provideService(replayed(open), Kafka, crash))))
+        assert.strictEqual((yield* readDeadLetters(open, 20)).total, 2)
+      })
+    )
+  )
+
+  it.effect("replay waits for a broker that breaks off in between, and fails when it refuses us", () =>
     withoutServices(
       Effect.gen(function* () {
         const { cdmStats } = yield* Topology
         yield* keep("cdm", letter(1, "1"), letter(2, "2"))
-        const sql = yield* SqlClient.SqlClient
         const faults = yield* KafkaFaults
         yield* faults.breakNextPublishAfter(1)
-        yield* replayed(unsent)
+        yield* replayed(open)
         assert.deepStrictEqual(
           (yield* topicRecords(cdmStats)).map(({ value }) => text(value)),
           ["1", "1", "2"]
         )
-        assert.lengthOf(yield* sql`select 1 from ops.dead_letters where replayed_at is null`, 0)
+        assert.strictEqual((yield* readDeadLetters(open, 20)).total, 0)
+
+        yield* keep("cdm", letter(3, "3"))
+        const reason = new KafkaRefused({ message: "not authorized" })
+        const refuse = () => Effect.fail(new KafkaError({ operation: "publish", reason }))
+        const error = yield* Effect.flip(
+          Effect.provideService(replayed(open), Kafka, { ...(yield* Kafka), publish: refuse })
+        )
+        assert.match(error.message, /not authorized/)
+        assert.strictEqual((yield* readDeadLetters(open, 20)).total, 1)
       })
     )
   )
@@ -228,22 +255,39 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
     withoutServices(
       Effect.gen(function* () {
         const { cdmStats } = yield* Topology
+        yield* keep("stg", letter(1, "order", { reason: "refused_by_kafka" }))
         yield* keep(
           "cdm",
-          letter(1, null, { reason: "empty_value" }),
-          letter(2, "order", { reason: "refused_by_kafka" }),
+          letter(2, null, { reason: "empty_value" }),
           letter(3, "x".repeat(2_000)),
-          letter(4, "small")
+          letter(4, "small", { reason: "refused_by_kafka" })
         )
-        const plan = yield* planReplay(unsent)
+        const plan = yield* planReplay(open)
         assert.deepInclude(plan, { sendable: 2, withoutValue: 1, toRepublish: 1 })
-        assert.deepStrictEqual(yield* replayed(unsent), { sent: { [cdmStats]: 1 }, tooLarge: ["3"] })
+        assert.deepStrictEqual(yield* replayed(open), { sent: { [cdmStats]: 1 }, tooLarge: ["3"] })
         assert.deepStrictEqual(
-          (yield* readDeadLetters(unsent, 20)).newest.map(({ id }) => id),
+          (yield* readDeadLetters(open, 20)).newest.map(({ id }) => id),
           ["3", "2", "1"]
         )
       }),
       1_000
+    )
+  )
+
+  it.effect("close takes letters from the list, and they can be sent again all the same", () =>
+    withoutServices(
+      Effect.gen(function* () {
+        const { cdmStats } = yield* Topology
+        yield* keep("cdm", letter(1, "1"), letter(2, "2"), letter(3, "3", { reason: "not_json" }))
+        assert.strictEqual(yield* closeDeadLetters({ ids: [1], closed: false }), 1)
+        assert.strictEqual(yield* closeDeadLetters({ reason: "schema", closed: false }), 1)
+        assert.deepStrictEqual(
+          (yield* readDeadLetters(open, 20)).newest.map(({ id }) => id),
+          ["3"]
+        )
+        assert.strictEqual((yield* readDeadLetters({ closed: true }, 20)).total, 3)
+        assert.deepStrictEqual((yield* replayed({ ids: [1], closed: true })).sent, { [cdmStats]: 1 })
+      })
     )
   )
 
@@ -252,13 +296,13 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
       {},
       Effect.gen(function* () {
         yield* keep("cdm", letter(1, stats(1)), letter(2, stats(1)))
-        yield* replayed(unsent)
+        yield* replayed(open)
         yield* settled(0)
         assert.deepStrictEqual(yield* counted, [{ order_cnt: 2 }])
-        yield* replayed({ replayed: true })
+        yield* replayed({ closed: true })
         yield* settled(0)
         assert.deepStrictEqual(yield* counted, [{ order_cnt: 2 }])
-        assert.strictEqual((yield* readDeadLetters(unsent, 20)).total, 0)
+        assert.strictEqual((yield* readDeadLetters(open, 20)).total, 0)
       })
     )
   )
@@ -272,7 +316,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         yield* (yield* Kafka).publish(cdmStats, [{ key: "guest", value: stats(1), headers }])
         yield* settled(0)
         assert.deepStrictEqual(yield* counted, [])
-        const [kept] = (yield* readDeadLetters(unsent, 20)).newest
+        const [kept] = (yield* readDeadLetters(open, 20)).newest
         assert.deepInclude(kept, {
           reason: "bad_header",
           detail: "replay-of: expected topic:partition:offset:timestamp"
@@ -290,7 +334,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
           const sql = yield* SqlClient.SqlClient
           yield* keep("stg", letter(1, "no order", { reason: "not_json" }))
           for (let round = 1; round <= 2; round++) {
-            assert.deepStrictEqual((yield* replayed(unsent)).sent, { "order-service_orders": 1 })
+            assert.deepStrictEqual((yield* replayed(open)).sent, { "order-service_orders": 1 })
             yield* settled(0)
           }
           const letters = yield* sql<{ origin: string | null; open: boolean }>`

@@ -6,7 +6,14 @@ import { administerKafka } from "@metka/testing/aclsOfPage"
 import { endsAs, loadReferences, oracle, send } from "@metka/testing/againstOracle"
 import { eventuallyTrue } from "@metka/testing/eventually"
 import { finalReferences, messyStream } from "@metka/testing/messyStream/messyStream"
-import { type Environment, metka, type ServiceName, startService } from "@metka/testing/processes"
+import {
+  type Environment,
+  metka,
+  metkaMain,
+  runProcess,
+  type ServiceName,
+  startService
+} from "@metka/testing/processes"
 import { applyRulesFile, clientsOf, serviceNames } from "@metka/testing/processSystem"
 import { isMissing } from "@metka/testing/realServers"
 import {
@@ -133,6 +140,45 @@ const foreignIsRefused = Effect.fnUntraced(function* (user: ServiceName, env: En
   )
 })
 
+const letterOf = (service: string, offset: number, value: string) =>
+  execute(`insert into ops.dead_letters
+    (service, topic, partition, "offset", kafka_timestamp, value, headers, reason, detail, received_at)
+    values ('${service}', 'cdm-service-stats', 0, ${offset}, '2023-04-08', ${value}, '{}', 'schema', '', '2023-04-08') returning id`)
+
+/** The operator lists, shows, replays and closes letters of every service. */
+const replayLetters = Effect.fnUntraced(function* (operator: Environment, administrator: Environment) {
+  const asAdministrator = Effect.provide(clientsOf(administrator))
+  yield* asAdministrator(letterOf("cdm", 100_000, "'[]'"))
+  yield* asAdministrator(letterOf("dds", 100_001, "'\\xff'"))
+  yield* asAdministrator(letterOf("dds", 100_002, "null"))
+  const deadLetters = (...args: ReadonlyArray<string>) => metka(operator, "dead-letters", ...args)
+  const refused = (...args: ReadonlyArray<string>) =>
+    Effect.map(runProcess([metkaMain, "dead-letters", ...args], operator), ({ code, stderr, stdout }) => {
+      assert.strictEqual(code, 1, stdout)
+      return stderr
+    })
+
+  const list = yield* deadLetters("list", "--service", "dds")
+  const [withoutValue, odd] = Array.from(list.matchAll(/^\d+/gm), ([id]) => id)
+  assert.strictEqual(yield* deadLetters("show", odd ?? "", "--raw"), "\uFFFD")
+  assert.match(yield* deadLetters("show", odd ?? ""), /timestamp +2023-04-08T[\s\S]*0xff/)
+  assert.match(yield* refused("show", "100000000000"), /there is no dead letter 100000000000/)
+  assert.match(yield* refused("replay"), /say which: ids, --service, --reason, or --all/)
+  assert.match(yield* refused("replay", odd ?? "", "100000000000"), /there is no dead letter 100000000000/)
+
+  const replayed = yield* deadLetters("replay", "--all")
+  for (const topic of topics.slice(0, 3)) assert.include(replayed, `sent to ${topic} again`)
+  assert.match(yield* deadLetters("replay", withoutValue ?? ""), /Nothing to send/)
+  assert.match(yield* deadLetters("close", withoutValue ?? ""), /^1 dead letter closed/)
+  yield* eventuallyTrue(
+    "the message that DDS still cannot use comes back",
+    Effect.map(deadLetters("list", "--service", "dds"), (text) =>
+      /^\d+ +\S+ +dds +stg-service-orders .*not_utf8/m.test(text)
+    )
+  )
+  assert.strictEqual(yield* deadLetters("list", "--service", "cdm"), "No dead letters.\n")
+})
+
 describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services over TLS", () => {
   layer(SecuredServers.layer, { excludeTestServices: true, timeout: "2 minutes" })("each with its own rights", (it) => {
     it.effect(
@@ -168,16 +214,7 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services over TLS"
           for (const service of services) assert.notMatch(service.stdout(), /42501|permission denied|authoriz/i)
 
           assert.match(yield* metka(operator, "republish"), /DDS and CDM hold every order/)
-          yield* Effect.provide(
-            execute(`insert into ops.dead_letters
-              (service, topic, partition, "offset", kafka_timestamp, value, headers, reason, detail, received_at)
-              select service, 'a topic', 0, 0, timestamptz '2023-04-08' + number * interval '1 s', '\\x5b5d', '{}', 'schema', '', now()
-              from unnest(array['dds', 'cdm']) with ordinality as row (service, number)`),
-            clientsOf(administrator)
-          )
-          assert.match(yield* metka(operator, "dead-letters", "list"), /stg +order-service_orders/)
-          const replayed = yield* metka(operator, "dead-letters", "replay", "--all")
-          for (const topic of topics.slice(0, 3)) assert.include(replayed, `sent to ${topic} again`)
+          yield* replayLetters(operator, administrator)
           yield* Effect.provide(settled(expected.parked.length, "60 seconds"), clientsOf(administrator))
           yield* metka(operator, "verify")
           yield* Effect.provide(

@@ -31,8 +31,6 @@ export interface OutgoingRecord {
   readonly key: Uint8Array | string | null
   readonly value: Uint8Array | string
   readonly headers: Readonly<Record<string, Buffer | string>>
-  /** Milliseconds since the epoch; the time of sending unless told. */
-  readonly timestamp?: number
 }
 
 /** What one poll brought: records of one topic, possibly of several partitions, in offset order within each. */

@@ -29,14 +29,13 @@ const bufferOf = (data: Uint8Array | string): Buffer =>
       ? data
       : Buffer.from(data.buffer, data.byteOffset, data.byteLength)
 
-const sized = (record: OutgoingRecord, now: string): Sized => {
+const sized = (record: OutgoingRecord, timestamp: string): Sized => {
   const key = record.key === null ? null : bufferOf(record.key)
   const value = bufferOf(record.value)
   let bytes = recordOverheadBytes + (key?.byteLength ?? 0) + value.byteLength
   for (const name in record.headers) {
     bytes += headerOverheadBytes + Buffer.byteLength(name) + Buffer.byteLength(record.headers[name] ?? "")
   }
-  const timestamp = record.timestamp === undefined ? now : String(record.timestamp)
   return { message: { key, value, headers: record.headers, timestamp }, bytes }
 }
 
@@ -90,8 +89,8 @@ export const sendAll = async (
   records: ReadonlyArray<OutgoingRecord>,
   timestampMillis: number
 ): Promise<void> => {
-  const now = String(timestampMillis)
-  for (const request of cut(records.map((record) => sized(record, now)))) {
+  const timestamp = String(timestampMillis)
+  for (const request of cut(records.map((record) => sized(record, timestamp)))) {
     await sendHalving(producer, topic, request)
   }
 }

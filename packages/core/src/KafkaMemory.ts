@@ -116,7 +116,7 @@ export class MemoryBroker {
         topic: topicName,
         partition,
         offset: log.length,
-        timestamp: record.timestamp ?? timestamp,
+        timestamp,
         key: encoded.key,
         value: encoded.value,
         headers: encoded.headers

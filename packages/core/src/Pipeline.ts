@@ -296,7 +296,9 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
 const tellLetters = (letters: ReadonlyArray<DeadLetter>): Effect.Effect<void> => {
   if (letters.length === 0) return Effect.void
   const reasons = [...Map.groupBy(letters, ({ bad }) => bad.reason)].map(([why, { length }]) => `${length} ${why}`)
-  return Effect.logWarning(`to the dead letters: ${reasons.join(", ")}; ops.dead_letters says why of each`)
+  return Effect.logWarning(
+    `to the dead letters: ${reasons.join(", ")}; \`npx metka dead-letters list\` says why of each`
+  )
 }
 
 /**

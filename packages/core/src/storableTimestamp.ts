@@ -3,6 +3,9 @@
 const earliest = -62_135_596_800_000
 const latest = 253_402_300_799_999
 
-/** Milliseconds since the epoch as text for `timestamptz`, kept within what it holds. */
-export const storableTimestamp = (millis: number): string =>
-  new Date(Math.min(latest, Math.max(earliest, Number.isNaN(millis) ? 0 : millis))).toISOString()
+/** Milliseconds since the epoch, kept within what `timestamptz` holds. */
+export const storableMillis = (millis: number): number =>
+  Math.min(latest, Math.max(earliest, Number.isNaN(millis) ? 0 : millis))
+
+/** The same as text. */
+export const storableTimestamp = (millis: number): string => new Date(storableMillis(millis)).toISOString()

@@ -269,7 +269,7 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
       )
       assert.deepStrictEqual(
         lines.filter((line) => line.includes("dead letters")),
-        ["Warn to the dead letters: 2 not_json, 1 refused_by_database; ops.dead_letters says why of each"]
+        ["Warn to the dead letters: 2 not_json, 1 refused_by_database; `npx metka dead-letters list` says why of each"]
       )
     })
   )

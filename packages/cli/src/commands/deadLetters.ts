@@ -1,17 +1,19 @@
-/** `metka dead-letters`: the messages that could not be used, and sending them again. */
+/** `metka dead-letters`: the messages that could not be used, and what an operator does about them. */
 import * as Database from "@metka/core/Database"
 import * as KafkaJs from "@metka/core/KafkaJs"
 import { badRecordReasons } from "@metka/core/messages/BadRecord"
 import { Topology } from "@metka/core/Topology"
-import { Console, Effect, Layer, Option, Schema } from "effect"
+import { Console, Effect, Layer, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import {
+  closeDeadLetters,
   deadLettersText,
   deadLetterText,
   readDeadLetter,
   readDeadLetters,
   type Selection,
-  services
+  services,
+  unknownIds
 } from "../DeadLetters.ts"
 import { limitFlag } from "../flags.ts"
 import { withProgress } from "../Progress.ts"
@@ -24,31 +26,58 @@ class NothingSelected extends Schema.TaggedError<NothingSelected>()("NothingSele
 class NotAllSent extends Schema.TaggedError<NotAllSent>()("NotAllSent", { message: Schema.String }) {}
 
 const filters = {
-  service: Flag.Literals("service", services).pipe(Flag.withDescription("Only those of this service"), Flag.optional),
+  service: Flag.Literals("service", services).pipe(
+    Flag.withDescription("Only those of this service"),
+    Flag.map((service): Partial<Selection> => ({ service })),
+    Flag.withDefault({})
+  ),
   reason: Flag.Literals("reason", badRecordReasons).pipe(
     Flag.withDescription("Only those with this reason"),
-    Flag.optional
-  ),
-  replayed: Flag.Boolean("replayed").pipe(
-    Flag.withDescription("Also those that were sent again already"),
-    Flag.withDefault(false)
+    Flag.map((reason): Partial<Selection> => ({ reason })),
+    Flag.withDefault({})
   )
 }
 
+const closedFlag = Flag.Boolean("closed").pipe(
+  Flag.withDescription("Also those that were sent again or closed"),
+  Flag.withDefault(false)
+)
+
 const idArgument = Argument.Int("id").pipe(Argument.withDescription("As the list has it"))
+
+const chosen = {
+  ids: idArgument.pipe(Argument.variadic()),
+  ...filters,
+  all: Flag.Boolean("all").pipe(Flag.withDescription("All of them"), Flag.withDefault(false))
+}
+
+const noSuchLetter = (ids: ReadonlyArray<number>) =>
+  new NoSuchLetter({ message: `there is no dead letter ${ids.join(", ")}` })
+
+/** Fails rather than take all of them, or fewer than were named. */
+const select = Effect.fnUntraced(function* (
+  { all, ids, reason, service }: Command.Command.Config.Infer<typeof chosen>,
+  closed: boolean
+) {
+  const limits: Partial<Selection> = { ...(ids.length === 0 ? {} : { ids }), ...service, ...reason }
+  if (!all && Object.keys(limits).length === 0) {
+    return yield* new NothingSelected({ message: "say which: ids, --service, --reason, or --all" })
+  }
+  const unknown = yield* unknownIds(ids)
+  if (unknown.length > 0) return yield* noSuchLetter(unknown)
+  const selection: Selection = { ...limits, closed }
+  return selection
+})
 
 const list = Command.make(
   "list",
-  { ...filters, limit: limitFlag("dead letters") },
-  ({ limit, reason, replayed, service }) =>
-    readDeadLetters(
-      { service: Option.getOrUndefined(service), reason: Option.getOrUndefined(reason), replayed },
-      limit
-    ).pipe(
+  { ...filters, closed: closedFlag, limit: limitFlag("dead letters") },
+  ({ closed, limit, reason, service }) =>
+    readDeadLetters({ ...service, ...reason, closed }, limit).pipe(
       Effect.flatMap((letters) => Console.log(deadLettersText(letters))),
       Effect.provide(Database.layer("metka dead-letters"))
     )
-).pipe(Command.withDescription("List the messages that could not be used and were not sent again, the newest first"))
+).pipe(Command.withDescription("List the messages that could not be used, the newest first"))
 
 const writeBytes = (bytes: Uint8Array) =>
   Effect.callback<void>((resume) => {
@@ -67,66 +96,69 @@ const show = Command.make(
   ({ id, raw }) =>
     Effect.gen(function* () {
       const letter = yield* readDeadLetter(id)
-      if (letter === undefined) return yield* new NoSuchLetter({ message: `there is no dead letter ${id}` })
+      if (letter === undefined) return yield* noSuchLetter([id])
       yield* raw ? writeBytes(letter.value ?? new Uint8Array()) : Console.log(deadLetterText(letter))
     }).pipe(Effect.provide(Database.layer("metka dead-letters")))
 ).pipe(Command.withDescription("Print all of one: why it could not be used, its headers and its value"))
 
-const messages = (count: number): string => `${count} ${count === 1 ? "message" : "messages"}`
+const counted = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`
 
 /** What of the plan is not sent, and what to do about it. */
 const leftOut = ({ toRepublish, withoutValue }: ReplayPlan): ReadonlyArray<string> => [
-  ...(withoutValue > 0 ? [`${messages(withoutValue)} without a value: there is nothing to send.`] : []),
+  ...(withoutValue > 0
+    ? [
+        `${counted(withoutValue, "message has", "messages have")} no value, so there is nothing to send: ` +
+          "npx metka dead-letters close."
+      ]
+    : []),
   ...(toRepublish > 0
     ? [
-        `${messages(toRepublish)} too large for the broker: STG holds the orders. ` +
-          "Raise max.message.bytes of the topic, then: npx metka republish."
+        `${counted(toRepublish, "order is", "orders are")} too large for the broker. STG holds them: raise ` +
+          "max.message.bytes of the topic, then npx metka republish, then npx metka dead-letters close."
       ]
     : [])
 ]
 
 const report = Effect.fnUntraced(function* ({ sent, tooLarge }: Replay) {
-  for (const [topic, count] of Object.entries(sent)) yield* Console.log(`${messages(count)} sent to ${topic} again.`)
+  for (const [topic, count] of Object.entries(sent)) {
+    yield* Console.log(`${counted(count, "message", "messages")} sent to ${topic} again.`)
+  }
   if (Object.keys(sent).length > 0) {
     yield* Console.log("What still cannot be used comes back as a new dead letter: npx metka dead-letters list.")
   }
   if (tooLarge.length === 0) return
   return yield* new NotAllSent({
-    message: `the broker takes no message as large as dead letter ${tooLarge.join(", ")}: raise max.message.bytes of the topic and run this again`
+    message:
+      `the broker takes no message as large as dead letter ${tooLarge.join(", ")}: ` +
+      "raise max.message.bytes of the topic and run this again"
   })
 })
 
-const replay = Command.make(
-  "replay",
-  {
-    ids: idArgument.pipe(Argument.variadic()),
-    ...filters,
-    all: Flag.Boolean("all").pipe(Flag.withDescription("All that were not sent again yet"), Flag.withDefault(false))
-  },
-  ({ all, ids, reason, replayed, service }) =>
-    Effect.gen(function* () {
-      const selection: Selection = {
-        ...(ids.length === 0 ? {} : { ids }),
-        service: Option.getOrUndefined(service),
-        reason: Option.getOrUndefined(reason),
-        replayed
-      }
-      if (!all && ids.length === 0 && Option.isNone(service) && Option.isNone(reason)) {
-        return yield* new NothingSelected({ message: "say which: ids, --service, --reason, or --all" })
-      }
-      const plan = yield* planReplay(selection)
-      for (const line of leftOut(plan)) yield* Console.warn(`Left out: ${line}`)
-      if (plan.sendable === 0) {
-        return yield* Console.log("Nothing to send. Those that were sent again are left alone without --replayed.")
-      }
-      const done = yield* withProgress({ label: "replay", total: plan.sendable, unit: "messages" }, (progress) =>
-        replayLetters(selection, plan, progress.update)
+const replay = Command.make("replay", { ...chosen, closed: closedFlag }, ({ closed, ...which }) =>
+  Effect.gen(function* () {
+    const selection = yield* select(which, closed)
+    const plan = yield* planReplay(selection)
+    for (const line of leftOut(plan)) yield* Console.warn(`Left out: ${line}`)
+    if (plan.sendable === 0) {
+      return yield* Console.log(
+        `Nothing to send.${closed ? "" : " Of those that are closed, --closed sends them again."}`
       )
-      yield* report(done)
-    }).pipe(Effect.provide(Layer.mergeAll(Database.layer("metka dead-letters"), KafkaJs.layer, Topology.layer)))
-).pipe(Command.withDescription("Send messages again to the service that could not use them, once the cause is mended"))
+    }
+    const done = yield* withProgress({ label: "replay", total: plan.sendable, unit: "messages" }, (progress) =>
+      replayLetters(selection, plan, progress.update)
+    )
+    yield* report(done)
+  }).pipe(Effect.provide(Layer.mergeAll(Database.layer("metka dead-letters"), KafkaJs.layer, Topology.layer)))
+).pipe(Command.withDescription("Send messages again to the service that could not use them, and close them"))
+
+const close = Command.make("close", chosen, (which) =>
+  Effect.gen(function* () {
+    const count = yield* closeDeadLetters(yield* select(which, false))
+    yield* Console.log(`${counted(count, "dead letter", "dead letters")} closed. --closed lists them.`)
+  }).pipe(Effect.provide(Database.layer("metka dead-letters")))
+).pipe(Command.withDescription("List them no more: their orders came by another way, or are given up"))
 
 export const deadLetters = Command.make("dead-letters").pipe(
   Command.withDescription("The messages that could not be used"),
-  Command.withSubcommands([list, show, replay])
+  Command.withSubcommands([list, show, replay, close])
 )

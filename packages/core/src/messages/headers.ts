@@ -3,6 +3,7 @@ import { Result } from "effect"
 import type { KafkaRecord } from "../Kafka.ts"
 import { BadRecord } from "./BadRecord.ts"
 import { isOrderVersion, timeless, withoutHeader } from "./OrderVersion.ts"
+import { parsePlace, type Place } from "./place.ts"
 import { utf8Text } from "./utf8Text.ts"
 
 export const header = {
@@ -31,10 +32,24 @@ export const readHeader = (record: KafkaRecord, name: HeaderName): Result.Result
   return text.includes("\u0000") ? bad(name, "holds the character U+0000") : Result.succeed(text)
 }
 
+/** Where the message was read first: one that was a dead letter, and was sent again, says so. */
+export const readOrigin = (record: KafkaRecord): Result.Result<Place, BadRecord> =>
+  Result.flatMap(readHeader(record, header.replayOf), (text) => {
+    if (text === undefined) return Result.succeed(record)
+    const place = parsePlace(text)
+    return place === undefined
+      ? bad(header.replayOf, "expected topic:partition:offset:timestamp")
+      : Result.succeed(place)
+  })
+
 /** `order-version`, or the version of a message without one. */
 export const readOrderVersion = (record: KafkaRecord): Result.Result<string, BadRecord> =>
   Result.flatMap(readHeader(record, header.orderVersion), (text) => {
-    if (text === undefined) return Result.succeed(withoutHeader(record.timestamp, record.value ?? new Uint8Array()))
+    if (text === undefined) {
+      return Result.map(readOrigin(record), ({ timestamp }) =>
+        withoutHeader(timestamp, record.value ?? new Uint8Array())
+      )
+    }
     return isOrderVersion(text) ? Result.succeed(text) : bad(header.orderVersion, "expected update_ts|sent_dttm|sha256")
   })
 
@@ -43,4 +58,6 @@ export const readReferenceVersion = (
   record: KafkaRecord,
   name: typeof header.userVersion | typeof header.restaurantVersion
 ): Result.Result<string, BadRecord> =>
-  Result.map(readHeader(record, name), (text) => text ?? timeless(record.timestamp))
+  Result.flatMap(readHeader(record, name), (text) =>
+    text === undefined ? Result.map(readOrigin(record), ({ timestamp }) => timeless(timestamp)) : Result.succeed(text)
+  )

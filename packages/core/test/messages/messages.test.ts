@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import fc from "fast-check"
+import type { KafkaRecord } from "../../src/Kafka.ts"
+import { readOrderVersion, readOrigin, readReferenceVersion } from "../../src/messages/headers.ts"
 import { decodeSourceOrder } from "../../src/messages/SourceOrder.ts"
 import * as OrderVersion from "../../src/messages/OrderVersion.ts"
+import { placeText } from "../../src/messages/place.ts"
 import { fixedWidth, isTimestamp } from "../../src/messages/Timestamp.ts"
 import { unstorableText } from "../../src/messages/unstorableText.ts"
 
@@ -128,5 +131,38 @@ describe("order version", () => {
     }
     assert.isTrue(OrderVersion.isOrderVersion(withHeader))
     assert.isFalse(OrderVersion.isOrderVersion("~"))
+  })
+})
+
+describe("a message that is sent again from the dead letters", () => {
+  const record = (timestamp: number, headers: Readonly<Record<string, string>> = {}): KafkaRecord => ({
+    topic: "t",
+    partition: 1,
+    offset: 2,
+    timestamp,
+    key: null,
+    value: bytes("x"),
+    headers: new Map(Object.entries(headers).map(([name, text]) => [name, bytes(text)]))
+  })
+  const replayed = (first: KafkaRecord) => ({
+    ...record(1_690_000_000_000, { "replay-of": placeText(first) }),
+    partition: 0,
+    offset: 9
+  })
+
+  it.each([[1_680_000_000_123], [0], [-1], [1.68e18]])("is as new as it was at first, at %d", (timestamp) => {
+    const first = record(timestamp)
+    assert.deepStrictEqual(readOrigin(replayed(first)).pipe(Result.map(placeText)), Result.succeed(placeText(first)))
+    if (timestamp > 1e15) return
+    assert.deepStrictEqual(readOrderVersion(replayed(first)), readOrderVersion(first))
+    assert.deepStrictEqual(
+      readReferenceVersion(replayed(first), "user-version"),
+      readReferenceVersion(first, "user-version")
+    )
+  })
+
+  it.each([["t:1:2"], ["t:1:2:x"], ["a topic:1:2:3"], ["t:1:2:3:4"], [""]])("says where from, and not %j", (text) => {
+    const result = readOrderVersion(record(1, { "replay-of": text }))
+    assert.isTrue(Result.isFailure(result) && result.failure.reason === "bad_header")
   })
 })

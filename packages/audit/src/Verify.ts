@@ -3,7 +3,7 @@
  * What an order is now is computed again from STG by the services' pure functions, from the vault in SQL, and from the
  * ledger in SQL.
  */
-import { transaction } from "@metka/core/transaction"
+import { inSnapshot } from "@metka/core/transaction"
 import { orderInVault, vaultRows } from "@metka/dds/vault"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
@@ -49,11 +49,6 @@ export interface VerifyOptions<E, R> {
 
 /** Of a stage that is far behind not every order is looked at again. */
 const mostLookedAtAgain = 10_000
-
-const inSnapshot = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    transaction(Effect.andThen(sql`set transaction isolation level repeatable read, read only`, effect))
-  )
 
 const countRows = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

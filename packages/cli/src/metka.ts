@@ -16,6 +16,7 @@ import { rules } from "./commands/rules.ts"
 import { all, console, migrate } from "./commands/services.ts"
 import { start } from "./commands/start.ts"
 import { verify } from "./commands/verify.ts"
+import { why } from "./commands/why.ts"
 
 const metka = Command.make("metka").pipe(
   Command.withDescription("Tags the guests of a food-ordering app from their CLOSED orders"),
@@ -27,6 +28,7 @@ const metka = Command.make("metka").pipe(
     references,
     load,
     rules,
+    why,
     parked,
     deadLetters,
     republish,

@@ -21,5 +21,11 @@ export const transaction = <A, E, R>(
     })
   )
 
+/** Reads as of one moment, whatever is written meanwhile, and writes nothing. */
+export const inSnapshot = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    transaction(Effect.andThen(sql`set transaction isolation level repeatable read, read only`, effect))
+  )
+
 /** What was a failure before it became a defect; a bug has no tag. */
 const isTypedError = Predicate.hasProperty("_tag")

@@ -28,7 +28,7 @@ export const productKey = remembered("h_product")
 export const categoryKey = remembered("h_category")
 const restaurantKey = remembered("h_restaurant")
 const statusHashdiff = remembered("s_order_status")
-const orderKey = (orderId: number): string => uuidOf("h_order", String(orderId))
+export const orderKey = (orderId: number): string => uuidOf("h_order", String(orderId))
 
 interface UserRow {
   readonly pk: string

@@ -3,10 +3,9 @@ import { inSnapshot } from "@metka/core/transaction"
 import { orderKey } from "@metka/dds/vault"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
+import { type UnknownTag, unknownTag } from "./UnknownTag.ts"
 
 export class GuestUnknown extends Schema.TaggedError<GuestUnknown>()("GuestUnknown", { message: Schema.String }) {}
-
-export class TagUnknown extends Schema.TaggedError<TagUnknown>()("TagUnknown", { message: Schema.String }) {}
 
 /** Times are texts in the zone that was asked for. */
 export interface ReasonOrder {
@@ -139,16 +138,11 @@ const readDishes = Effect.fnUntraced(function* (orders: ReadonlyArray<LedgerOrde
 const matching = (
   rules: ReadonlyArray<Rule>,
   tag: string | undefined
-): Effect.Effect<ReadonlyArray<Rule>, TagUnknown> => {
-  if (tag === undefined) return Effect.succeed(rules)
-  const found = rules.filter((rule) => rule.tag === tag)
-  if (found.length > 0) return Effect.succeed(found)
-  const tags = rules.map((rule) => `«${rule.tag}»`).join(", ")
-  return Effect.fail(
-    new TagUnknown({
-      message: `no active rule gives the tag «${tag}». ${tags === "" ? "There are no rules" : `There are: ${tags}`}`
-    })
-  )
+): Effect.Effect<ReadonlyArray<Rule>, UnknownTag> => {
+  const found = rules.filter((rule) => tag === undefined || rule.tag === tag)
+  if (tag === undefined || found.length > 0) return Effect.succeed(found)
+  const tags = rules.map((rule) => rule.tag)
+  return Effect.fail(unknownTag(tag, tags))
 }
 
 /**

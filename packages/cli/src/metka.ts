@@ -4,6 +4,7 @@ import { runMain } from "@metka/core/Service"
 import { version } from "@metka/core/version"
 import { Effect } from "effect"
 import { Command } from "effect/cli"
+import { audience } from "./commands/audience.ts"
 import { bi } from "./commands/bi.ts"
 import { deadLetters } from "./commands/deadLetters.ts"
 import { demoData } from "./commands/demoData.ts"
@@ -28,6 +29,7 @@ const metka = Command.make("metka").pipe(
     references,
     load,
     rules,
+    audience,
     why,
     parked,
     deadLetters,

@@ -113,7 +113,7 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
   },
   {
     name: "metka_operator",
-    purpose: "the command line: rules, why, parked, dead-letters, republish, verify, rebuild, bi",
+    purpose: "the command line: rules, audience, why, parked, dead-letters, republish, verify, rebuild, bi",
     grants: [
       "usage on schema ops, stg, dds, cdm",
       "select on all tables in schema ops, stg, dds, cdm, bi",

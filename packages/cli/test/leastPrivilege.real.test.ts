@@ -225,6 +225,7 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services over TLS"
           )
           assert.match(yield* metka(operator, "rebuild"), /counters of dishes/)
           const tagged = expected.userTags[0]
+          assert.include(yield* metka(operator, "audience"), tagged?.tag ?? "no tag")
           assert.match(yield* metka(operator, "why", tagged?.user_id ?? ""), /^Guest .* has \d+ tags?, [^]*given/)
           assert.match(yield* metka(operator, "bi", "refresh"), /as of now/)
           const shown = yield* Effect.provide(allOf(biViews), databaseOf(databaseUrl("metka_bi")))

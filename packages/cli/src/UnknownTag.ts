@@ -1,0 +1,12 @@
+/** A tag that somebody asked for and that no active rule gives: mostly one that is spelled in another way. */
+import { Schema } from "effect"
+
+export class UnknownTag extends Schema.TaggedError<UnknownTag>()("UnknownTag", { message: Schema.String }) {}
+
+/** @param tags of the active rules */
+export const unknownTag = (tag: string, tags: ReadonlyArray<string>): UnknownTag =>
+  new UnknownTag({
+    message:
+      `no active rule gives the tag «${tag}». ` +
+      (tags.length === 0 ? "There are no rules" : `There are: ${tags.map((known) => `«${known}»`).join(", ")}`)
+  })

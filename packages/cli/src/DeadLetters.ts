@@ -1,4 +1,5 @@
 /** The messages that could not be used, for an operator: which there are, and all that is known of one. */
+import { isOpen } from "@metka/core/DeadLetters"
 import type { BadRecordReason } from "@metka/core/messages/BadRecord"
 import { utf8Text } from "@metka/core/messages/utf8Text"
 import { Clock, Effect } from "effect"
@@ -12,7 +13,7 @@ export interface Selection {
   readonly ids?: ReadonlyArray<number>
   readonly service?: (typeof services)[number] | undefined
   readonly reason?: BadRecordReason | undefined
-  /** Whether those are among them that were sent again, or closed without that. */
+  /** Whether those are among them about which nothing is left to do: they were sent again, or closed without that. */
   readonly closed: boolean
 }
 
@@ -23,7 +24,7 @@ export const isSelected = (sql: SqlClient.SqlClient, { closed, ids, reason, serv
     ...(ids === undefined ? [] : [sql`id = any(${ids.map(String)}::bigint[])`]),
     ...(service === undefined ? [] : [sql`service = ${service}`]),
     ...(reason === undefined ? [] : [sql`reason = ${reason}`]),
-    ...(closed ? [] : [sql`replayed_at is null`])
+    ...(closed ? [] : [sql.literal(isOpen)])
   ])
 
 interface ListedLetter {
@@ -58,7 +59,8 @@ const number = new Intl.NumberFormat("en")
 
 const columns = ["id", "received", "service", "topic", "partition", "offset", "reason", "detail"]
 
-const cut = (text: string): string => (text.length > listedDetail ? `${text.slice(0, listedDetail)}…` : text)
+const cut = (text: string): string =>
+  text.length > listedDetail ? `${text.slice(0, listedDetail).toWellFormed()}…` : text
 
 /** The list for a terminal. */
 export const deadLettersText = ({ newest, total }: DeadLetters): string => {
@@ -80,13 +82,14 @@ export const deadLettersText = ({ newest, total }: DeadLetters): string => {
     "",
     "npx metka dead-letters show ID    prints all of one",
     "npx metka dead-letters replay ID  sends it again, once a service can use it",
-    "npx metka dead-letters close ID   lists it no more: the order came by another way, or is given up"
+    "npx metka dead-letters close ID   lists it no more: nothing is left to do about it"
   ].join("\n")
 }
 
 /** A row of `ops.dead_letters`. */
 export interface StoredLetter extends ListedLetter {
   readonly timestamp: Date
+  readonly replayedAt: Date | null
   readonly closedAt: Date | null
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
@@ -96,7 +99,8 @@ export interface StoredLetter extends ListedLetter {
 
 /** What a `StoredLetter` is read by. */
 export const storedColumns = `id::text as id, received_at as "receivedAt", service, topic, partition,
-  "offset"::text as "offset", reason, detail, kafka_timestamp as timestamp, replayed_at as "closedAt", key, value, headers`
+  "offset"::text as "offset", reason, detail, kafka_timestamp as timestamp, replayed_at as "replayedAt",
+  closed_at as "closedAt", key, value, headers`
 
 /** `undefined` when there is no such letter. */
 export const readDeadLetter = Effect.fnUntraced(function* (id: number) {
@@ -115,11 +119,11 @@ export const unknownIds = Effect.fnUntraced(function* (ids: ReadonlyArray<number
   return ids.filter((id) => !known.has(String(id)))
 })
 
-/** Notes that nothing is left to do about these, as of now. Returns how many they are. */
+/** Notes that nothing is left to do about them. Returns how many they are. */
 export const closeDeadLetters = Effect.fnUntraced(function* (selection: Selection) {
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-  const rows = yield* sql`update ops.dead_letters set replayed_at = ${now}::timestamptz
+  const rows = yield* sql`update ops.dead_letters set closed_at = ${now}::timestamptz
     where ${isSelected(sql, selection)} returning id`
   return rows.length
 })
@@ -134,7 +138,7 @@ const valueLines = (value: Uint8Array | null): ReadonlyArray<string> => {
   const left = text.length - shownValue
   return [
     `Its value, ${number.format(value.byteLength)} bytes:`,
-    ...text.slice(0, shownValue).split("\n").map(printable),
+    ...text.slice(0, shownValue).toWellFormed().split("\n").map(printable),
     ...(left > 0 ? [`… and ${number.format(left)} more characters: --raw writes all of it.`] : [])
   ]
 }
@@ -151,6 +155,7 @@ export const deadLetterText = (letter: StoredLetter): string => {
     ["timestamp", letter.timestamp.toISOString()],
     ["reason", letter.reason],
     ["detail", letter.detail],
+    ["sent again", letter.replayedAt === null ? "no" : timeText(letter.replayedAt)],
     ["closed", letter.closedAt === null ? "no" : timeText(letter.closedAt)],
     ["key", letter.key === null ? "none" : bytesText(letter.key)],
     ...(headers.length === 0

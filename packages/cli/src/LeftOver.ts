@@ -1,4 +1,5 @@
 /** What of a load is not in the marts although every message was taken in. */
+import { isOpen } from "@metka/core/DeadLetters"
 import * as Database from "@metka/core/Database"
 import { Config, Effect, Option } from "effect"
 import { SqlClient } from "effect/sql"
@@ -7,7 +8,7 @@ const count = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const [row] = yield* sql<{ parked: number; dead_letters: number }>`
     select (select count(*)::int from stg.parked_orders) as parked,
-      (select count(*)::int from ops.dead_letters where replayed_at is null) as dead_letters`
+      (select count(*)::int from ops.dead_letters where ${sql.literal(isOpen)}) as dead_letters`
   return row ?? { parked: 0, dead_letters: 0 }
 })
 

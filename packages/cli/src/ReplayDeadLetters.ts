@@ -1,22 +1,15 @@
 /**
  * Sends dead letters again, byte for byte: what could not be used then may be usable now, by a newer service. Sent at
- * least once: a letter is closed after the broker has it, and a stage that gets it twice is left as after once.
+ * least once: a letter is marked after the broker has it, and a stage that gets it twice is left as after once.
  */
 import type { OutgoingRecord } from "@metka/core/Kafka"
 import { header } from "@metka/core/messages/headers"
 import { placeText } from "@metka/core/messages/place"
 import { publishIsolated } from "@metka/core/publishIsolated"
 import { inputsOf, Topology } from "@metka/core/Topology"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import {
-  closeDeadLetters,
-  isSelected,
-  type Selection,
-  services,
-  storedColumns,
-  type StoredLetter
-} from "./DeadLetters.ts"
+import { isSelected, type Selection, services, storedColumns, type StoredLetter } from "./DeadLetters.ts"
 import { waitOut } from "./waitOut.ts"
 
 const pageRows = 1_000
@@ -30,12 +23,18 @@ export interface ReplayPlan {
   readonly newestId: string
   /** Without a value there is nothing to send. */
   readonly withoutValue: number
+  /** Too large to be read back. */
+  readonly unreadable: number
   /** Of an order that was parked, the letter has no more than the payload; STG holds it, with its enrichment. */
   readonly toRepublish: number
 }
 
-const isHeldBySTG = "service = 'stg' and reason = 'refused_by_kafka'"
-const isSendable = `value is not null and not (${isHeldBySTG})`
+/** A row must fit into the 16 MiB that the client of PostgreSQL takes. */
+const readableBytes = 15 * 1_048_576
+
+const isHeldByStg = "service = 'stg' and reason = 'refused_by_kafka'"
+const isReadable = `octet_length(value) <= ${readableBytes}`
+const isSendable = `${isReadable} and not (${isHeldByStg})`
 
 export const planReplay = Effect.fnUntraced(function* (selection: Selection) {
   const sql = yield* SqlClient.SqlClient
@@ -43,9 +42,10 @@ export const planReplay = Effect.fnUntraced(function* (selection: Selection) {
     select (count(*) filter (where ${sql.literal(isSendable)}))::int as sendable,
       coalesce(max(id), 0)::text as "newestId",
       (count(*) filter (where value is null))::int as "withoutValue",
-      (count(*) filter (where value is not null and ${sql.literal(isHeldBySTG)}))::int as "toRepublish"
+      (count(*) filter (where not ${sql.literal(isReadable)}))::int as unreadable,
+      (count(*) filter (where ${sql.literal(isReadable)} and ${sql.literal(isHeldByStg)}))::int as "toRepublish"
     from ops.dead_letters where ${isSelected(sql, selection)}`
-  return plan ?? { sendable: 0, newestId: "0", withoutValue: 0, toRepublish: 0 }
+  return plan ?? { sendable: 0, newestId: "0", withoutValue: 0, unreadable: 0, toRepublish: 0 }
 })
 
 /**
@@ -80,6 +80,13 @@ const readPage = Effect.fnUntraced(function* (selection: Selection, after: strin
     where bytes_before < ${pageBytes}::int order by page.id`
 })
 
+const mark = Effect.fnUntraced(function* (letters: ReadonlyArray<StoredLetter>) {
+  const sql = yield* SqlClient.SqlClient
+  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  yield* sql`update ops.dead_letters set replayed_at = ${now}::timestamptz
+    where id = any(${letters.map(({ id }) => id)}::bigint[])`
+})
+
 export interface Replay {
   /** To each topic. */
   readonly sent: Readonly<Record<string, number>>
@@ -108,7 +115,7 @@ export const replay = Effect.fnUntraced(function* (
       const taken = own.filter(({ id }) => !refusedIds.has(id))
       tooLarge.push(...refusedIds)
       if (taken.length === 0) continue
-      yield* closeDeadLetters({ ids: taken.map(({ id }) => Number(id)), closed: true })
+      yield* mark(taken)
       sent[topic] = (sent[topic] ?? 0) + taken.length
     }
     after = letters.at(-1)?.id ?? newestId

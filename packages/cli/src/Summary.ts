@@ -1,4 +1,5 @@
 /** What a person wants to know after a load: orders, guests, favourites, tags. */
+import { isOpen } from "@metka/core/DeadLetters"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
@@ -33,7 +34,7 @@ export const readCounts = Effect.gen(function* () {
       (select count(*)::int from cdm.order_contributions where user_id is not null) as closed,
       (select count(distinct user_id)::int from cdm.user_category_counters) as guests,
       (select count(*)::int from stg.parked_orders) as parked,
-      (select count(*)::int from ops.dead_letters where replayed_at is null) as dead_letters`
+      (select count(*)::int from ops.dead_letters where ${sql.literal(isOpen)}) as dead_letters`
   const dishes = yield* sql<Ranked>`
     select max(product_name) as name, sum(order_cnt)::int as count from cdm.user_product_counters
     group by product_id order by count desc, name limit ${topSize}::int`

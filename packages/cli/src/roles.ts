@@ -117,7 +117,7 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
     grants: [
       "usage on schema ops, stg, dds, cdm",
       "select on all tables in schema ops, stg, dds, cdm, bi",
-      "update (replayed_at) on ops.dead_letters",
+      "update (replayed_at, closed_at) on ops.dead_letters",
       `insert, update, delete on ${marts.map((table) => `cdm.${table}`).join(", ")}`,
       ...refreshBi
     ],

@@ -103,7 +103,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
             "",
             "npx metka dead-letters show ID    prints all of one",
             "npx metka dead-letters replay ID  sends it again, once a service can use it",
-            "npx metka dead-letters close ID   lists it no more: the order came by another way, or is given up"
+            "npx metka dead-letters close ID   lists it no more: nothing is left to do about it"
           ].join("\n")
         )
         assert.strictEqual((yield* readDeadLetters({ ...open, service: "dds" }, 20)).total, 1)
@@ -127,16 +127,17 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         assert.strictEqual(
           yield* shown(1),
           [
-            "received   2026-11-24T05:00:00Z",
-            "service    cdm",
-            "topic      cdm-service-stats, partition 0, offset 5",
-            "timestamp  2023-03-28T10:40:00.005Z",
-            "reason     schema",
-            "detail     detail",
-            "closed     no",
-            "key        guest",
-            "headers    order-id: 7",
-            "           odd: base64 /w==",
+            "received    2026-11-24T05:00:00Z",
+            "service     cdm",
+            "topic       cdm-service-stats, partition 0, offset 5",
+            "timestamp   2023-03-28T10:40:00.005Z",
+            "reason      schema",
+            "detail      detail",
+            "sent again  no",
+            "closed      no",
+            "key         guest",
+            "headers     order-id: 7",
+            "            odd: base64 /w==",
             "",
             "Its value, 19 bytes:",
             `{"name":`,

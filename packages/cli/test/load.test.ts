@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Kafka } from "@metka/core/Kafka"
+import { Kafka, KafkaError, KafkaRefused, KafkaUnavailable } from "@metka/core/Kafka"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import { Topology } from "@metka/core/Topology"
 import { temporaryFolder } from "@metka/testing/processSystem"
@@ -98,6 +98,36 @@ describe("metka load", () => {
       assert.deepStrictEqual(loaded.badLines, [{ number: 2, why: "the value is not UTF-8 text" }])
       assert.deepStrictEqual([loaded.sent, loaded.badCount], [2, 1])
       assert.deepStrictEqual(loaded.values, good.map(latin1))
+    })
+  )
+})
+
+describe("metka load, when Kafka takes nothing", () => {
+  const loadWith = (publish: Kafka["Service"]["publish"]) =>
+    Effect.gen(function* () {
+      const kafka = yield* Kafka
+      return yield* Effect.provideService(loadOrders(yield* fileOf(order(1, "Рис")), unseen), Kafka, {
+        ...kafka,
+        publish
+      })
+    }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(Kafka.layerMemory({ partitions: 1 }), Topology.layer)))
+
+  it.live("waits while it is away", () =>
+    Effect.gen(function* () {
+      let attempts = 0
+      const reason = new KafkaUnavailable({ message: "away" })
+      const loaded = yield* loadWith(() =>
+        ++attempts < 3 ? Effect.fail(new KafkaError({ operation: "publish", reason })) : Effect.void
+      )
+      assert.deepStrictEqual([loaded.sent, attempts], [1, 3])
+    })
+  )
+
+  it.effect("ends with what it says when it refuses us", () =>
+    Effect.gen(function* () {
+      const reason = new KafkaRefused({ message: "not authorized" })
+      const error = yield* Effect.flip(loadWith(() => Effect.fail(new KafkaError({ operation: "publish", reason }))))
+      assert.match(error.message, /not authorized/)
     })
   )
 })

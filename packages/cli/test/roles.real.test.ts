@@ -118,7 +118,7 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
         const operator = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_operator", url)))
         assert.sameMembers(Object.keys(operator), [...new Set(columns.map(({ table }) => table))])
         const { "ops.dead_letters": letters, ...others } = operator
-        assert.strictEqual(letters, "select, update (replayed_at)")
+        assert.strictEqual(letters, "select, update (replayed_at, closed_at)")
         assert.deepStrictEqual(
           Object.keys(others).filter((table) => others[table] !== "select"),
           [...new Set(columns.map(({ table }) => table))].filter((table) => /^cdm\.(?!migrations)/.test(table))

@@ -30,6 +30,9 @@ const storableHeaders = (record: KafkaRecord): string =>
 
 const hex = (bytes: Uint8Array | null): string | null => (bytes === null ? null : Buffer.from(bytes).toString("hex"))
 
+/** The condition on rows of `ops.dead_letters` about which something is left to do. */
+export const isOpen = "replayed_at is null and closed_at is null"
+
 /** Keeps the letters; one that is there already stays as it is. Part of the batch's transaction. */
 export const keepDeadLetters = Effect.fnUntraced(function* (service: string, letters: ReadonlyArray<DeadLetter>) {
   if (letters.length === 0) return

@@ -35,6 +35,11 @@ create table ops.service_instances (
   ready boolean not null
 );
 comment on table ops.service_instances is 'Every running instance of a service and when it was last alive';
+`,
+    "0003_closed_letters": `
+alter table ops.dead_letters add column closed_at timestamptz;
+comment on column ops.dead_letters.replayed_at is 'When it was last sent again to the service that could not use it';
+comment on column ops.dead_letters.closed_at is 'When somebody said that nothing is left to do about it';
 `
   }
 }

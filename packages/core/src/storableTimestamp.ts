@@ -3,7 +3,7 @@
 const earliest = -62_135_596_800_000
 const latest = 253_402_300_799_999
 
-/** Milliseconds since the epoch, kept within what `timestamptz` holds. */
+/** Milliseconds since the epoch, kept within what `timestamptz` holds: what is stored of a record says no less of its time. */
 export const storableMillis = (millis: number): number =>
   Math.min(latest, Math.max(earliest, Number.isNaN(millis) ? 0 : millis))
 

@@ -21,7 +21,9 @@ import { planReplay, type Replay, replay as replayLetters, type ReplayPlan } fro
 
 class NoSuchLetter extends Schema.TaggedError<NoSuchLetter>()("NoSuchLetter", { message: Schema.String }) {}
 
-class NothingSelected extends Schema.TaggedError<NothingSelected>()("NothingSelected", { message: Schema.String }) {}
+class NotSelected extends Schema.TaggedError<NotSelected>()("NotSelected", { message: Schema.String }) {}
+
+const notSelected = (message: string) => new NotSelected({ message })
 
 class NotAllSent extends Schema.TaggedError<NotAllSent>()("NotAllSent", { message: Schema.String }) {}
 
@@ -54,18 +56,20 @@ const chosen = {
 const noSuchLetter = (ids: ReadonlyArray<number>) =>
   new NoSuchLetter({ message: `there is no dead letter ${ids.join(", ")}` })
 
-/** Fails rather than take all of them, or fewer than were named. */
+/** Those that are named, whatever became of them; else the open ones that the flags leave, or all with `closed`. */
 const select = Effect.fnUntraced(function* (
   { all, ids, reason, service }: Command.Command.Config.Infer<typeof chosen>,
   closed: boolean
 ) {
-  const limits: Partial<Selection> = { ...(ids.length === 0 ? {} : { ids }), ...service, ...reason }
-  if (!all && Object.keys(limits).length === 0) {
-    return yield* new NothingSelected({ message: "say which: ids, --service, --reason, or --all" })
+  const limits: Partial<Selection> = { ...service, ...reason }
+  const hasFlags = all || closed || Object.keys(limits).length > 0
+  if (ids.length > 0 && hasFlags) return yield* notSelected("name ids, or say which by flags, and not both")
+  if (ids.length === 0 && !all && Object.keys(limits).length === 0) {
+    return yield* notSelected("say which: ids, --service, --reason, or --all")
   }
   const unknown = yield* unknownIds(ids)
   if (unknown.length > 0) return yield* noSuchLetter(unknown)
-  const selection: Selection = { ...limits, closed }
+  const selection: Selection = ids.length > 0 ? { ids, closed: true } : { ...limits, closed }
   return selection
 })
 
@@ -104,12 +108,15 @@ const show = Command.make(
 const counted = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`
 
 /** What of the plan is not sent, and what to do about it. */
-const leftOut = ({ toRepublish, withoutValue }: ReplayPlan): ReadonlyArray<string> => [
+const leftOut = ({ toRepublish, unreadable, withoutValue }: ReplayPlan): ReadonlyArray<string> => [
   ...(withoutValue > 0
     ? [
         `${counted(withoutValue, "message has", "messages have")} no value, so there is nothing to send: ` +
           "npx metka dead-letters close."
       ]
+    : []),
+  ...(unreadable > 0
+    ? [`${counted(unreadable, "message is", "messages are")} too large to be read back from ops.dead_letters.`]
     : []),
   ...(toRepublish > 0
     ? [
@@ -139,24 +146,20 @@ const replay = Command.make("replay", { ...chosen, closed: closedFlag }, ({ clos
     const selection = yield* select(which, closed)
     const plan = yield* planReplay(selection)
     for (const line of leftOut(plan)) yield* Console.warn(`Left out: ${line}`)
-    if (plan.sendable === 0) {
-      return yield* Console.log(
-        `Nothing to send.${closed ? "" : " Of those that are closed, --closed sends them again."}`
-      )
-    }
+    if (plan.sendable === 0) return yield* Console.log("Nothing to send.")
     const done = yield* withProgress({ label: "replay", total: plan.sendable, unit: "messages" }, (progress) =>
       replayLetters(selection, plan, progress.update)
     )
     yield* report(done)
   }).pipe(Effect.provide(Layer.mergeAll(Database.layer("metka dead-letters"), KafkaJs.layer, Topology.layer)))
-).pipe(Command.withDescription("Send messages again to the service that could not use them, and close them"))
+).pipe(Command.withDescription("Send messages again to the service that could not use them"))
 
 const close = Command.make("close", chosen, (which) =>
   Effect.gen(function* () {
     const count = yield* closeDeadLetters(yield* select(which, false))
     yield* Console.log(`${counted(count, "dead letter", "dead letters")} closed. --closed lists them.`)
   }).pipe(Effect.provide(Database.layer("metka dead-letters")))
-).pipe(Command.withDescription("List them no more: their orders came by another way, or are given up"))
+).pipe(Command.withDescription("List them no more: nothing is left to do about them"))
 
 export const deadLetters = Command.make("dead-letters").pipe(
   Command.withDescription("The messages that could not be used"),

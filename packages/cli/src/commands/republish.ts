@@ -21,7 +21,7 @@ export const republish = Command.make("republish", {}, () =>
     if (refused.length > 0) {
       yield* Console.warn(
         `${refused.length} orders are too large for the broker and were left out: ${refused.join(", ")}. ` +
-          "They are in ops.dead_letters; raise max.message.bytes of the topic and run this again."
+          "Raise max.message.bytes of the topic and run this again."
       )
     }
   }).pipe(Effect.provide(Layer.mergeAll(Database.layer("metka republish"), KafkaJs.layer, Topology.layer)))

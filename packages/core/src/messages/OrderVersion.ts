@@ -4,6 +4,7 @@
  * the same one.
  */
 import { hash } from "node:crypto"
+import { storableMillis } from "../storableTimestamp.ts"
 import { fixedWidth } from "./Timestamp.ts"
 
 /** Starts like a time, or like the version of a message that came without one; compared bytewise, whatever follows. */
@@ -23,9 +24,6 @@ export const isOrderVersion = (text: string): boolean => pattern.test(text)
 export const withoutHeader = (kafkaTimestamp: number, value: Uint8Array): string =>
   `${timeless(kafkaTimestamp)}|${hash("sha256", value, "hex")}`
 
-/**
- * The version of a reference that came without one: older than any reference with one, then by Kafka timestamp. Kafka
- * takes any 64-bit number for a timestamp; those of nanoseconds are all the same here.
- */
+/** The version of a reference that came without one: older than any reference with one, then by Kafka timestamp. */
 export const timeless = (kafkaTimestamp: number): string =>
-  `!${String(Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, kafkaTimestamp))).padStart(16, "0")}`
+  `!${String(Math.max(0, storableMillis(kafkaTimestamp))).padStart(16, "0")}`

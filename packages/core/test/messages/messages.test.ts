@@ -153,7 +153,6 @@ describe("a message that is sent again from the dead letters", () => {
   it.each([[1_680_000_000_123], [0], [-1], [1.68e18]])("is as new as it was at first, at %d", (timestamp) => {
     const first = record(timestamp)
     assert.deepStrictEqual(readOrigin(replayed(first)).pipe(Result.map(placeText)), Result.succeed(placeText(first)))
-    if (timestamp > 1e15) return
     assert.deepStrictEqual(readOrderVersion(replayed(first)), readOrderVersion(first))
     assert.deepStrictEqual(
       readReferenceVersion(replayed(first), "user-version"),

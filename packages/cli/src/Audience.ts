@@ -32,6 +32,18 @@ export const readAudience = Effect.fnUntraced(function* (tag: string) {
   return rows.map(({ guest }) => guest)
 }, inSnapshot)
 
+export interface Listed {
+  readonly guests: ReadonlyArray<string>
+  /** An id comes from messages: one with a line break would name another guest. */
+  readonly unprintable: ReadonlyArray<string>
+}
+
+/** What stands on a line each. */
+export const listed = (guests: ReadonlyArray<string>): Listed => ({
+  guests: guests.filter((guest) => printable(guest) === guest),
+  unprintable: guests.filter((guest) => printable(guest) !== guest)
+})
+
 /** For a terminal. */
 export const audiencesText = (audiences: ReadonlyArray<Audience>): string =>
   audiences.length === 0

@@ -2,14 +2,29 @@
 import type { TagEvent, TagReason, TagReasons } from "./TagReasons.ts"
 import { printable, tableLines } from "./terminal.ts"
 
-const orders = (count: number): string => `${count} ${count === 1 ? "order" : "orders"}`
+const orderCountText = (count: number): string => `${count} ${count === 1 ? "order" : "orders"}`
 
-const ruleText = ({ categoryName, orderCount, ruleVersion, threshold }: TagReason): string =>
-  `more than ${orders(threshold)} with «${printable(categoryName)}» (rule ${ruleVersion}); the guest has ${orderCount}`
+const isDue = ({ orderCount, retiredAt, threshold }: TagReason): boolean => retiredAt === null && orderCount > threshold
+
+const stateText = ({ isHeld, retiredAt }: TagReason): string =>
+  retiredAt === null ? (isHeld ? "" : "not given, ") : `retired ${retiredAt}, it was `
+
+const countText = ({ isCategoryKnown, orderCount }: TagReason): string =>
+  isCategoryKnown
+    ? `the guest has ${orderCount}`
+    : "no guest has ordered from this category yet: is it spelled as in the menus?"
+
+const ruleText = (reason: TagReason): string =>
+  `more than ${orderCountText(reason.threshold)} with «${printable(reason.categoryName)}» ` +
+  `(version ${reason.ruleVersion}); ${countText(reason)}`
 
 const orderLines = ({ orders, orderTotal }: TagReason): ReadonlyArray<string> => {
   if (orders.length === 0) return []
-  const rows = orders.map(({ date, dishes, orderId }) => [orderId, date ?? "no date", dishes.map(printable).join(", ")])
+  const rows = orders.map(({ date, dishes, orderId }) => [
+    printable(orderId),
+    date ?? "no date",
+    dishes.map(printable).join(", ")
+  ])
   const left = orderTotal - orders.length
   return [
     ...tableLines([["order", "date", "dishes"], ...rows]),
@@ -17,34 +32,51 @@ const orderLines = ({ orders, orderTotal }: TagReason): ReadonlyArray<string> =>
   ]
 }
 
-const eventLine = ({ action, at, orderCount, ruleVersion }: TagEvent): string =>
-  `${action} ${at} with ${orders(orderCount)} (rule ${ruleVersion})`
+const eventLine = ({ action, at, categoryName, orderCount, ruleVersion, threshold }: TagEvent): string =>
+  `${action} ${at} with ${orderCountText(orderCount)} ` +
+  `(version ${ruleVersion}: more than ${threshold} with «${printable(categoryName)}»)`
 
-/** The ledger and the counter are written in one transaction. */
-const doubtLines = ({ orderCount, orderTotal }: TagReason): ReadonlyArray<string> =>
-  orderCount === orderTotal
+/** Ledger, counter and tag are written in one transaction: where they differ something has gone wrong. */
+const doubtLines = (reason: TagReason): ReadonlyArray<string> => [
+  ...(reason.orderCount === reason.orderTotal
     ? []
-    : [`The counter says ${orderCount}, the ledger has ${orderTotal}: npx metka verify tells what is wrong.`]
+    : [
+        `The counter says ${reason.orderCount}, the ledger has ${reason.orderTotal}: npx metka verify tells what is wrong.`
+      ]),
+  ...(reason.isHeld === isDue(reason)
+    ? []
+    : [`The guest ${reason.isHeld ? "has it all the same" : "should have it"}: npx metka verify tells what is wrong.`])
+]
+
+const indented = (lines: ReadonlyArray<string>): ReadonlyArray<string> => lines.map((line) => `  ${line}`)
 
 const reasonLines = (reason: TagReason): ReadonlyArray<string> => [
   "",
-  `«${printable(reason.tag)}»: ${reason.isHeld ? "" : "not given, "}${ruleText(reason)}`,
-  ...[...orderLines(reason), ...doubtLines(reason), ...reason.events.map(eventLine)].map((line) => `  ${line}`)
+  `«${printable(reason.tag)}»: ${stateText(reason)}${ruleText(reason)}`,
+  ...indented([...orderLines(reason), ...doubtLines(reason), ...reason.events.map(eventLine)])
 ]
 
 const notGivenLines = (tags: ReadonlyArray<TagReason>): ReadonlyArray<string> =>
   tags.length === 0
     ? []
-    : ["", "Not given:", ...tags.map((reason) => `  «${printable(reason.tag)}»: ${ruleText(reason)}`)]
+    : [
+        "",
+        "Not given:",
+        ...indented(
+          tags.flatMap((reason) => [`«${printable(reason.tag)}»: ${ruleText(reason)}`, ...indented(doubtLines(reason))])
+        )
+      ]
+
+const tagCountText = (count: number): string => (count === 0 ? "no tag" : `${count} ${count === 1 ? "tag" : "tags"}`)
 
 /** @param isAsked whether it was asked for one tag: then its orders are told also when the guest does not have it */
-export const tagReasonsText = ({ guestId, tags }: TagReasons, timeZone: string, isAsked: boolean): string => {
+export const tagReasonsText = ({ guest, tags, timeZone }: TagReasons, isAsked: boolean): string => {
   const held = tags.filter(({ isHeld }) => isHeld)
-  const told = isAsked ? tags : held
-  const count = held.length === 0 ? "no tag" : held.length === 1 ? "1 tag" : `${held.length} tags`
+  const others = isAsked ? [] : tags.filter(({ isHeld }) => !isHeld)
   return [
-    `Guest ${printable(guestId)}${isAsked ? "" : ` has ${count}`}, times in ${timeZone}`,
-    ...told.flatMap(reasonLines),
-    ...(isAsked ? [] : notGivenLines(tags.filter(({ isHeld }) => !isHeld)))
+    `Guest ${printable(guest)}${isAsked ? "" : ` has ${tagCountText(held.length)}`}, times in ${timeZone}`,
+    ...(isAsked ? tags : held).flatMap(reasonLines),
+    ...notGivenLines(others),
+    ...(tags.length === 0 ? ["", "There are no tag rules: npx metka rules apply FILE."] : [])
   ].join("\n")
 }

@@ -8,5 +8,7 @@ export const unknownTag = (tag: string, tags: ReadonlyArray<string>): UnknownTag
   new UnknownTag({
     message:
       `no active rule gives the tag «${tag}». ` +
-      (tags.length === 0 ? "There are no rules" : `There are: ${tags.map((known) => `«${known}»`).join(", ")}`)
+      (tags.length === 0
+        ? "There are no tag rules: npx metka rules apply FILE"
+        : `There are: ${tags.map((known) => `«${known}»`).join(", ")}`)
   })

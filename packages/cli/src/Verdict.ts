@@ -39,7 +39,7 @@ const deadLetterLines = ({ deadLetters }: Orders): ReadonlyArray<string> =>
     ? []
     : [
         "",
-        "Of the orders in the dead letters, `npx metka dead-letters list` says why. Once the cause is mended,",
+        "Of the orders in the dead letters, `npx metka dead-letters list --closed` says why. Once the cause is mended,",
         "`npx metka republish` sends them again, and `npx metka dead-letters close` takes them from that list."
       ]
 

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { applyRules } from "@metka/cdm/ApplyRules"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { audiencesText, readAudience, readAudiences } from "../src/Audience.ts"
+import { audiencesText, listed, readAudience, readAudiences } from "../src/Audience.ts"
 import { memoryDatabase } from "./memorySystem.ts"
 
 const give = (tag: string, user: string, guest: string | null) =>
@@ -19,7 +19,12 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
   it.effect("counts the guests of each tag, and lists those of one by the app's own ids", () =>
     Effect.gen(function* () {
       assert.match(audiencesText(yield* readAudiences), /There are no tag rules/)
-      assert.match((yield* Effect.flip(readAudience("Сладкоежка"))).message, /There are no rules/)
+      assert.match((yield* Effect.flip(readAudience("Сладкоежка"))).message, /There are no tag rules/)
+      yield* applyRules([
+        { tag: "Сладкоежка", category: "Десерты", threshold: 2 },
+        { tag: "Кофеман", category: "Кофе", threshold: 2 },
+        { tag: "Забытый", category: "Кофе", threshold: 2 }
+      ])
       yield* applyRules([
         { tag: "Сладкоежка", category: "Десерты", threshold: 2 },
         { tag: "Кофеман", category: "Кофе", threshold: 2 }
@@ -31,6 +36,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
       assert.strictEqual(audiencesText(yield* readAudiences), "tag         guests\nКофеман     0\nСладкоежка  3")
       assert.deepStrictEqual(yield* readAudience("Сладкоежка"), [user(3), "a", "b"])
       assert.deepStrictEqual(yield* readAudience("Кофеман"), [])
+      assert.deepStrictEqual(listed(["a", "ev\nil", "b"]), { guests: ["a", "b"], unprintable: ["ev\nil"] })
       assert.match(
         (yield* Effect.flip(readAudience("кофеман"))).message,
         /«кофеман». There are: «Кофеман», «Сладкоежка»/

@@ -226,6 +226,17 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
     )
   )
 
+  it.effect("replay leaves out what is too large to be read back, and goes on", () =>
+    withoutServices(
+      Effect.gen(function* () {
+        const { cdmStats } = yield* Topology
+        yield* keep("cdm", letter(1, "1"), letter(2, new Uint8Array(16 * 1_048_576)), letter(3, "3"))
+        assert.deepInclude(yield* planReplay(open), { sendable: 2, unreadable: 1 })
+        assert.deepStrictEqual((yield* replayed(open)).sent, { [cdmStats]: 2 })
+      })
+    )
+  )
+
   it.effect("replay waits for a broker that breaks off in between, and fails when it refuses us", () =>
     withoutServices(
       Effect.gen(function* () {
@@ -287,6 +298,8 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
           ["3"]
         )
         assert.strictEqual((yield* readDeadLetters({ closed: true }, 20)).total, 3)
+        const closed = yield* readDeadLetter(1)
+        assert.deepStrictEqual([closed?.replayedAt, closed?.closedAt === null], [null, false])
         assert.deepStrictEqual((yield* replayed({ ids: [1], closed: true })).sent, { [cdmStats]: 1 })
       })
     )

@@ -164,6 +164,7 @@ const replayLetters = Effect.fnUntraced(function* (operator: Environment, admini
   assert.match(yield* deadLetters("show", odd ?? ""), /timestamp +2023-04-08T[\s\S]*0xff/)
   assert.match(yield* refused("show", "100000000000"), /there is no dead letter 100000000000/)
   assert.match(yield* refused("replay"), /say which: ids, --service, --reason, or --all/)
+  assert.match(yield* refused("replay", odd ?? "", "--all"), /name ids, or say which by flags, and not both/)
   assert.match(yield* refused("replay", odd ?? "", "100000000000"), /there is no dead letter 100000000000/)
 
   const replayed = yield* deadLetters("replay", "--all")

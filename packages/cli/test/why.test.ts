@@ -54,24 +54,27 @@ const order = (guest: string, number: number, at: string, dishes: ReadonlyArray<
   )
 })
 
+const told = (guest: string, tag?: string, limit = 20) =>
+  Effect.map(readTagReasons(guest, tag, limit), (reasons) => tagReasonsText(reasons, tag !== undefined))
+
+const soups = "Любитель супов"
+const sweets = "Сладкоежка"
+
 const rules = [
-  { tag: "Любитель супов", category: "Супы", threshold: 1 },
-  { tag: "Сладкоежка", category: "Десерты", threshold: 2 }
+  { tag: soups, category: "Супы", threshold: 1 },
+  { tag: sweets, category: "Десерты", threshold: 2 }
 ]
 
-const timeZone = "Asia/Omsk"
-const limit = 20
-
-const told = (guest: string, tag?: string, options = { limit, timeZone }) =>
-  Effect.map(readTagReasons(guest, tag, options), (reasons) => tagReasonsText(reasons, timeZone, tag !== undefined))
-
 /** When the tests run is all that differs. */
-const withoutTimes = (text: string): string => text.replaceAll(/(given|taken) \d{4}-\d\d-\d\d \d\d:\d\d/g, "$1 <time>")
+const withoutTimes = (text: string): string =>
+  text.replaceAll(/(given|taken|retired) \d{4}-\d\d-\d\d \d\d:\d\d/g, "$1 <time>")
 
 const onDemand = <A, E, R>(use: Effect.Effect<A, E, R>) =>
   withMemorySystem(
     {},
     Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`update bi.settings set time_zone = 'Asia/Omsk'`
       yield* applyRules(rules)
       yield* loadReferences(references)
       yield* send([order("anna", 9, "2023-04-01 20:00", ["d1", "d3", "d2"])])
@@ -89,14 +92,14 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         const expected = [
           "Guest anna has 1 tag, times in Asia/Omsk",
           "",
-          "«Любитель супов»: more than 1 order with «Супы» (rule 1); the guest has 2",
+          "«Любитель супов»: more than 1 order with «Супы» (version 1); the guest has 2",
           "  order  date              dishes",
           "  10     2023-04-03 02:30  Уха",
           "  9      2023-04-02 02:00  Борщ, Солянка",
-          "  given <time> with 2 orders (rule 1)",
+          "  given <time> with 2 orders (version 1: more than 1 with «Супы»)",
           "",
           "Not given:",
-          "  «Сладкоежка»: more than 2 orders with «Десерты» (rule 1); the guest has 1"
+          "  «Сладкоежка»: more than 2 orders with «Десерты» (version 1); the guest has 1"
         ].join("\n")
         assert.strictEqual(withoutTimes(yield* told("anna")), expected)
         assert.strictEqual(withoutTimes(yield* told(uuidOf("h_user", "anna").toUpperCase())), expected)
@@ -110,15 +113,15 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         yield* send([order("anna", 10, "2023-04-02 20:30", ["d4"], "CANCELLED")])
         yield* settled(0)
         assert.strictEqual(
-          withoutTimes(yield* told("anna", "Любитель супов")),
+          withoutTimes(yield* told("anna", soups)),
           [
             "Guest anna, times in Asia/Omsk",
             "",
-            "«Любитель супов»: not given, more than 1 order with «Супы» (rule 1); the guest has 1",
+            "«Любитель супов»: not given, more than 1 order with «Супы» (version 1); the guest has 1",
             "  order  date              dishes",
             "  9      2023-04-02 02:00  Борщ, Солянка",
-            "  given <time> with 2 orders (rule 1)",
-            "  taken <time> with 1 order (rule 1)"
+            "  given <time> with 2 orders (version 1: more than 1 with «Супы»)",
+            "  taken <time> with 1 order (version 1: more than 1 with «Супы»)"
           ].join("\n")
         )
         assert.match(
@@ -132,7 +135,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
   it.effect("lists as many orders as it is asked for, and says how many there are", () =>
     onDemand(
       Effect.gen(function* () {
-        const text = yield* told("anna", "Любитель супов", { limit: 1, timeZone })
+        const text = yield* told("anna", soups, 1)
         assert.include(text, "10     2023-04-03 02:30  Уха\n  … and 1 more: --limit 2 lists them.")
         assert.notInclude(text, "Борщ")
       })
@@ -152,22 +155,90 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
           order_cnt: 1
         }
         const headers = { "order-date": "2023-01-01 00:00:00" }
-        yield* (yield* Kafka).publish(cdmStats, [{ key: "anna", value: JSON.stringify([stats]), headers }])
+        const { publish } = yield* Kafka
+        yield* publish(cdmStats, [{ key: "anna", value: JSON.stringify([stats]), headers }])
+        yield* publish(cdmStats, [{ key: "anna", value: JSON.stringify([stats]), headers: { "order-id": "7" } }])
         yield* settled(0)
         assert.match(
-          yield* told("anna", "Любитель супов"),
-          /the guest has 3\n.*\n.*Уха\n.*Солянка\n {2}cdm-service-stats:\d:\d+:\d+ +2023-01-01 06:00\n/
+          yield* told("anna", soups),
+          /the guest has 4\n.*\n.*Уха\n.*Солянка\n {2}cdm-service-stats:\d:\d+:\d+ +2023-01-01 06:00\n {2}7 +no date\n/
         )
       })
     )
   )
 
-  it.effect("says so when counter and ledger differ", () =>
+  it.effect("names the dishes that the order has now, in the category they had when it came", () =>
+    onDemand(
+      Effect.gen(function* () {
+        yield* loadReferences(
+          new Map([
+            [
+              "cafe",
+              (references.get("cafe") ?? "").replace(
+                '"Борщ","price":100,"category":"Супы"',
+                '"Борщ","price":100,"category":"Второе"'
+              )
+            ]
+          ])
+        )
+        // Of two soups one has become another, and one another kind of dish for later orders.
+        yield* send([
+          order("anna", 9, "2023-04-01 20:01", ["d1", "d4"]),
+          order("anna", 12, "2023-04-04 20:00", ["d1", "d2"])
+        ])
+        yield* settled(0)
+        const text = yield* told("anna", soups)
+        assert.match(text, /\n {2}12 +\S+ \S+ +Солянка\n/)
+        assert.match(text, /\n {2}9 +\S+ \S+ +Уха\n/)
+      })
+    )
+  )
+
+  it.effect("knows a guest whose messages say no more than the key, as the audience does", () =>
     onDemand(
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
-        yield* sql`update cdm.user_category_counters set order_cnt = 7`
-        assert.include(yield* told("anna", "Любитель супов"), "The counter says 7, the ledger has 2: npx metka verify")
+        yield* sql`delete from cdm.guests`
+        const key = uuidOf("h_user", "anna")
+        assert.include(yield* told(key), `Guest ${key} has 1 tag`)
+        yield* sql`insert into cdm.guests values (${key}::uuid, ${"an\u001Bna"})`
+        assert.include(yield* told(key), "Guest an\\u001bna has 1 tag")
+      })
+    )
+  )
+
+  it.effect("says so when ledger, counter and tag do not go together", () =>
+    onDemand(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`update cdm.user_category_counters set order_cnt = 2 where order_cnt = 1`
+        assert.include(
+          yield* told("anna"),
+          "«Десерты» (version 1); the guest has 2\n    The counter says 2, the ledger has 1: npx metka verify"
+        )
+        yield* sql`delete from cdm.user_tags`
+        assert.include(yield* told("anna", soups), "The guest should have it: npx metka verify")
+        yield* sql`update cdm.user_category_counters set order_cnt = 1`
+        assert.notInclude(yield* told("anna", soups), "should have it")
+      })
+    )
+  )
+
+  it.effect("tells of a rule that was changed or retired what it asked for at each time", () =>
+    onDemand(
+      Effect.gen(function* () {
+        yield* applyRules([{ tag: soups, category: "Супы", threshold: 4 }])
+        yield* applyRules([{ tag: sweets, category: "Сладости", threshold: 0 }])
+        assert.match(
+          withoutTimes(yield* told("anna", soups)),
+          /«Любитель супов»: retired <time>, it was more than 4 orders with «Супы» \(version 2\); the guest has 2\n[^]*given <time> with 2 orders \(version 1: more than 1 with «Супы»\)\n {2}taken <time> with 2 orders \(version 2: more than 4 with «Супы»\)$/
+        )
+        assert.match(
+          yield* told("anna"),
+          /more than 0 orders with «Сладости» \(version 2\); no guest has ordered from this category yet: is it spelled as in the menus\?$/
+        )
+        yield* applyRules([])
+        assert.match(yield* told("anna"), /has no tag, [^]*There are no tag rules: npx metka rules apply FILE\.$/)
       })
     )
   )
@@ -181,7 +252,10 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
           /no active rule gives the tag «супов». There are: «Любитель супов», «Сладкоежка»/
         )
         yield* applyRules([])
-        assert.match((yield* Effect.flip(told("anna", "супов"))).message, /There are no rules/)
+        assert.match(
+          (yield* Effect.flip(told("anna", "супов"))).message,
+          /There are no tag rules: npx metka rules apply FILE/
+        )
       })
     )
   )

@@ -1,7 +1,11 @@
 /** The zone of days and hours as people see them, from the environment (`BUSINESS_TIME_ZONE`). Stored times are UTC. */
 import { Config, Schema } from "effect"
 
+/** Of an offset like +03:00, PostgreSQL takes the sign the other way. */
+const isOffset = (name: string): boolean => /^[+-]/.test(name)
+
 const isTimeZone = (name: string): boolean => {
+  if (isOffset(name)) return false
   try {
     return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== ""
   } catch {

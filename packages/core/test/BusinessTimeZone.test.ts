@@ -13,7 +13,7 @@ describe("BUSINESS_TIME_ZONE", () => {
     })
   )
 
-  it.effect.each(["Mars/Olympus", "GMT+25"])("%j is refused by name", (zone) =>
+  it.effect.each(["Mars/Olympus", "GMT+25", "+03:00", "-0300"])("%j is refused by name", (zone) =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(zoneOf({ BUSINESS_TIME_ZONE: zone }))
       assert.include(error.message, "BUSINESS_TIME_ZONE")

@@ -116,7 +116,9 @@ const leftOut = ({ toRepublish, unreadable, withoutValue }: ReplayPlan): Readonl
       ]
     : []),
   ...(unreadable > 0
-    ? [`${counted(unreadable, "message is", "messages are")} too large to be read back from ops.dead_letters.`]
+    ? [
+        `${counted(unreadable, "message is", "messages are")} too large to be read back: their source must send them again.`
+      ]
     : []),
   ...(toRepublish > 0
     ? [

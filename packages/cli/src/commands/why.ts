@@ -1,5 +1,4 @@
 /** `metka why`: the orders behind a guest's tags. */
-import { businessTimeZone } from "@metka/core/BusinessTimeZone"
 import * as Database from "@metka/core/Database"
 import { Console, Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
@@ -18,9 +17,8 @@ export const why = Command.make(
     limit: limitFlag("orders of each tag")
   },
   ({ guest, limit, tag }) =>
-    Effect.gen(function* () {
-      const timeZone = yield* businessTimeZone
-      const reasons = yield* readTagReasons(guest, Option.getOrUndefined(tag), { limit, timeZone })
-      yield* Console.log(tagReasonsText(reasons, timeZone, Option.isSome(tag)))
-    }).pipe(Effect.provide(Database.layer("metka why")))
+    readTagReasons(guest, Option.getOrUndefined(tag), limit).pipe(
+      Effect.flatMap((reasons) => Console.log(tagReasonsText(reasons, Option.isSome(tag)))),
+      Effect.provide(Database.layer("metka why"))
+    )
 ).pipe(Command.withDescription("Why a guest has a tag: its rule, the counter, the orders behind it, and its history"))

@@ -79,7 +79,7 @@ const findGuest = Effect.fnUntraced(function* (guest: string) {
     select asked.user_id::text as "userId", coalesce(guest_id, asked.user_id::text) as guest
     from (
       select user_id, place from unnest(${keys}::uuid[]) with ordinality as key (user_id, place)
-      union all select user_id, 0 from cdm.guests where guest_id = ${guest}
+      union all select user_id, 3 from cdm.guests where guest_id = ${guest}
     ) asked
     left join cdm.guests named using (user_id)
     where named.user_id is not null
@@ -175,11 +175,13 @@ export const readTagReasons = Effect.fnUntraced(function* (guest: string, tag: s
     })
   }
   const rules = yield* readRules(found.userId, tag)
-  if (tag !== undefined && rules.length === 0)
+  if (tag !== undefined && rules.length === 0) {
+    const active = yield* activeRules
     return yield* unknownTag(
       tag,
-      (yield* activeRules).map(({ tag }) => tag)
+      active.map((rule) => rule.tag)
     )
+  }
   const events = yield* readEvents(
     found.userId,
     rules.map((rule) => rule.tag)

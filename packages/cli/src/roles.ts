@@ -112,6 +112,17 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
     ]
   },
   {
+    name: "metka_marketer",
+    purpose: "the command line: audience, why, rules list",
+    grants: [
+      "usage on schema cdm, dds, bi",
+      `select on ${marts.map((table) => `cdm.${table}`).join(", ")}`,
+      // The dishes of an order; neither what a guest is called nor what an order costs.
+      "select on dds.h_order, dds.l_order_product, dds.s_order_product",
+      "select on bi.settings"
+    ]
+  },
+  {
     name: "metka_operator",
     purpose: "the command line: rules, audience, why, parked, dead-letters, republish, verify, rebuild, bi",
     grants: [

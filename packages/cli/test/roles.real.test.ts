@@ -57,6 +57,21 @@ const rights: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "cdm.user_tag_history": "select, insert, update (published_at)",
     "cdm.user_tags": "select, insert, update, delete"
   },
+  metka_marketer: {
+    "bi.settings": "select",
+    "cdm.category_names": "select",
+    "cdm.guests": "select",
+    "cdm.order_contributions": "select",
+    "cdm.product_names": "select",
+    "cdm.tag_rules": "select",
+    "cdm.user_category_counters": "select",
+    "cdm.user_product_counters": "select",
+    "cdm.user_tag_history": "select",
+    "cdm.user_tags": "select",
+    "dds.h_order": "select",
+    "dds.l_order_product": "select",
+    "dds.s_order_product": "select"
+  },
   metka_bi: {
     "bi.categories": "select",
     "bi.category_days": "select",

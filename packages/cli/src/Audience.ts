@@ -4,20 +4,22 @@ import { inSnapshot } from "@metka/core/transaction"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { printable, tableLines } from "./terminal.ts"
-import { unknownTag } from "./UnknownTag.ts"
+import { noRules, unknownTag } from "./UnknownTag.ts"
 
 interface Audience {
   readonly tag: string
   readonly guests: number
 }
 
-/** Of every active rule, sorted by tag. */
+/** How many guests have the tag of each active rule. */
+export const audienceSizes = `select rule.tag, count(held.user_id)::int as guests
+  from cdm.tag_rules rule left join cdm.user_tags held using (tag)
+  where rule.active group by rule.tag`
+
+/** Sorted by tag. */
 export const readAudiences = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  return yield* sql<Audience>`
-    select rule.tag, count(held.user_id)::int as guests
-    from cdm.tag_rules rule left join cdm.user_tags held using (tag)
-    where rule.active group by rule.tag order by rule.tag collate "C"`
+  return yield* sql<Audience>`${sql.literal(audienceSizes)} order by rule.tag collate "C"`
 })
 
 /** The app's own ids, as `guest-tags` has them, sorted. Fails where no active rule gives the tag. */
@@ -47,7 +49,7 @@ export const listed = (guests: ReadonlyArray<string>): Listed => ({
 /** For a terminal. */
 export const audiencesText = (audiences: ReadonlyArray<Audience>): string =>
   audiences.length === 0
-    ? "There are no tag rules: npx metka rules apply FILE."
+    ? `${noRules}.`
     : tableLines([["tag", "guests"], ...audiences.map(({ guests, tag }) => [printable(tag), String(guests)])]).join(
         "\n"
       )

@@ -4,7 +4,7 @@ import type { BadRecordReason } from "@metka/core/messages/BadRecord"
 import { utf8Text } from "@metka/core/messages/utf8Text"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { printable, tableLines, timeText } from "./terminal.ts"
+import { moreLines, number, printable, tableLines, timeText } from "./terminal.ts"
 
 export const services = ["stg", "dds", "cdm"] as const
 
@@ -55,8 +55,6 @@ export const readDeadLetters = Effect.fnUntraced(function* (selection: Selection
   return letters
 })
 
-const number = new Intl.NumberFormat("en")
-
 const columns = ["id", "received", "service", "topic", "partition", "offset", "reason", "detail"]
 
 const cut = (text: string): string =>
@@ -75,10 +73,9 @@ export const deadLettersText = ({ newest, total }: DeadLetters): string => {
     reason,
     cut(printable(detail.replaceAll(/\s+/g, " ")))
   ])
-  const left = total - newest.length
   return [
     ...tableLines([columns, ...rows]),
-    ...(left > 0 ? [`… and ${number.format(left)} more: --limit ${total} lists them.`] : []),
+    ...moreLines(newest.length, total),
     "",
     "npx metka dead-letters show ID    prints all of one",
     "npx metka dead-letters replay ID  sends it again, once a service can use it",
@@ -119,14 +116,21 @@ export const unknownIds = Effect.fnUntraced(function* (ids: ReadonlyArray<number
   return ids.filter((id) => !known.has(String(id)))
 })
 
-/** Notes that nothing is left to do about them. Returns how many they are. */
-export const closeDeadLetters = Effect.fnUntraced(function* (selection: Selection) {
-  const sql = yield* SqlClient.SqlClient
-  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-  const rows = yield* sql`update ops.dead_letters set closed_at = ${now}::timestamptz
-    where ${isSelected(sql, selection)} returning id`
-  return rows.length
-})
+/** Notes when something was done about letters. Returns how many they are. */
+const stamp = (column: "replayed_at" | "closed_at") =>
+  Effect.fnUntraced(function* (selection: Selection) {
+    const sql = yield* SqlClient.SqlClient
+    const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+    const rows = yield* sql`update ops.dead_letters set ${sql.literal(column)} = ${now}::timestamptz
+      where ${isSelected(sql, selection)} returning id`
+    return rows.length
+  })
+
+/** They were sent again. */
+export const markReplayed = stamp("replayed_at")
+
+/** Nothing is left to do about them. */
+export const closeDeadLetters = stamp("closed_at")
 
 const shownValue = 10_000
 

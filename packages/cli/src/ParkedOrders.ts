@@ -2,7 +2,7 @@
 import type { Missing } from "@metka/stg/enrich"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { printable, tableLines, timeText } from "./terminal.ts"
+import { moreLines, number, printable, tableLines, timeText } from "./terminal.ts"
 
 interface ParkedOrder {
   readonly orderId: string
@@ -28,8 +28,6 @@ export const readParkedOrders = Effect.fnUntraced(function* (limit: number) {
   return parked
 })
 
-const number = new Intl.NumberFormat("en")
-
 const named = (kind: string, ids: ReadonlyArray<string>): ReadonlyArray<string> =>
   ids.map((id) => `${kind} ${printable(id)}`)
 
@@ -51,10 +49,9 @@ export const parkedText = ({ oldest, total }: ParkedOrders): string => {
       missingText(missing)
     ])
   ]
-  const left = total - oldest.length
   return [
     ...tableLines(rows),
-    ...(left > 0 ? [`… and ${number.format(left)} more: --limit ${total} lists them.`] : []),
+    ...moreLines(oldest.length, total),
     "",
     "Load what is missing: npx metka references load FILE. The orders go on within a minute."
   ].join("\n")

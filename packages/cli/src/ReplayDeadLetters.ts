@@ -7,13 +7,13 @@ import { header } from "@metka/core/messages/headers"
 import { placeText } from "@metka/core/messages/place"
 import { publishIsolated } from "@metka/core/publishIsolated"
 import { inputsOf, Topology } from "@metka/core/Topology"
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { isSelected, type Selection, services, storedColumns, type StoredLetter } from "./DeadLetters.ts"
+import { isSelected, markReplayed, type Selection, services, storedColumns, type StoredLetter } from "./DeadLetters.ts"
 import { waitOut } from "./waitOut.ts"
 
 const pageRows = 1_000
-/** One letter more than fit, at least one. */
+/** A page ends with the letter that goes beyond. */
 const pageBytes = 4 * 1_048_576
 
 /** What a selection has to send, and what it has that is not sent. */
@@ -80,13 +80,6 @@ const readPage = Effect.fnUntraced(function* (selection: Selection, after: strin
     where bytes_before < ${pageBytes}::int order by page.id`
 })
 
-const mark = Effect.fnUntraced(function* (letters: ReadonlyArray<StoredLetter>) {
-  const sql = yield* SqlClient.SqlClient
-  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-  yield* sql`update ops.dead_letters set replayed_at = ${now}::timestamptz
-    where id = any(${letters.map(({ id }) => id)}::bigint[])`
-})
-
 export interface Replay {
   /** To each topic. */
   readonly sent: Readonly<Record<string, number>>
@@ -115,7 +108,7 @@ export const replay = Effect.fnUntraced(function* (
       const taken = own.filter(({ id }) => !refusedIds.has(id))
       tooLarge.push(...refusedIds)
       if (taken.length === 0) continue
-      yield* mark(taken)
+      yield* markReplayed({ ids: taken.map(({ id }) => Number(id)), closed: true })
       sent[topic] = (sent[topic] ?? 0) + taken.length
     }
     after = letters.at(-1)?.id ?? newestId

@@ -2,6 +2,8 @@
 import { isOpen } from "@metka/core/DeadLetters"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { audienceSizes } from "./Audience.ts"
+import { number } from "./terminal.ts"
 
 export interface Ranked {
   readonly name: string
@@ -42,9 +44,7 @@ export const readCounts = Effect.gen(function* () {
     select max(category_name) as name, sum(order_cnt)::int as count from cdm.user_category_counters
     group by category_id order by count desc, name limit ${topSize}::int`
   const tags = yield* sql<Ranked>`
-    select rule.tag as name, count(held.user_id)::int as count
-    from cdm.tag_rules rule left join cdm.user_tags held using (tag)
-    where rule.active group by rule.tag order by count desc, name`
+    select tag as name, guests as count from (${sql.literal(audienceSizes)}) audience order by count desc, name`
   const [total] = totals
   const counts: Counts = {
     orders: total?.orders ?? 0,
@@ -58,8 +58,6 @@ export const readCounts = Effect.gen(function* () {
   }
   return counts
 })
-
-const number = new Intl.NumberFormat("en")
 
 const rows = (title: string, unit: string, ranked: ReadonlyArray<Ranked>): ReadonlyArray<string> => {
   if (ranked.length === 0) return []

@@ -1,5 +1,6 @@
 /** Why a guest has a tag, or has it not: the rule, the counter, and the orders behind it. */
 import { activeRules } from "@metka/cdm/TagRepository"
+import { isUuid } from "@metka/core/messages/CdmStats"
 import { inSnapshot } from "@metka/core/transaction"
 import { orderKey, userKey } from "@metka/dds/vault"
 import { Effect, Schema } from "effect"
@@ -69,12 +70,10 @@ const readTimeZone = Effect.gen(function* () {
   return rows[0]?.time_zone ?? ""
 })
 
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-
 /** The app may itself use UUIDs; a guest may be known from messages without a key, which say no more than the UUID. */
 const findGuest = Effect.fnUntraced(function* (guest: string) {
   const sql = yield* SqlClient.SqlClient
-  const keys = [userKey(guest), ...(uuid.test(guest) ? [guest] : [])]
+  const keys = [userKey(guest), ...(isUuid(guest) ? [guest] : [])]
   const [found] = yield* sql<{ userId: string; guest: string }>`
     select asked.user_id::text as "userId", coalesce(guest_id, asked.user_id::text) as guest
     from (

@@ -1,8 +1,9 @@
 /** Why a guest has a tag, as text for a marketer. */
 import type { TagEvent, TagReason, TagReasons } from "./TagReasons.ts"
-import { printable, tableLines } from "./terminal.ts"
+import { counted, moreLines, printable, tableLines } from "./terminal.ts"
+import { noRules } from "./UnknownTag.ts"
 
-const orderCountText = (count: number): string => `${count} ${count === 1 ? "order" : "orders"}`
+const orderCountText = (count: number): string => counted(count, "order", "orders")
 
 const isDue = ({ orderCount, retiredAt, threshold }: TagReason): boolean => retiredAt === null && orderCount > threshold
 
@@ -25,11 +26,7 @@ const orderLines = ({ orders, orderTotal }: TagReason): ReadonlyArray<string> =>
     date ?? "no date",
     dishes.map(printable).join(", ")
   ])
-  const left = orderTotal - orders.length
-  return [
-    ...tableLines([["order", "date", "dishes"], ...rows]),
-    ...(left > 0 ? [`… and ${left} more: --limit ${orderTotal} lists them.`] : [])
-  ]
+  return [...tableLines([["order", "date", "dishes"], ...rows]), ...moreLines(orders.length, orderTotal)]
 }
 
 const eventLine = ({ action, at, categoryName, orderCount, ruleVersion, threshold }: TagEvent): string =>
@@ -67,7 +64,7 @@ const notGivenLines = (tags: ReadonlyArray<TagReason>): ReadonlyArray<string> =>
         )
       ]
 
-const tagCountText = (count: number): string => (count === 0 ? "no tag" : `${count} ${count === 1 ? "tag" : "tags"}`)
+const tagCountText = (count: number): string => (count === 0 ? "no tag" : counted(count, "tag", "tags"))
 
 /** @param isAsked whether it was asked for one tag: then its orders are told also when the guest does not have it */
 export const tagReasonsText = ({ guest, tags, timeZone }: TagReasons, isAsked: boolean): string => {
@@ -77,6 +74,6 @@ export const tagReasonsText = ({ guest, tags, timeZone }: TagReasons, isAsked: b
     `Guest ${printable(guest)}${isAsked ? "" : ` has ${tagCountText(held.length)}`}, times in ${timeZone}`,
     ...(isAsked ? tags : held).flatMap(reasonLines),
     ...notGivenLines(others),
-    ...(tags.length === 0 ? ["", "There are no tag rules: npx metka rules apply FILE."] : [])
+    ...(tags.length === 0 ? ["", `${noRules}.`] : [])
   ].join("\n")
 }

@@ -3,12 +3,12 @@ import { Schema } from "effect"
 
 export class UnknownTag extends Schema.TaggedError<UnknownTag>()("UnknownTag", { message: Schema.String }) {}
 
+export const noRules = "There are no tag rules: npx metka rules apply FILE"
+
 /** @param tags of the active rules */
 export const unknownTag = (tag: string, tags: ReadonlyArray<string>): UnknownTag =>
   new UnknownTag({
     message:
       `no active rule gives the tag «${tag}». ` +
-      (tags.length === 0
-        ? "There are no tag rules: npx metka rules apply FILE"
-        : `There are: ${tags.map((known) => `«${known}»`).join(", ")}`)
+      (tags.length === 0 ? noRules : `There are: ${tags.map((known) => `«${known}»`).join(", ")}`)
   })

@@ -1,14 +1,11 @@
 /** What the auditor found, as text: the table of checks first, then what differs, by what to do about it. */
 import { checks, type Difference, remedies, type Remedy, tablesOf } from "@metka/audit/Difference"
 import type { Orders, Verdict } from "@metka/audit/Verify"
-
-const number = new Intl.NumberFormat("en")
-
-const count = (many: number, one: string, more: string): string => `${number.format(many)} ${many === 1 ? one : more}`
+import { counted, number } from "./terminal.ts"
 
 const orderLine = (orders: Orders): string =>
   [
-    count(orders.total, "order", "orders"),
+    counted(orders.total, "order", "orders"),
     ...(orders.inFlight > 0 ? [`${number.format(orders.inFlight)} in flight`] : []),
     ...(orders.parked > 0 ? [`${number.format(orders.parked)} parked`] : []),
     ...(orders.deadLetters > 0 ? [`${number.format(orders.deadLetters)} in the dead letters`] : []),
@@ -54,7 +51,7 @@ export const verdictText = (verdict: Verdict, seconds: number): string => {
     ...verdict.checks.map(checkLine),
     ...[...byRemedy].flatMap(([remedy, differences]) => remedyLines(remedy, differences)),
     ...deadLetterLines(verdict.orders),
-    ...(left > 0 ? ["", `… and ${count(left, "difference", "differences")} more: --all lists them.`] : []),
+    ...(left > 0 ? ["", `… and ${counted(left, "difference", "differences")} more: --all lists them.`] : []),
     ""
   ].join("\n")
 }

@@ -4,6 +4,15 @@
 export const printable = (text: string): string =>
   text.replaceAll(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
+export const number = new Intl.NumberFormat("en")
+
+export const counted = (count: number, one: string, more: string): string =>
+  `${number.format(count)} ${count === 1 ? one : more}`
+
+/** What a list of the first ones ends with; nothing where they are all. */
+export const moreLines = (listed: number, total: number): ReadonlyArray<string> =>
+  total > listed ? [`… and ${number.format(total - listed)} more: --limit ${total} lists them.`] : []
+
 export const timeText = (date: Date): string => `${date.toISOString().slice(0, 19)}Z`
 
 /** The rows, of which the first may be a heading, in columns that are as wide as their widest cell. */

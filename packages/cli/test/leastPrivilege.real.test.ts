@@ -143,7 +143,7 @@ const foreignIsRefused = Effect.fnUntraced(function* (user: ServiceName, env: En
 const letterOf = (service: string, offset: number, value: string) =>
   execute(`insert into ops.dead_letters
     (service, topic, partition, "offset", kafka_timestamp, value, headers, reason, detail, received_at)
-    values ('${service}', 'cdm-service-stats', 0, ${offset}, '2023-04-08', ${value}, '{}', 'schema', '', '2023-04-08') returning id`)
+    values ('${service}', 'cdm-service-stats', 0, ${offset}, '2023-04-08', ${value}, '{}', 'schema', '', '2023-04-08')`)
 
 /** The operator lists, shows, replays and closes letters of every service. */
 const replayLetters = Effect.fnUntraced(function* (operator: Environment, administrator: Environment) {

@@ -59,8 +59,8 @@ const encodeOutgoing = (record: OutgoingRecord): Encoded => {
   const value = bytesOf(record.value)
   const headers = new Map<string, Uint8Array>()
   let bytes = recordOverheadBytes + (key?.byteLength ?? 0) + value.byteLength
-  for (const [name, value] of Object.entries(record.headers)) {
-    const header = bytesOf(value)
+  for (const [name, data] of Object.entries(record.headers)) {
+    const header = bytesOf(data)
     headers.set(name, header)
     bytes += headerOverheadBytes + Buffer.byteLength(name) + header.byteLength
   }

@@ -414,10 +414,12 @@ export const kafkaContract = <E>(name: string, layer: Layer.Layer<Kafka, E>): vo
           const bytes = Uint8Array.from({ length: 256 }, (_, index) => index)
           const headers = { "order-version": "2023-04-08|x", name: "Котова Ольга", empty: "" }
           yield* kafka.publish(topic, [{ key: null, value: bytes, headers }])
-          yield* kafka.publish(topic, [{ key: bytes, value: "Рис с лимоном", headers: { bytes: Buffer.from(bytes) } }])
-          const records = yield* take({ topic, group, maxRecords: 100 }, 2)
+          yield* kafka.publish(topic, [{ key: bytes, value: "Рис с лимоном", headers: {} }])
+          yield* kafka.publish(topic, [{ key: "odd", value: "", headers: { bytes: Buffer.from(bytes) } }])
+          const records = yield* take({ topic, group, maxRecords: 100 }, 3)
           const keyless = records.find((record) => record.key === null)
-          const keyed = records.find((record) => record.key !== null)
+          const keyed = records.find((record) => record.key?.length === bytes.length)
+          const odd = records.find((record) => text(record.key) === "odd")
           assert.deepStrictEqual([...(keyless?.value ?? [])], [...bytes])
           assert.deepStrictEqual(
             Array.from(keyless?.headers ?? [], ([header, value]) => [header, text(value)]),
@@ -429,8 +431,9 @@ export const kafkaContract = <E>(name: string, layer: Layer.Layer<Kafka, E>): vo
           assert.isUndefined(keyless?.headers.get("order"))
           assert.deepStrictEqual([...(keyed?.key ?? [])], [...bytes])
           assert.strictEqual(text(keyed?.value ?? null), "Рис с лимоном")
+          assert.deepStrictEqual([...(keyed?.headers ?? [])], [])
           assert.deepStrictEqual(
-            Array.from(keyed?.headers ?? [], ([header, value]) => [header, [...value]]),
+            Array.from(odd?.headers ?? [], ([header, value]) => [header, [...value]]),
             [["bytes", [...bytes]]]
           )
           for (const record of records) {

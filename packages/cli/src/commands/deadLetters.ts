@@ -17,6 +17,7 @@ import {
 } from "../DeadLetters.ts"
 import { limitFlag } from "../flags.ts"
 import { withProgress } from "../Progress.ts"
+import { counted } from "../terminal.ts"
 import { planReplay, type Replay, replay as replayLetters, type ReplayPlan } from "../ReplayDeadLetters.ts"
 
 class NoSuchLetter extends Schema.TaggedError<NoSuchLetter>()("NoSuchLetter", { message: Schema.String }) {}
@@ -104,8 +105,6 @@ const show = Command.make(
       yield* raw ? writeBytes(letter.value ?? new Uint8Array()) : Console.log(deadLetterText(letter))
     }).pipe(Effect.provide(Database.layer("metka dead-letters")))
 ).pipe(Command.withDescription("Print all of one: why it could not be used, its headers and its value"))
-
-const counted = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`
 
 /** What of the plan is not sent, and what to do about it. */
 const leftOut = ({ toRepublish, unreadable, withoutValue }: ReplayPlan): ReadonlyArray<string> => [

@@ -20,18 +20,39 @@ export interface Pglite {
 
 const terminate = "X".charCodeAt(0)
 
+const simpleQuery = (statement: string): Buffer => {
+  const text = Buffer.from(`${statement}\0`)
+  const head = Buffer.from("Q\0\0\0\0", "latin1")
+  head.writeUInt32BE(4 + text.length, 1)
+  return Buffer.concat([head, text])
+}
+
+const sync = Buffer.from("S\0\0\0\u0004", "latin1")
+
+const cancelRequestCode = 80_877_102
+
+/** It comes by a socket of its own, instead of a startup packet. PGlite cannot stop what it is doing. */
+const isCancelRequest = (frame: Buffer): boolean => frame.length === 16 && frame.readUInt32BE(4) === cancelRequestCode
+
+/** What the end of a connection does elsewhere. */
+const reset = Buffer.concat([sync, simpleQuery("rollback"), simpleQuery("deallocate all")])
+
 /**
  * A socket to PGlite: cuts what the client writes into PostgreSQL's frontend messages and hands whole ones to PGlite.
- * Terminate is swallowed, since PGlite outlives a connection; the startup packet has no type byte.
+ * Terminate is swallowed, since PGlite outlives a connection; the startup packet has no type byte. A client that breaks
+ * off leaves its transaction open, as there is no connection whose end would roll it back: the next one does.
  */
 class PgliteSocket extends Duplex {
   private readonly database: Pglite
   private waiting: Buffer = Buffer.alloc(0)
   private started = false
+  private isClean: boolean
 
-  constructor(database: Pglite) {
+  /** @param isFirst whether no other socket has asked this PGlite before */
+  constructor(database: Pglite, isFirst: boolean) {
     super()
     this.database = database
+    this.isClean = isFirst
   }
 
   override _read(): void {}
@@ -45,6 +66,14 @@ class PgliteSocket extends Duplex {
   private async drain(): Promise<void> {
     // PGlite takes the messages of a statement at once in less time than one by one; the startup packet comes alone.
     for (let frames = this.nextFrames(); frames.length > 0; frames = this.nextFrames()) {
+      if (isCancelRequest(frames)) {
+        this.push(null)
+        return
+      }
+      if (!this.isClean) {
+        this.isClean = true
+        await this.database.ask(reset)
+      }
       const answer = await this.database.ask(frames)
       if (answer.length > 0) this.push(Buffer.from(answer))
     }
@@ -101,8 +130,14 @@ export const layer = (
         }),
         (database) => Effect.promise(() => database.close())
       )
+      let isFirst = true
+      const connect = () => {
+        const socket = new PgliteSocket(database, isFirst)
+        isFirst = false
+        return socket
+      }
       return PgClient.layer({
-        stream: () => new PgliteSocket(database),
+        stream: connect,
         types: arrayTypes,
         username: "postgres",
         database: "postgres",

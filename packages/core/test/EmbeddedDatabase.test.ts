@@ -9,6 +9,7 @@ import * as EmbeddedDatabase from "../src/EmbeddedDatabase.ts"
 import * as PgliteHere from "../src/PgliteHere.ts"
 import * as PgliteInThread from "../src/PgliteInThread.ts"
 import { sqlStateOf } from "../src/Outage.ts"
+import { inSnapshot } from "../src/transaction.ts"
 
 const folder = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "metka-embedded-"))),
@@ -190,3 +191,21 @@ describe("The embedded database on disk", () => {
     })
   )
 })
+
+layer(EmbeddedDatabase.layer(PgliteInThread.open), { excludeTestServices: true, timeout: "1 minute" })(
+  "A transaction that is given up while a statement runs",
+  (it) => {
+    it.effect("is rolled back, also when the client does not wait for the statement's end", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`create table kept (n int)`
+        // So often that the client makes prepared statements of them.
+        const insert = sql`insert into kept values (${1}::int)`
+        yield* Effect.repeat(insert, { times: 9 })
+        yield* inSnapshot(sql`select pg_sleep(7)`).pipe(Effect.timeoutOption("100 millis"))
+        yield* Effect.repeat(insert, { times: 9 })
+        assert.deepStrictEqual(yield* sql`select count(*)::int as n from kept`, [{ n: 20 }])
+      })
+    )
+  }
+)

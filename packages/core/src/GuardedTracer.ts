@@ -1,6 +1,6 @@
 /**
  * What of a span leaves the process: the traces that the sampler chooses, of a failure no more than its kind, of a
- * statement its beginning.
+ * statement its beginning, of an address no query.
  */
 import { Exit, Option, Tracer } from "effect"
 import { errorTypeOfCause } from "./ErrorType.ts"
@@ -13,8 +13,20 @@ const withoutData = (exit: Exit.Exit<unknown, unknown>, errorType: string | unde
 /** Enough to find a statement in the code by; whole, those of a backlog were most of what went to the collector. */
 const statementLimit = 200
 
-const limited = (key: string, value: unknown): unknown =>
-  key === "db.query.text" && typeof value === "string" ? value.slice(0, statementLimit) : value
+const limited = (key: string, value: unknown): unknown => {
+  if (typeof value !== "string") return value
+  switch (key) {
+    case "db.query.text":
+      return value.slice(0, statementLimit)
+    // A query says which guest somebody looked at.
+    case "url.full":
+      return value.split("?", 1)[0]
+    case "url.query":
+      return "REDACTED"
+    default:
+      return value
+  }
+}
 
 class GuardedSpan implements Tracer.Span {
   readonly _tag = "Span"

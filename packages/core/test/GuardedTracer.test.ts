@@ -79,3 +79,23 @@ describe("The sampler", () => {
     })
   )
 })
+
+describe("Of an address", () => {
+  it.effect("a span tells the path and nothing of its query, which names guests", () =>
+    Effect.gen(function* () {
+      const [span] = yield* exported(
+        Effect.void.pipe(
+          Effect.withSpan("http.server GET"),
+          Effect.annotateSpans({
+            "url.full": "http://127.0.0.1:8080/guest?id=anna",
+            "url.path": "/guest",
+            "url.query": "id=anna"
+          })
+        )
+      )
+      assert.strictEqual(span?.attributes.get("url.full"), "http://127.0.0.1:8080/guest")
+      assert.strictEqual(span?.attributes.get("url.path"), "/guest")
+      assert.strictEqual(span?.attributes.get("url.query"), "REDACTED")
+    })
+  )
+})

@@ -92,7 +92,7 @@ describe("compose.yaml", () => {
     }
   })
 
-  it("runs Metka read-only and without a capability, and opens the page of counts to this machine alone", () => {
+  it("runs Metka read-only and without a capability, and opens the pages to this machine alone", () => {
     for (const name of [...ours, "migrate"]) {
       assert.isTrue(compose.services[name]?.read_only, name)
       assert.deepStrictEqual(compose.services[name]?.cap_drop, ["ALL"], name)
@@ -103,7 +103,7 @@ describe("compose.yaml", () => {
     )
   })
 
-  it("has the command line in the container of the page, with every server's address", () => {
+  it("has the command line in the container of the console, with every server's address", () => {
     const { console: page, migrate } = compose.services
     assert.strictEqual(migrate?.build?.args.SERVICE, "metka")
     assert.strictEqual(page?.image, migrate?.image)

@@ -1,59 +1,11 @@
-/** The messages that could not be used, for an operator: which there are, and all that is known of one. */
-import { isOpen } from "@metka/core/DeadLetters"
-import type { BadRecordReason } from "@metka/core/messages/BadRecord"
+/** The messages that could not be used, for an operator's terminal: which there are, all that is known of one, what was done. */
+import { type DeadLetters, isSelected, type ListedLetter, type Selection } from "@metka/console/DeadLetters"
 import { utf8Text } from "@metka/core/messages/utf8Text"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { moreLines, number, printable, tableLines, timeText } from "./terminal.ts"
 
-export const services = ["stg", "dds", "cdm"] as const
-
-/** What is not said limits nothing. */
-export interface Selection {
-  readonly ids?: ReadonlyArray<number>
-  readonly service?: (typeof services)[number] | undefined
-  readonly reason?: BadRecordReason | undefined
-  /** Whether those are among them about which nothing is left to do: they were sent again, or closed without that. */
-  readonly closed: boolean
-}
-
-/** The condition on rows of `ops.dead_letters`. */
-export const isSelected = (sql: SqlClient.SqlClient, { closed, ids, reason, service }: Selection) =>
-  sql.and([
-    sql`true`,
-    ...(ids === undefined ? [] : [sql`id = any(${ids.map(String)}::bigint[])`]),
-    ...(service === undefined ? [] : [sql`service = ${service}`]),
-    ...(reason === undefined ? [] : [sql`reason = ${reason}`]),
-    ...(closed ? [] : [sql.literal(isOpen)])
-  ])
-
-interface ListedLetter {
-  readonly id: string
-  readonly receivedAt: Date
-  readonly service: string
-  readonly topic: string
-  readonly partition: number
-  readonly offset: string
-  readonly reason: string
-  readonly detail: string
-}
-
-interface DeadLetters {
-  readonly newest: ReadonlyArray<ListedLetter>
-  readonly total: number
-}
-
 const listedDetail = 100
-
-export const readDeadLetters = Effect.fnUntraced(function* (selection: Selection, limit: number) {
-  const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<ListedLetter & { readonly total: number }>`
-    select id::text as id, received_at as "receivedAt", service, topic, partition, "offset"::text as "offset", reason,
-      detail, (count(*) over ())::int as total
-    from ops.dead_letters where ${isSelected(sql, selection)} order by dead_letters.id desc limit ${limit}::int`
-  const letters: DeadLetters = { newest: rows, total: rows[0]?.total ?? 0 }
-  return letters
-})
 
 const columns = ["id", "received", "service", "topic", "partition", "offset", "reason", "detail"]
 

@@ -1,6 +1,8 @@
 /** The whole system in this process, with the demo week and then a trickle of orders. */
 import { applyRules } from "@metka/cdm/ApplyRules"
 import { activeRules } from "@metka/cdm/TagRepository"
+import { type ConsoleState, consoleRoutes } from "@metka/console/Console"
+import { readCounts } from "@metka/console/Counts"
 import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
 import * as PgliteInThread from "@metka/core/PgliteInThread"
 import { Health } from "@metka/core/Health"
@@ -15,7 +17,6 @@ import { HttpServer } from "effect/http"
 import { SqlClient } from "effect/sql"
 import { allMigrations } from "./AllMigrations.ts"
 import { runAll, serviceTables } from "./AllServices.ts"
-import { countsPage, type PageState } from "./CountsPage.ts"
 import * as DataDirectory from "./DataDirectory.ts"
 import { demoRules } from "./demo/demoRules.ts"
 import { type DemoWeek, demoWeek, firstObjectId } from "./demo/demoWeek.ts"
@@ -23,7 +24,8 @@ import { trickle } from "./demo/trickle.ts"
 import { withProgress } from "./Progress.ts"
 import { lackingOrders, republish } from "./Republish.ts"
 import { type KeptWeek, rememberWeek } from "./KeptWeek.ts"
-import { readCounts, summary } from "./Summary.ts"
+import { summary } from "./Summary.ts"
+import { number } from "./terminal.ts"
 
 const publishSize = 2_000
 const everyOrder = "12 seconds"
@@ -68,17 +70,25 @@ const position = Effect.gen(function* () {
   return { stg, dds, cdm, left: stg + dds + cdm }
 })
 
+/** Tells the console how the system is. */
+type Show = (state: ConsoleState) => void
+
+/** It keeps the database busy: a person is told so at once. */
+const loading = (progress: string): ConsoleState => ({
+  note: `The demo week is being loaded. ${progress}`.trimEnd(),
+  patience: "500 millis"
+})
+
 /** Waits until every stage has taken in all there is. A third of a message is done at each stage. */
-const followWeek = (messages: number) =>
+const followWeek = (messages: number, show: Show) =>
   withProgress({ label: "loading", total: messages, unit: "orders" }, (progress) =>
     Effect.gen(function* () {
       let now = yield* position
       while (now.left > 0) {
         const waiting = (now.stg * 3 + now.dds * 2 + now.cdm) / 3
-        yield* progress.update(
-          Math.max(0, Math.round(messages - waiting)),
-          `· STG ${now.stg} DDS ${now.dds} CDM ${now.cdm} to go`
-        )
+        const done = Math.max(0, Math.round(messages - waiting))
+        show(loading(`${number.format(done)} of ${number.format(messages)} messages are in the marts.`))
+        yield* progress.update(done, `· STG ${now.stg} DDS ${now.dds} CDM ${now.cdm} to go`)
         yield* Effect.sleep("100 millis")
         now = yield* position
       }
@@ -111,7 +121,7 @@ export interface StartOptions {
   readonly once: boolean
 }
 
-const demo = Effect.fnUntraced(function* (options: StartOptions, setNote: (note: string) => void) {
+const demo = Effect.fnUntraced(function* (options: StartOptions, show: Show) {
   const kept = yield* rememberWeek(options.data, options, yield* Clock.currentTimeMillis)
   const week = demoWeek({ ...kept.week, rhythmEndsAt: kept.week.endsAt })
   yield* ensureRules
@@ -120,22 +130,20 @@ const demo = Effect.fnUntraced(function* (options: StartOptions, setNote: (note:
   yield* republish(yield* lackingOrders, () => Effect.void)
   if (!kept.isLoaded) yield* publishWeek(week)
   const toFollow = kept.isLoaded ? (yield* position).left : week.messageCount
-  if (toFollow > 0) yield* followWeek(toFollow)
+  if (toFollow > 0) yield* followWeek(toFollow, show)
   yield* kept.markLoaded
   yield* Console.log(summary(yield* readCounts))
   if (options.once) return
-  setNote("The demo week is loaded; 5 orders a minute arrive.")
+  show({ note: "The demo week is loaded; 5 orders a minute arrive.", patience: "20 seconds" })
   const server = yield* HttpServer.HttpServer
   yield* Console.log(
-    `  5 orders a minute arrive now. ${HttpServer.formatAddress(server.address)} shows the counts. Ctrl+C stops.\n`
+    `  5 orders a minute arrive now. ${HttpServer.formatAddress(server.address)} shows tags, guests and counts. Ctrl+C stops.\n`
   )
   yield* trickleOn(kept.week)
 })
 
 export const runEmbedded = (options: StartOptions) => {
-  // While the week is being loaded, which keeps the database busy, a person is told so at once.
-  let state: PageState = { note: "The demo week is being loaded.", patience: "500 millis" }
-  const page = countsPage(Effect.sync(() => state))
+  let state = loading("")
   const lost = Deferred.makeUnsafe<never, EmbeddedDatabase.EmbeddedDatabaseError>()
   const openDatabase = (directory: string | undefined) =>
     PgliteInThread.open(directory, (cause) => {
@@ -143,13 +151,13 @@ export const runEmbedded = (options: StartOptions) => {
       Deferred.doneUnsafe(lost, Effect.fail(new EmbeddedDatabase.EmbeddedDatabaseError({ message, cause })))
     })
   return Service.serve(
-    { name: "start", defaultPort: 8080, routes: page },
+    { name: "start", defaultPort: 8080, routes: consoleRoutes(Effect.sync(() => state)) },
     Effect.gen(function* () {
       yield* migrate(allMigrations)
       yield* Effect.all([Service.probeServers(...serviceTables), Service.probeReferences])
       yield* Effect.raceAllFirst([
-        demo(options, (note) => {
-          state = { note, patience: "20 seconds" }
+        demo(options, (shown) => {
+          state = shown
         }),
         runAll,
         Deferred.await(lost)

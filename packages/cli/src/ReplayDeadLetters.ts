@@ -2,6 +2,7 @@
  * Sends dead letters again, byte for byte: what could not be used then may be usable now, by a newer service. Sent at
  * least once: a letter is marked after the broker has it, and a stage that gets it twice is left as after once.
  */
+import { isSelected, type Selection, services } from "@metka/console/DeadLetters"
 import type { OutgoingRecord } from "@metka/core/Kafka"
 import { header } from "@metka/core/messages/headers"
 import { placeText } from "@metka/core/messages/place"
@@ -9,7 +10,7 @@ import { publishIsolated } from "@metka/core/publishIsolated"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { isSelected, markReplayed, type Selection, services, storedColumns, type StoredLetter } from "./DeadLetters.ts"
+import { markReplayed, storedColumns, type StoredLetter } from "./DeadLetters.ts"
 import { waitOut } from "./waitOut.ts"
 
 const pageRows = 1_000

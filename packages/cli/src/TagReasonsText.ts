@@ -1,11 +1,10 @@
 /** Why a guest has a tag, as text for a marketer. */
-import type { TagEvent, TagReason, TagReasons } from "./TagReasons.ts"
+import { doubtsOf } from "@metka/console/doubts"
+import type { TagEvent, TagReason, TagReasons } from "@metka/console/TagReasons"
+import { noRules } from "@metka/console/UnknownTag"
 import { counted, moreLines, printable, tableLines } from "./terminal.ts"
-import { noRules } from "./UnknownTag.ts"
 
 const orderCountText = (count: number): string => counted(count, "order", "orders")
-
-const isDue = ({ orderCount, retiredAt, threshold }: TagReason): boolean => retiredAt === null && orderCount > threshold
 
 const stateText = ({ isHeld, retiredAt }: TagReason): string =>
   retiredAt === null ? (isHeld ? "" : "not given, ") : `retired ${retiredAt}, it was `
@@ -33,24 +32,12 @@ const eventLine = ({ action, at, categoryName, orderCount, ruleVersion, threshol
   `${action} ${at} with ${orderCountText(orderCount)} ` +
   `(version ${ruleVersion}: more than ${threshold} with «${printable(categoryName)}»)`
 
-/** Ledger, counter and tag are written in one transaction: where they differ something has gone wrong. */
-const doubtLines = (reason: TagReason): ReadonlyArray<string> => [
-  ...(reason.orderCount === reason.orderTotal
-    ? []
-    : [
-        `The counter says ${reason.orderCount}, the ledger has ${reason.orderTotal}: npx metka verify tells what is wrong.`
-      ]),
-  ...(reason.isHeld === isDue(reason)
-    ? []
-    : [`The guest ${reason.isHeld ? "has it all the same" : "should have it"}: npx metka verify tells what is wrong.`])
-]
-
 const indented = (lines: ReadonlyArray<string>): ReadonlyArray<string> => lines.map((line) => `  ${line}`)
 
 const reasonLines = (reason: TagReason): ReadonlyArray<string> => [
   "",
   `«${printable(reason.tag)}»: ${stateText(reason)}${ruleText(reason)}`,
-  ...indented([...orderLines(reason), ...doubtLines(reason), ...reason.events.map(eventLine)])
+  ...indented([...orderLines(reason), ...doubtsOf(reason), ...reason.events.map(eventLine)])
 ]
 
 const notGivenLines = (tags: ReadonlyArray<TagReason>): ReadonlyArray<string> =>
@@ -60,7 +47,7 @@ const notGivenLines = (tags: ReadonlyArray<TagReason>): ReadonlyArray<string> =>
         "",
         "Not given:",
         ...indented(
-          tags.flatMap((reason) => [`«${printable(reason.tag)}»: ${ruleText(reason)}`, ...indented(doubtLines(reason))])
+          tags.flatMap((reason) => [`«${printable(reason.tag)}»: ${ruleText(reason)}`, ...indented(doubtsOf(reason))])
         )
       ]
 

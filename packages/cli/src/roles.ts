@@ -59,6 +59,9 @@ const marts = [
   "user_tag_history"
 ]
 
+/** The dishes of an order; neither what a guest is called nor what an order costs. */
+const dishesOfOrders = ["select on dds.h_order, dds.l_order_product, dds.s_order_product"]
+
 export const databaseRoles: ReadonlyArray<DatabaseRole> = [
   {
     name: "metka_stg",
@@ -104,11 +107,14 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
     purpose: "the console",
     grants: [
       ...heartbeat,
-      "usage on schema stg, cdm, bi",
-      "select on all tables in schema ops, cdm, bi",
+      "usage on schema stg, dds, cdm, bi",
+      "select on all tables in schema cdm, bi",
+      // No message's bytes.
+      'select (id, service, topic, partition, "offset", reason, detail, received_at, replayed_at, closed_at) on ops.dead_letters',
       "select on stg.parked_orders",
       // Neither the payload nor the guest's name and login.
-      "select (id, object_id, order_version, received_at) on stg.order_events"
+      "select (id, object_id, order_version, received_at) on stg.order_events",
+      ...dishesOfOrders
     ]
   },
   {
@@ -117,8 +123,7 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
     grants: [
       "usage on schema cdm, dds, bi",
       `select on ${marts.map((table) => `cdm.${table}`).join(", ")}`,
-      // The dishes of an order; neither what a guest is called nor what an order costs.
-      "select on dds.h_order, dds.l_order_product, dds.s_order_product",
+      ...dishesOfOrders,
       "select on bi.settings"
     ]
   },

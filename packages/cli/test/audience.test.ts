@@ -1,8 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { applyRules } from "@metka/cdm/ApplyRules"
-import { Effect } from "effect"
+import { membersFrom, readAudiences, readMembersAfter } from "@metka/console/Audiences"
+import { Effect, Stream } from "effect"
 import { SqlClient } from "effect/sql"
-import { audiencesText, listed, readAudience, readAudiences } from "../src/Audience.ts"
+import { audiencesText, listed } from "../src/AudienceText.ts"
 import { memoryDatabase } from "./memorySystem.ts"
 
 const give = (tag: string, user: string, guest: string | null) =>
@@ -13,13 +14,19 @@ const give = (tag: string, user: string, guest: string | null) =>
     if (guest !== null) yield* sql`insert into cdm.guests (user_id, guest_id) values (${user}::uuid, ${guest})`
   })
 
+const guestsWith = (tag: string, pageSize: number) =>
+  membersFrom((after) => readMembersAfter(tag, after, pageSize)).pipe(
+    Stream.map(({ guest }) => guest),
+    Stream.runCollect
+  )
+
 const user = (number: number): string => `00000000-0000-5000-8000-00000000000${number}`
 
 layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka audience", (it) => {
   it.effect("counts the guests of each tag, and lists those of one by the app's own ids", () =>
     Effect.gen(function* () {
       assert.match(audiencesText(yield* readAudiences), /There are no tag rules/)
-      assert.match((yield* Effect.flip(readAudience("Сладкоежка"))).message, /There are no tag rules/)
+      assert.match((yield* Effect.flip(guestsWith("Сладкоежка", 2))).message, /There are no tag rules/)
       yield* applyRules([
         { tag: "Сладкоежка", category: "Десерты", threshold: 2 },
         { tag: "Кофеман", category: "Кофе", threshold: 2 },
@@ -34,11 +41,11 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
       // Its messages came without a key.
       yield* give("Сладкоежка", user(3), null)
       assert.strictEqual(audiencesText(yield* readAudiences), "tag         guests\nКофеман     0\nСладкоежка  3")
-      assert.deepStrictEqual(yield* readAudience("Сладкоежка"), [user(3), "a", "b"])
-      assert.deepStrictEqual(yield* readAudience("Кофеман"), [])
+      assert.deepStrictEqual(yield* guestsWith("Сладкоежка", 2), [user(3), "a", "b"])
+      assert.deepStrictEqual(yield* guestsWith("Кофеман", 2), [])
       assert.deepStrictEqual(listed(["a", "ev\nil", "b"]), { guests: ["a", "b"], unprintable: ["ev\nil"] })
       assert.match(
-        (yield* Effect.flip(readAudience("кофеман"))).message,
+        (yield* Effect.flip(guestsWith("кофеман", 2))).message,
         /«кофеман». There are: «Кофеман», «Сладкоежка»/
       )
     })

@@ -1,4 +1,5 @@
 import { assert, layer } from "@effect/vitest"
+import { readDeadLetters, type Selection, type services } from "@metka/console/DeadLetters"
 import { keepDeadLetters } from "@metka/core/DeadLetters"
 import { Kafka, KafkaError, KafkaFaults, type KafkaRecord, KafkaRefused } from "@metka/core/Kafka"
 import { BadRecord } from "@metka/core/messages/BadRecord"
@@ -9,16 +10,7 @@ import { topicRecords } from "@metka/testing/topicRecords"
 import { Effect, Exit, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { atTime } from "../../core/test/DatabaseLayers.ts"
-import {
-  closeDeadLetters,
-  deadLettersText,
-  deadLetterText,
-  readDeadLetter,
-  readDeadLetters,
-  type Selection,
-  type services,
-  unknownIds
-} from "../src/DeadLetters.ts"
+import { closeDeadLetters, deadLettersText, deadLetterText, readDeadLetter, unknownIds } from "../src/DeadLetters.ts"
 import { planReplay, replay } from "../src/ReplayDeadLetters.ts"
 import { memoryDatabase, withMemorySystem } from "./memorySystem.ts"
 

@@ -1,10 +1,11 @@
 import { assert, layer } from "@effect/vitest"
+import { readParkedOrders } from "@metka/console/ParkedOrders"
 import type { Missing } from "@metka/stg/enrich"
 import * as StgRepository from "@metka/stg/StgRepository"
 import { stgMigrations } from "@metka/stg/StgSchema"
 import { Effect } from "effect"
 import { atTime, embedded } from "../../core/test/DatabaseLayers.ts"
-import { parkedText, readParkedOrders } from "../src/ParkedOrders.ts"
+import { parkedText } from "../src/ParkedOrdersText.ts"
 
 const park = (objectId: number, at: string, missing: Partial<Missing>) =>
   StgRepository.parkOrders([

@@ -119,26 +119,32 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
       })
     )
 
-    it.effect("the console reads no payload and no guest's name; the operator writes the marts, and reads all", () =>
-      Effect.gen(function* () {
-        const url = yield* RolesDatabase
-        const columns = yield* Effect.provide(columnsOf(schemas), databaseOf(url))
-        const console = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_console", url)))
-        assert.strictEqual(console["stg.order_events"], "select (id, object_id, order_version, received_at)")
-        assert.strictEqual(console["cdm.user_tags"], "select")
-        assert.deepStrictEqual(
-          Object.keys(console).filter((table) => table.startsWith("dds.")),
-          []
-        )
-        const operator = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_operator", url)))
-        assert.sameMembers(Object.keys(operator), [...new Set(columns.map(({ table }) => table))])
-        const { "ops.dead_letters": letters, ...others } = operator
-        assert.strictEqual(letters, "select, update (replayed_at, closed_at)")
-        assert.deepStrictEqual(
-          Object.keys(others).filter((table) => others[table] !== "select"),
-          [...new Set(columns.map(({ table }) => table))].filter((table) => /^cdm\.(?!migrations)/.test(table))
-        )
-      })
+    it.effect(
+      "the console reads no payload, no message and no guest's name; the operator writes the marts, and reads all",
+      () =>
+        Effect.gen(function* () {
+          const url = yield* RolesDatabase
+          const columns = yield* Effect.provide(columnsOf(schemas), databaseOf(url))
+          const console = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_console", url)))
+          assert.strictEqual(console["stg.order_events"], "select (id, object_id, order_version, received_at)")
+          assert.strictEqual(console["cdm.user_tags"], "select")
+          assert.deepStrictEqual(
+            Object.keys(console).filter((table) => table.startsWith("dds.")),
+            ["dds.h_order", "dds.l_order_product", "dds.s_order_product"]
+          )
+          assert.strictEqual(
+            console["ops.dead_letters"],
+            'select (id, service, topic, partition, "offset", reason, detail, received_at, replayed_at, closed_at)'
+          )
+          const operator = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_operator", url)))
+          assert.sameMembers(Object.keys(operator), [...new Set(columns.map(({ table }) => table))])
+          const { "ops.dead_letters": letters, ...others } = operator
+          assert.strictEqual(letters, "select, update (replayed_at, closed_at)")
+          assert.deepStrictEqual(
+            Object.keys(others).filter((table) => others[table] !== "select"),
+            [...new Set(columns.map(({ table }) => table))].filter((table) => /^cdm\.(?!migrations)/.test(table))
+          )
+        })
     )
 
     it.effect("a process that may not touch its tables is not ready, though PostgreSQL answers", () =>

@@ -1,58 +1,26 @@
 import { assert, layer } from "@effect/vitest"
 import { applyRules } from "@metka/cdm/ApplyRules"
+import { readTagReasons } from "@metka/console/TagReasons"
 import { Kafka } from "@metka/core/Kafka"
 import { Topology } from "@metka/core/Topology"
 import { uuidOf } from "@metka/core/Uuid"
 import { loadReferences, send } from "@metka/testing/againstOracle"
+import { cafeOrder as order, cafeReferences } from "@metka/testing/cafe"
 import { settled } from "@metka/testing/settled"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { readTagReasons } from "../src/TagReasons.ts"
 import { tagReasonsText } from "../src/TagReasonsText.ts"
 import { memoryDatabase, withMemorySystem } from "./memorySystem.ts"
 
-const dish = (id: string, name: string, category: string) => ({ _id: id, name, price: 100, category })
-const references = new Map(
+const references = cafeReferences(
+  ["anna", "boris"],
   [
-    ...["anna", "boris"].map((_id) => ({ _id, name: _id, login: _id, update_ts_utc: "2023-03-01 10:00:00" })),
-    {
-      _id: "cafe",
-      name: "Кафе",
-      menu: [
-        dish("d1", "Борщ", "Супы"),
-        dish("d2", "Солянка", "Супы"),
-        dish("d3", "Эклер", "Десерты"),
-        dish("d4", "Уха", "Супы")
-      ],
-      update_ts_utc: "2023-03-01 10:00:00"
-    }
-  ].map((document) => [document._id, JSON.stringify(document)])
+    { id: "d1", name: "Борщ", category: "Супы" },
+    { id: "d2", name: "Солянка", category: "Супы" },
+    { id: "d3", name: "Эклер", category: "Десерты" },
+    { id: "d4", name: "Уха", category: "Супы" }
+  ]
 )
-
-/** An order of the day and hour `at`, as the app sends it. */
-const order = (guest: string, number: number, at: string, dishes: ReadonlyArray<string>, status = "CLOSED") => ({
-  key: guest,
-  value: Buffer.from(
-    JSON.stringify({
-      object_id: number,
-      object_type: "order",
-      sent_dttm: `${at}:00`,
-      payload: {
-        restaurant: { id: "cafe" },
-        date: `${at}:00`,
-        user: { id: guest },
-        order_items: dishes.map((id) => ({ id, name: id, price: 100, quantity: 1 })),
-        bonus_payment: 0,
-        cost: 100,
-        payment: 100,
-        bonus_grant: 0,
-        statuses: [],
-        final_status: status,
-        update_ts: `${at}:${status === "CLOSED" ? "00" : "01"}`
-      }
-    })
-  )
-})
 
 const told = (guest: string, tag?: string, limit = 20) =>
   Effect.map(readTagReasons(guest, tag, limit), (reasons) => tagReasonsText(reasons, tag !== undefined))

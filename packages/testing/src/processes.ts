@@ -100,8 +100,8 @@ export type ServiceName = "stg" | "dds" | "cdm"
 
 export const mainOf = (service: ServiceName): string => `dist/${service}.mjs`
 
-export interface ServiceProcess extends Process {
-  readonly service: ServiceName
+/** A process that answers on a port. */
+export interface Listener extends Process {
   readonly port: number
   /** Status and text of a page. */
   readonly get: (path: string) => Effect.Effect<{ readonly status: number; readonly text: string }, NoReply>
@@ -113,34 +113,42 @@ export interface ServiceProcess extends Process {
   readonly terminate: Effect.Effect<Exit, Error>
 }
 
-export const startService = Effect.fnUntraced(function* (service: ServiceName, env: Environment, port: number) {
-  const started = yield* startProcess([mainOf(service)], { ...env, HTTP_PORT: String(port) })
+export interface ServiceProcess extends Listener {
+  readonly service: ServiceName
+}
+
+const startListener = Effect.fnUntraced(function* (
+  name: string,
+  args: ReadonlyArray<string>,
+  env: Environment,
+  port: number
+) {
+  const started = yield* startProcess(args, { ...env, HTTP_PORT: String(port) })
   const get = (path: string) =>
     Effect.tryPromise({
       try: async () => {
         const response = await fetch(`http://127.0.0.1:${port}${path}`, { signal: AbortSignal.timeout(2_000) })
         return { status: response.status, text: await response.text() }
       },
-      catch: (error) => new NoReply({ message: `${service}${path}: ${String(error)}` })
+      catch: (error) => new NoReply({ message: `${name}${path}: ${String(error)}` })
     })
   const isReady = get("/health/ready").pipe(
     Effect.map(({ status }) => status === 200),
     Effect.orElseSucceed(() => false)
   )
-  const describe = () => `${service}:\n${started.stdout().slice(-2_000)}\n${started.stderr().slice(-2_000)}`
-  const result: ServiceProcess = {
+  const describe = () => `${name}:\n${started.stdout().slice(-2_000)}\n${started.stderr().slice(-2_000)}`
+  const result: Listener = {
     ...started,
-    service,
     port,
     get,
     isReady,
     becomesReady: eventually(
-      `${service} is ready`,
+      `${name} is ready`,
       Effect.map(isReady, (ready) => (ready && started.ended() === undefined ? [] : [describe()])),
       startsWithin
     ),
     becomesUnready: eventually(
-      `${service} says that it is not ready`,
+      `${name} says that it is not ready`,
       get("/health/ready").pipe(
         Effect.map(({ status, text }) => (status === 503 ? [] : [text, describe()])),
         Effect.catch((error) => Effect.succeed([error.message, describe()]))
@@ -155,3 +163,13 @@ export const startService = Effect.fnUntraced(function* (service: ServiceName, e
   }
   return result
 })
+
+export const startService = (service: ServiceName, env: Environment, port: number) =>
+  Effect.map(startListener(service, [mainOf(service)], env, port), (listener): ServiceProcess => ({
+    ...listener,
+    service
+  }))
+
+/** `npm run console`. */
+export const startConsole = (env: Environment, port: number) =>
+  startListener("console", [metkaMain, "console"], env, port)

@@ -1,20 +1,29 @@
 /** `metka audience`: whom a campaign is for. */
+import { exportRows, membersFrom, readAudiences, readMembersAfter } from "@metka/console/Audiences"
 import * as Database from "@metka/core/Database"
-import { Console, Effect, Option } from "effect"
+import { Console, Effect, Option, Stream } from "effect"
 import { Argument, Command } from "effect/cli"
-import { audiencesText, listed, readAudience, readAudiences } from "../Audience.ts"
+import { audiencesText, listed } from "../AudienceText.ts"
 import { printable } from "../terminal.ts"
 
 const list = Effect.fnUntraced(function* (tag: string) {
-  const { guests, unprintable } = listed(yield* readAudience(tag))
-  if (guests.length > 0) yield* Console.log(guests.join("\n"))
+  const unprintable: Array<string> = []
+  let total = 0
+  yield* membersFrom((after) => readMembersAfter(tag, after, exportRows)).pipe(
+    Stream.runForEachArray((members) => {
+      const found = listed(members.map(({ guest }) => guest))
+      unprintable.push(...found.unprintable)
+      total += members.length
+      return found.guests.length > 0 ? Console.log(found.guests.join("\n")) : Effect.void
+    })
+  )
   if (unprintable.length > 0) {
     yield* Console.warn(
       `Left out, since their ids hold control characters: ${unprintable.map(printable).join(", ")}. ` +
         "They are in cdm.user_tags and cdm.guests."
     )
   }
-  if (guests.length + unprintable.length === 0) yield* Console.warn(`No guest has the tag «${tag}» now.`)
+  if (total === 0) yield* Console.warn(`No guest has the tag «${tag}» now.`)
 })
 
 export const audience = Command.make(

@@ -1,20 +1,12 @@
 /** `metka dead-letters`: the messages that could not be used, and what an operator does about them. */
+import { readDeadLetters, type Selection, services } from "@metka/console/DeadLetters"
 import * as Database from "@metka/core/Database"
 import * as KafkaJs from "@metka/core/KafkaJs"
 import { badRecordReasons } from "@metka/core/messages/BadRecord"
 import { Topology } from "@metka/core/Topology"
 import { Console, Effect, Layer, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import {
-  closeDeadLetters,
-  deadLettersText,
-  deadLetterText,
-  readDeadLetter,
-  readDeadLetters,
-  type Selection,
-  services,
-  unknownIds
-} from "../DeadLetters.ts"
+import { closeDeadLetters, deadLettersText, deadLetterText, readDeadLetter, unknownIds } from "../DeadLetters.ts"
 import { limitFlag } from "../flags.ts"
 import { withProgress } from "../Progress.ts"
 import { counted } from "../terminal.ts"

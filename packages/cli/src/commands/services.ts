@@ -1,5 +1,6 @@
 /** `metka migrate`, `metka all` and `metka console`: against the real services that the environment names. */
 import * as BiRefresh from "@metka/cdm/BiRefresh"
+import { consoleRoutes } from "@metka/console/Console"
 import * as Database from "@metka/core/Database"
 import { Health } from "@metka/core/Health"
 import * as KafkaJs from "@metka/core/KafkaJs"
@@ -11,7 +12,6 @@ import { Topology } from "@metka/core/Topology"
 import { Effect, Layer } from "effect"
 import { Command } from "effect/cli"
 import { runAll, serviceTables } from "../AllServices.ts"
-import { countsPage } from "../CountsPage.ts"
 import { migrateDatabase } from "../Migrate.ts"
 
 /** Waits for the server, then brings the schemas to the newest form. */
@@ -31,11 +31,11 @@ export const migrate = Command.make("migrate", {}, () =>
   Command.withDescription("Bring the database's schemas to the newest form, and the rights of the roles that exist")
 )
 
-const page = countsPage(Effect.succeed({ note: "The marts as they are now.", patience: "20 seconds" }))
+const routes = consoleRoutes(Effect.succeed({ note: "The marts as they are now.", patience: "20 seconds" }))
 
 export const all = Command.make("all", {}, () =>
   Service.serve(
-    { name: "all", defaultPort: 8080, routes: page },
+    { name: "all", defaultPort: 8080, routes },
     Effect.andThen(
       migrateWhenUp,
       Effect.all([Service.probeServers(...serviceTables), Service.probeReferences, runAll, BiRefresh.run], {
@@ -58,7 +58,7 @@ export const all = Command.make("all", {}, () =>
 
 export const console = Command.make("console", {}, () =>
   Service.serve(
-    { name: "console", defaultPort: 8080, routes: page },
+    { name: "console", defaultPort: 8080, routes },
     Effect.andThen(Service.probeDatabase("cdm.user_category_counters"), Effect.never)
   ).pipe(
     Effect.provide(
@@ -67,4 +67,4 @@ export const console = Command.make("console", {}, () =>
       )
     )
   )
-).pipe(Command.withDescription("Serve the page of counts"))
+).pipe(Command.withDescription("Serve the pages and the HTTP API"))

@@ -1,9 +1,9 @@
 /** `metka why`: the orders behind a guest's tags. */
+import { readTagReasons } from "@metka/console/TagReasons"
 import * as Database from "@metka/core/Database"
 import { Console, Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
 import { limitFlag } from "../flags.ts"
-import { readTagReasons } from "../TagReasons.ts"
 import { tagReasonsText } from "../TagReasonsText.ts"
 
 export const why = Command.make(

@@ -5,70 +5,69 @@ import { inSnapshot } from "@metka/core/transaction"
 import { orderKey, userKey } from "@metka/dds/vault"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
+import { readTimeZone } from "./TimeZone.ts"
 import { unknownTag } from "./UnknownTag.ts"
 
-export class GuestUnknown extends Schema.TaggedError<GuestUnknown>()("GuestUnknown", { message: Schema.String }) {}
+/** Nothing is known of the guest that was asked for. */
+export class GuestUnknown extends Schema.TaggedError<GuestUnknown>()("GuestUnknown", {
+  guest: Schema.String,
+  message: Schema.String
+}) {}
 
-/** Times are texts in the business time zone. */
-export interface ReasonOrder {
-  readonly orderId: string
-  /** `null` for a message that came without a date. */
-  readonly date: string | null
-  /** The dishes that count for the category; none where the vault does not have the order. */
-  readonly dishes: ReadonlyArray<string>
-}
+const ReasonOrder = Schema.Struct({
+  orderId: Schema.String,
+  date: Schema.NullOr(Schema.String).annotate({
+    description: "In the business time zone; null for a message that came without a date"
+  }),
+  dishes: Schema.Array(Schema.String).annotate({
+    description: "The dishes that count for the category; none where the vault does not have the order"
+  })
+})
+export type ReasonOrder = typeof ReasonOrder.Type
 
-/** A giving or taking, with what the rule asked for at that time. */
-export interface TagEvent {
-  readonly action: "given" | "taken"
-  readonly orderCount: number
-  readonly at: string
-  readonly ruleVersion: number
-  readonly threshold: number
-  readonly categoryName: string
-}
+export const TagEvent = Schema.Struct({
+  action: Schema.Literals(["given", "taken"]),
+  orderCount: Schema.Int,
+  at: Schema.String.annotate({ description: "In the business time zone" }),
+  ruleVersion: Schema.Int,
+  threshold: Schema.Int.annotate({ description: "Of that version of the rule" }),
+  categoryName: Schema.String
+})
+export type TagEvent = typeof TagEvent.Type
 
-interface Rule {
-  readonly tag: string
-  readonly categoryId: string
-  readonly categoryName: string
-  readonly threshold: number
-  readonly ruleVersion: number
-  /** `null` while the rule is active. */
-  readonly retiredAt: string | null
-  /** Whether any guest has ordered from a category of this name. */
-  readonly isCategoryKnown: boolean
-  readonly isHeld: boolean
-  /** The guest's counter of the category. */
-  readonly orderCount: number
+const ruleFields = {
+  tag: Schema.String,
+  categoryId: Schema.String,
+  categoryName: Schema.String,
+  threshold: Schema.Int,
+  ruleVersion: Schema.Int,
+  retiredAt: Schema.NullOr(Schema.String).annotate({ description: "null while the rule is active" }),
+  isCategoryKnown: Schema.Boolean.annotate({
+    description: "Whether any guest has ordered from a category of this name"
+  }),
+  isHeld: Schema.Boolean,
+  orderCount: Schema.Int.annotate({ description: "The guest's counter of the category" })
 }
+type Rule = Schema.Struct<typeof ruleFields>["Type"]
 
-export interface TagReason extends Rule {
-  /** Of the ledger's orders, the newest ones first. */
-  readonly orders: ReadonlyArray<ReasonOrder>
-  /** In the ledger; as many as the counter says. */
-  readonly orderTotal: number
-  /** The oldest first. */
-  readonly events: ReadonlyArray<TagEvent>
-}
+export const TagReason = Schema.Struct({
+  ...ruleFields,
+  orders: Schema.Array(ReasonOrder).annotate({ description: "Of the ledger's orders, the newest ones first" }),
+  orderTotal: Schema.Int.annotate({ description: "In the ledger; as many as the counter says" }),
+  events: Schema.Array(TagEvent).annotate({ description: "The oldest first" })
+})
+export type TagReason = typeof TagReason.Type
 
-export interface TagReasons {
-  /** The app's own id; the key in `cdm` where the app's id never came. */
-  readonly guest: string
-  readonly timeZone: string
-  readonly tags: ReadonlyArray<TagReason>
-}
+export const TagReasons = Schema.Struct({
+  guest: Schema.String.annotate({ description: "The app's own id; the key in cdm where the app's id never came" }),
+  timeZone: Schema.String,
+  tags: Schema.Array(TagReason)
+})
+export type TagReasons = typeof TagReasons.Type
 
 const minute = "YYYY-MM-DD HH24:MI"
 
-/** As the charts have it: `npm run migrate` puts `BUSINESS_TIME_ZONE` there. */
 const zone = "(select time_zone from bi.settings)"
-
-const readTimeZone = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<{ time_zone: string }>`select time_zone from bi.settings`
-  return rows[0]?.time_zone ?? ""
-})
 
 /** The app may itself use UUIDs; a guest may be known from messages without a key, which say no more than the UUID. */
 const findGuest = Effect.fnUntraced(function* (guest: string) {
@@ -117,7 +116,18 @@ const readEvents = Effect.fnUntraced(function* (userId: string, tags: ReadonlyAr
     from cdm.user_tag_history history
     join cdm.tag_rules rule on rule.tag = history.tag and rule.version = history.rule_version
     where user_id = ${userId}::uuid and history.tag = any(${tags}::text[]) order by event_id`
-  return Map.groupBy(rows, ({ tag }) => tag)
+  const ofTag = (tag: string): ReadonlyArray<TagEvent> =>
+    rows
+      .filter((row) => row.tag === tag)
+      .map(({ action, at, categoryName, orderCount, ruleVersion, threshold }) => ({
+        action,
+        orderCount,
+        at,
+        ruleVersion,
+        threshold,
+        categoryName
+      }))
+  return new Map(tags.map((tag) => [tag, ofTag(tag)]))
 })
 
 interface LedgerOrder {
@@ -170,6 +180,7 @@ export const readTagReasons = Effect.fnUntraced(function* (guest: string, tag: s
   const found = yield* findGuest(guest)
   if (found === undefined) {
     return yield* new GuestUnknown({
+      guest,
       message: `no order of the guest ${guest} is in the marts. A guest is named by the app's own id, or by user_id in cdm`
     })
   }

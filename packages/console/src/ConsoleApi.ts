@@ -1,0 +1,71 @@
+/** What the console's HTTP API answers, and `/openapi.json` says of it. It changes nothing. */
+import { version } from "@metka/core/version"
+import { Schema } from "effect"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema, OpenApi } from "effect/http-api"
+import { Audience, Members } from "./Audiences.ts"
+import { guestQuery, limitQuery, membersQuery } from "./ConsoleQuery.ts"
+import { Counts } from "./Counts.ts"
+import { DeadLetters } from "./DeadLetters.ts"
+import { MartsBusy, MartsUnreadable } from "./MartReader.ts"
+import { ParkedOrders } from "./ParkedOrders.ts"
+import { Reach } from "./Reach.ts"
+import { RunningService } from "./RunningServices.ts"
+import { GuestUnknown, TagReasons } from "./TagReasons.ts"
+import { UnknownTag } from "./UnknownTag.ts"
+
+const unanswered = [MartsUnreadable.pipe(HttpApiSchema.status(503)), MartsBusy.pipe(HttpApiSchema.status(503))] as const
+const unknownTag = UnknownTag.pipe(HttpApiSchema.status(404))
+
+const marts = HttpApiGroup.make("marts")
+  .add(
+    HttpApiEndpoint.get("counts", "/counts", { success: Counts, error: unanswered }).annotate(
+      OpenApi.Summary,
+      "Orders, guests, favourites and tags"
+    ),
+    HttpApiEndpoint.get("audiences", "/audiences", { success: Schema.Array(Audience), error: unanswered }).annotate(
+      OpenApi.Summary,
+      "The active rules, and how many guests have each tag"
+    ),
+    HttpApiEndpoint.get("audience", "/audience", {
+      query: membersQuery,
+      success: Members,
+      error: [unknownTag, ...unanswered]
+    }).annotate(OpenApi.Summary, "The guests with a tag, sorted by their ids"),
+    HttpApiEndpoint.get("reach", "/reach", { success: Reach, error: unanswered }).annotate(
+      OpenApi.Summary,
+      "How many guests a rule would give its tag to"
+    ),
+    HttpApiEndpoint.get("guest", "/guest", {
+      query: guestQuery,
+      success: TagReasons,
+      error: [GuestUnknown.pipe(HttpApiSchema.status(404)), unknownTag, ...unanswered]
+    }).annotate(OpenApi.Summary, "Why a guest has a tag, or has it not: the rule, the counter, the orders behind it")
+  )
+  .prefix("/api")
+
+const operations = HttpApiGroup.make("operations")
+  .add(
+    HttpApiEndpoint.get("services", "/services", { success: Schema.Array(RunningService), error: unanswered }).annotate(
+      OpenApi.Summary,
+      "The processes that run"
+    ),
+    HttpApiEndpoint.get("parked", "/parked", {
+      query: limitQuery,
+      success: ParkedOrders,
+      error: unanswered
+    }).annotate(OpenApi.Summary, "The orders that wait for a guest, restaurant or dish"),
+    HttpApiEndpoint.get("deadLetters", "/dead-letters", {
+      query: limitQuery,
+      success: DeadLetters,
+      error: unanswered
+    }).annotate(OpenApi.Summary, "The messages about which something is left to do")
+  )
+  .prefix("/api")
+
+export const ConsoleApi = HttpApi.make("metka")
+  .add(marts)
+  .add(operations)
+  .middleware(HttpApiMiddleware.ProblemDetails)
+  .annotateMerge(
+    OpenApi.annotations({ title: "Metka", version, description: "Guests, their tags, and the orders behind them" })
+  )

@@ -1,0 +1,44 @@
+/** The API over the marts. */
+import { Effect, Layer } from "effect"
+import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
+import { readAudiences, readMembersAfter } from "./Audiences.ts"
+import { ConsoleApi } from "./ConsoleApi.ts"
+import { readDeadLetters } from "./DeadLetters.ts"
+import { MartReader } from "./MartReader.ts"
+import { readParkedOrders } from "./ParkedOrders.ts"
+import { readReach } from "./Reach.ts"
+import { readRunningServices } from "./RunningServices.ts"
+import { readTagReasons } from "./TagReasons.ts"
+
+const marts = HttpApiBuilder.group(
+  ConsoleApi,
+  "marts",
+  Effect.fnUntraced(function* (handlers) {
+    const { ask, counts } = yield* MartReader
+    return handlers.handleAll({
+      counts: () => counts,
+      audiences: () => ask(readAudiences),
+      audience: ({ query: { after = null, limit, tag } }) => ask(readMembersAfter(tag, after, limit)),
+      reach: () => ask(readReach),
+      guest: ({ query: { id, limit, tag } }) => ask(readTagReasons(id, tag, limit))
+    })
+  })
+)
+
+const operations = HttpApiBuilder.group(
+  ConsoleApi,
+  "operations",
+  Effect.fnUntraced(function* (handlers) {
+    const { ask } = yield* MartReader
+    return handlers.handleAll({
+      services: () => ask(readRunningServices),
+      parked: ({ query }) => ask(readParkedOrders(query.limit)),
+      deadLetters: ({ query }) => ask(readDeadLetters({ closed: false }, query.limit))
+    })
+  })
+)
+
+export const apiRoutes = HttpApiBuilder.layer(ConsoleApi, { openapiPath: "/openapi.json" }).pipe(
+  Layer.provide([marts, operations]),
+  Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))
+)

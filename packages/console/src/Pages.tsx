@@ -1,0 +1,151 @@
+/** The pages: each reads what it shows, and is a whole document that needs no script. */
+import { Effect, Schema } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import type { VNode } from "preact"
+import { renderToStaticMarkup } from "preact-render-to-string"
+import { audienceCsv } from "./audienceCsv.ts"
+import { readAudiences, readMemberPage } from "./Audiences.ts"
+import { guestPageQuery, overviewQuery, tagPageQuery } from "./ConsoleQuery.ts"
+import { readDeadLetters } from "./DeadLetters.ts"
+import { MartReader, type MartsBusy, type MartsUnreadable } from "./MartReader.ts"
+import { AudiencePage, pageSize } from "./pages/AudiencePage.tsx"
+import { AudiencesPage } from "./pages/AudiencesPage.tsx"
+import { DeadLettersPage } from "./pages/DeadLettersPage.tsx"
+import { GuestPage, GuestSearchPage } from "./pages/GuestPage.tsx"
+import {
+  BusyPage,
+  UnfoundPage,
+  UnknownGuestPage,
+  UnknownTagPage,
+  UnreadablePage,
+  UnusableAddressPage
+} from "./pages/NoticePages.tsx"
+import { OverviewPage } from "./pages/OverviewPage.tsx"
+import { ParkedPage } from "./pages/ParkedPage.tsx"
+import { ReachPage } from "./pages/ReachPage.tsx"
+import { readParkedOrders } from "./ParkedOrders.ts"
+import { readReach } from "./Reach.ts"
+import { readRunningServices } from "./RunningServices.ts"
+import { type GuestUnknown, readTagReasons } from "./TagReasons.ts"
+import { readTimeZone } from "./TimeZone.ts"
+import type { UnknownTag } from "./UnknownTag.ts"
+
+const listSize = 100
+
+const html = (page: VNode, status = 200) =>
+  HttpServerResponse.html(`<!doctype html>${renderToStaticMarkup(page)}`).pipe(HttpServerResponse.setStatus(status))
+
+type Unshowable = MartsUnreadable | MartsBusy | Schema.SchemaError | GuestUnknown | UnknownTag
+
+/** What a person is told instead of the page. */
+const noticeOf = (error: Unshowable, note: string): HttpServerResponse.HttpServerResponse => {
+  switch (error._tag) {
+    case "MartsBusy":
+      return html(<BusyPage note={note} />)
+    case "MartsUnreadable":
+      return html(<UnreadablePage message={error.message} />, 503)
+    case "SchemaError":
+      return html(<UnusableAddressPage error={error} />, 400)
+    case "GuestUnknown":
+      return html(<UnknownGuestPage guest={error.guest} />, 404)
+    case "UnknownTag":
+      return html(<UnknownTagPage message={error.message} />, 404)
+  }
+}
+
+/** What a program is told instead of the file. */
+const refusalOf = (error: Unshowable): HttpServerResponse.HttpServerResponse => {
+  switch (error._tag) {
+    case "MartsBusy":
+    case "MartsUnreadable":
+      return HttpServerResponse.text(`${error.message}\n`, { status: 503, headers: { "retry-after": "5" } })
+    case "SchemaError":
+      return HttpServerResponse.text(`${error.message}\n`, { status: 400 })
+    case "GuestUnknown":
+    case "UnknownTag":
+      return HttpServerResponse.text(`${error.message}\n`, { status: 404 })
+  }
+}
+
+const noSuchPath = HttpServerResponse.jsonUnsafe(
+  { type: "about:blank", title: "Not Found", status: 404, detail: "/openapi.json lists what there is" },
+  { status: 404, contentType: "application/problem+json" }
+)
+
+const overview = Effect.fnUntraced(function* ({ ask, counts, state }: MartReader["Service"]) {
+  const { still } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(overviewQuery))
+  const { note } = yield* state
+  const counted = yield* counts
+  const { services, timeZone } = yield* ask(Effect.all({ services: readRunningServices, timeZone: readTimeZone }))
+  return (
+    <OverviewPage counts={counted} note={note} services={services} still={still !== undefined} timeZone={timeZone} />
+  )
+})
+
+const audiences = Effect.map(readAudiences, (all) => <AudiencesPage audiences={all} />)
+
+const audience = Effect.gen(function* () {
+  const { page, tag } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagPageQuery))
+  const members = yield* readMemberPage(tag, page, pageSize)
+  return <AudiencePage {...members} page={page} timeZone={yield* readTimeZone} />
+})
+
+const reach = Effect.map(readReach, (all) => <ReachPage reach={all} />)
+
+const guest = Effect.gen(function* () {
+  const { id, limit, tag } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(guestPageQuery))
+  if (id === undefined || id === "") return <GuestSearchPage />
+  const told = (guestId: string) =>
+    Effect.map(readTagReasons(guestId, tag, limit), (reasons) => (
+      <GuestPage asked={tag !== undefined} reasons={reasons} />
+    ))
+  // Pasted with spaces around it, more likely than sent so.
+  const trimmed = id.trim()
+  return yield* Effect.catchTag(told(id), "GuestUnknown", (error) => {
+    if (trimmed === id) return Effect.fail(error)
+    return trimmed === "" ? Effect.succeed(<GuestSearchPage />) : told(trimmed)
+  })
+})
+
+const parked = Effect.gen(function* () {
+  return <ParkedPage parked={yield* readParkedOrders(listSize)} timeZone={yield* readTimeZone} />
+})
+
+const deadLetters = Effect.gen(function* () {
+  return (
+    <DeadLettersPage letters={yield* readDeadLetters({ closed: false }, listSize)} timeZone={yield* readTimeZone} />
+  )
+})
+
+export const pageRoutes = HttpRouter.addAll(
+  Effect.gen(function* () {
+    const reader = yield* MartReader
+    const { ask, state } = reader
+    const page = <R,>(path: `/${string}`, read: Effect.Effect<VNode, Unshowable, R>) =>
+      HttpRouter.route(
+        "GET",
+        path,
+        read.pipe(
+          Effect.map((shown) => html(shown)),
+          Effect.catch((error) => Effect.map(state, ({ note }) => noticeOf(error, note)))
+        )
+      )
+    const routes = [
+      page("/", overview(reader)),
+      page("/audiences", ask(audiences)),
+      page("/audience", ask(audience)),
+      page("/reach", ask(reach)),
+      page("/guest", ask(guest)),
+      page("/parked", ask(parked)),
+      page("/dead-letters", ask(deadLetters)),
+      HttpRouter.route(
+        "GET",
+        "/audience.csv",
+        audienceCsv(ask).pipe(Effect.catch((error) => Effect.succeed(refusalOf(error))))
+      ),
+      HttpRouter.route("GET", "/api/*", noSuchPath),
+      HttpRouter.route("GET", "*", html(<UnfoundPage />, 404))
+    ]
+    return routes
+  })
+)

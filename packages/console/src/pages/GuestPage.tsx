@@ -1,0 +1,124 @@
+/** Why a guest has a tag, or has it not, down to the orders. */
+import { maxLimit } from "../ConsoleQuery.ts"
+import { doubtsOf } from "../doubts.ts"
+import type { TagReason, TagReasons } from "../TagReasons.ts"
+import { noRules } from "../UnknownTag.ts"
+import { GuestForm } from "./GuestForm.tsx"
+import { Layout } from "./Layout.tsx"
+import { audiencePath, counted, guestPath, number } from "./text.ts"
+
+export const GuestSearchPage = () => (
+  <Layout title="Guest" place="/guest">
+    <p>Which tags a guest has, and the orders behind each of them.</p>
+    <GuestForm />
+  </Layout>
+)
+
+const Rule = ({ reason }: { readonly reason: TagReason }) => (
+  <p>
+    {reason.retiredAt === null ? "More" : `Retired ${reason.retiredAt}. It was: more`} than{" "}
+    {counted(reason.threshold, "order", "orders")} with «{reason.categoryName}» (version {reason.ruleVersion}).{" "}
+    {reason.isCategoryKnown ? (
+      <>
+        The guest has <strong>{number(reason.orderCount)}</strong>{" "}
+        <meter min={0} max={reason.threshold + 1} value={Math.min(reason.orderCount, reason.threshold + 1)}>
+          {reason.orderCount} of {reason.threshold + 1}
+        </meter>
+      </>
+    ) : (
+      "No guest has ordered from this category yet: is it spelled as in the menus?"
+    )}
+  </p>
+)
+
+const Orders = ({
+  guest,
+  reason: { orders, orderTotal, tag }
+}: {
+  readonly guest: string
+  readonly reason: TagReason
+}) =>
+  orders.length === 0 ? null : (
+    <>
+      <div class="wide">
+        <table>
+          <tr>
+            <th>Order</th>
+            <th>Date</th>
+            <th>Dishes of the category</th>
+          </tr>
+          {orders.map(({ date, dishes, orderId }) => (
+            <tr key={orderId}>
+              <td>{orderId}</td>
+              <td class="time">{date ?? "no date"}</td>
+              <td>{dishes.join(", ")}</td>
+            </tr>
+          ))}
+        </table>
+      </div>
+      {orderTotal > orders.length && (
+        <p>
+          … and {counted(orderTotal - orders.length, "older one", "older ones")}:{" "}
+          {orders.length < maxLimit ? (
+            <a href={guestPath(guest, { tag, limit: String(maxLimit) })}>more of them</a>
+          ) : (
+            <code>npx metka why GUEST TAG --limit {orderTotal}</code>
+          )}
+        </p>
+      )}
+    </>
+  )
+
+const Doubts = ({ reason }: { readonly reason: TagReason }) =>
+  doubtsOf(reason).map((doubt) => (
+    <p key={doubt} class="doubt">
+      {doubt}
+    </p>
+  ))
+
+const Events = ({ reason: { events } }: { readonly reason: TagReason }) =>
+  events.map(({ action, at, categoryName, orderCount, ruleVersion, threshold }) => (
+    <p key={`${at} ${action} ${orderCount}`} class="quiet">
+      {action} {at} with {counted(orderCount, "order", "orders")} (version {ruleVersion}: more than {threshold} with «
+      {categoryName}»)
+    </p>
+  ))
+
+const Reason = ({ guest, reason }: { readonly guest: string; readonly reason: TagReason }) => (
+  <section class={reason.isHeld ? "card held" : "card"}>
+    <h2>{reason.isHeld ? <a href={audiencePath(reason.tag)}>{reason.tag}</a> : `${reason.tag}: not given`}</h2>
+    <Rule reason={reason} />
+    <Doubts reason={reason} />
+    <Orders guest={guest} reason={reason} />
+    <Events reason={reason} />
+  </section>
+)
+
+export const GuestPage = ({
+  asked,
+  reasons: { guest, tags, timeZone }
+}: {
+  readonly reasons: TagReasons
+  /** Whether one tag alone was asked for. */
+  readonly asked: boolean
+}) => {
+  const held = tags.filter(({ isHeld }) => isHeld)
+  const others = tags.filter(({ isHeld }) => !isHeld)
+  return (
+    <Layout title={`Guest ${guest}`} place="/guest">
+      <GuestForm id={guest} />
+      <p>
+        {asked ? (
+          <a href={guestPath(guest)}>All tags of the guest</a>
+        ) : (
+          `${held.length === 0 ? "No tag" : counted(held.length, "tag", "tags")}.`
+        )}{" "}
+        Times are in {timeZone}.
+      </p>
+      {tags.length === 0 && <p>{noRules}.</p>}
+      {[...held, ...others].map((reason) => (
+        <Reason key={reason.tag} guest={guest} reason={reason} />
+      ))}
+    </Layout>
+  )
+}

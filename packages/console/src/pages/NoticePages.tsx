@@ -1,0 +1,54 @@
+/** What a person is told instead of a page. */
+import type { Schema } from "effect"
+import { GuestForm } from "./GuestForm.tsx"
+import { Layout } from "./Layout.tsx"
+
+const refreshSeconds = 5
+
+export const BusyPage = ({ note }: { readonly note: string }) => (
+  <Layout title="One moment" refresh={refreshSeconds}>
+    <p>{note}</p>
+    <p>The database is busy. The page comes with one of the next looks, every {refreshSeconds} seconds.</p>
+  </Layout>
+)
+
+export const UnreadablePage = ({ message }: { readonly message: string }) => (
+  <Layout title="The marts cannot be read now" refresh={refreshSeconds}>
+    <p>{message}</p>
+    <p>The page comes when PostgreSQL answers again; it is asked every {refreshSeconds} seconds.</p>
+  </Layout>
+)
+
+export const UnknownGuestPage = ({ guest }: { readonly guest: string }) => (
+  <Layout title="This guest is not known" place="/guest">
+    <p>No order of «{guest}» has been counted. Is it the app's own id of the guest, whole?</p>
+    <GuestForm id={guest} />
+  </Layout>
+)
+
+export const UnknownTagPage = ({ message }: { readonly message: string }) => (
+  <Layout title="This tag is not given" place="/audiences">
+    <p>Now {message}.</p>
+    <p>
+      <a href="/audiences">All audiences</a>
+    </p>
+  </Layout>
+)
+
+export const UnfoundPage = () => (
+  <Layout title="Not found">
+    <p>There is no page at this address. Each of those above is a place to start from.</p>
+  </Layout>
+)
+
+/** Which parameter it is about. */
+const parameterOf = ({ message }: Schema.SchemaError): string | undefined => /at \["(\w+)"\]/.exec(message)?.[1]
+
+export const UnusableAddressPage = ({ error }: { readonly error: Schema.SchemaError }) => (
+  <Layout title="This address cannot be used">
+    <p>
+      {parameterOf(error) === undefined ? "Something" : <code>{parameterOf(error)}</code>} is missing from it, or is
+      something that it cannot be. Each of the pages above is a place to start from.
+    </p>
+  </Layout>
+)

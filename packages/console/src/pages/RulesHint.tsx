@@ -1,0 +1,8 @@
+/** How a marketer gets another rule. */
+export const RulesHint = () => (
+  <p class="quiet">
+    On real servers the rules are a file, <code>{"rules: [{ tag, category, threshold }]"}</code>:{" "}
+    <code>npx metka rules apply FILE --dry-run</code> tells what would change, and without <code>--dry-run</code> it
+    changes.
+  </p>
+)

@@ -1,0 +1,143 @@
+import { assert, layer } from "@effect/vitest"
+import { applyRules } from "@metka/cdm/ApplyRules"
+import { loadReferences, send } from "@metka/testing/againstOracle"
+import { cafeOrder, cafeReferences } from "@metka/testing/cafe"
+import { settled } from "@metka/testing/settled"
+import { Effect, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
+import { SqlClient } from "effect/sql"
+import { memoryDatabase, withMemorySystem } from "../../cli/test/memorySystem.ts"
+import { ConsoleApi } from "../src/ConsoleApi.ts"
+import { readAudiences, readMembersAfter } from "../src/Audiences.ts"
+import { readCounts } from "../src/Counts.ts"
+import { readReach } from "../src/Reach.ts"
+import { readTagReasons } from "../src/TagReasons.ts"
+import { address, consoleOver, get } from "./browser.ts"
+
+const references = cafeReferences(["anna"], [{ id: "d1", name: "Борщ", category: "Супы" }])
+const rules = [{ tag: "Любитель супов", category: "Супы", threshold: 1 }]
+
+layer(Layer.mergeAll(consoleOver(), FetchHttpClient.layer).pipe(Layer.provideMerge(memoryDatabase)), {
+  excludeTestServices: true,
+  timeout: "1 minute"
+})("The HTTP API", (it) => {
+  it.effect("answers a typed client with what the marts hold", () =>
+    withMemorySystem(
+      {},
+      Effect.gen(function* () {
+        yield* applyRules(rules)
+        yield* loadReferences(references)
+        yield* send([
+          cafeOrder("anna", 1, "2023-04-01 20:00", ["d1"]),
+          cafeOrder("anna", 2, "2023-04-02 20:00", ["d1"]),
+          cafeOrder("zoe", 3, "2023-04-02 20:00", ["d1"]),
+          { key: null, value: Buffer.from("{") }
+        ])
+        yield* settled(1)
+        const { marts, operations } = yield* HttpApiClient.make(ConsoleApi, { baseUrl: yield* address })
+        const { countedAt } = yield* readCounts
+        assert.deepStrictEqual({ ...(yield* marts.counts()), countedAt }, { ...(yield* readCounts), countedAt })
+        assert.deepStrictEqual(yield* marts.audiences(), yield* readAudiences)
+        assert.deepStrictEqual(yield* marts.reach(), yield* readReach)
+        const [tag = ""] = rules.map((rule) => rule.tag)
+        const { members } = yield* marts.audience({ query: { tag, limit: 10 } })
+        assert.deepStrictEqual(members, (yield* readMembersAfter(tag, null, 10)).members)
+        assert.deepStrictEqual(
+          members.map(({ guest, orderCount }) => [guest, orderCount]),
+          [["anna", 2]]
+        )
+        const reasons = yield* marts.guest({ query: { id: "anna", limit: 20 } })
+        assert.deepStrictEqual(reasons, yield* readTagReasons("anna", undefined, 20))
+        assert.strictEqual((yield* marts.guest({ query: { id: "anna", tag, limit: 1 } })).tags[0]?.orders.length, 1)
+        const parked = yield* operations.parked({ query: { limit: 20 } })
+        assert.deepStrictEqual(
+          parked.oldest.map(({ missing, orderId }) => [orderId, missing.guests]),
+          [["3", ["zoe"]]]
+        )
+        const letters = yield* operations.deadLetters({ query: { limit: 5 } })
+        assert.deepStrictEqual(
+          letters.newest.map(({ reason, service }) => [service, reason]),
+          [["stg", "not_json"]]
+        )
+        assert.deepStrictEqual(yield* operations.services(), [])
+        const { headers } = yield* get("/api/guest", { id: "anna" })
+        assert.strictEqual(headers.get("cache-control"), "no-store")
+        assert.strictEqual(headers.get("x-content-type-options"), "nosniff")
+      })
+    )
+  )
+
+  it.effect("says what is not there, and what cannot be asked", () =>
+    withMemorySystem(
+      {},
+      Effect.gen(function* () {
+        const { marts } = yield* HttpApiClient.make(ConsoleApi, { baseUrl: yield* address })
+        assert.strictEqual((yield* Effect.flip(marts.guest({ query: { id: "anna", limit: 20 } })))._tag, "GuestUnknown")
+        assert.strictEqual(
+          (yield* Effect.flip(marts.audience({ query: { tag: "none", limit: 1 } })))._tag,
+          "UnknownTag"
+        )
+        assert.strictEqual((yield* get("/api/guest", { id: "anna" })).status, 404)
+        assert.strictEqual((yield* get("/api/guest", { id: "a\u0000" })).status, 400)
+        const nobody = yield* get("/api/guest")
+        assert.strictEqual(nobody.status, 400)
+        assert.match(nobody.text, /"status":400/)
+        assert.match(nobody.text, /"errors":.*"id"/)
+        assert.strictEqual((yield* get("/api/parked", { limit: "1001" })).status, 400)
+      })
+    )
+  )
+
+  it.effect("gives an audience and lists in portions: 20 unless told, an audience of 1,000", () =>
+    withMemorySystem(
+      {},
+      Effect.gen(function* () {
+        yield* applyRules(rules)
+        const [tag = ""] = rules.map((rule) => rule.tag)
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`insert into cdm.user_tags (user_id, tag, category_id, order_cnt, rule_version, given_at)
+          select ('00000000-0000-5000-8000-' || lpad(number::text, 12, '0'))::uuid, tag, category_id, 3, 1, now()
+          from cdm.tag_rules, generate_series(1, 1005) as number`
+        const first = JSON.parse((yield* get("/api/audience", { tag })).text)
+        assert.strictEqual(first.members.length, 1_000)
+        assert.strictEqual(first.next, "00000000-0000-5000-8000-000000001000")
+        const { marts } = yield* HttpApiClient.make(ConsoleApi, { baseUrl: yield* address })
+        const second = yield* marts.audience({ query: { tag, after: first.next, limit: 1_000 } })
+        assert.deepStrictEqual(
+          second.members.map(({ guest }) => Number(guest.slice(-4))),
+          [1_001, 1_002, 1_003, 1_004, 1_005]
+        )
+        assert.isNull(second.next)
+        yield* sql`insert into ops.dead_letters
+          (service, topic, partition, "offset", kafka_timestamp, headers, reason, detail, received_at, closed_at)
+          select 'dds', 'stg-service-orders', 0, number, now(), '{}', 'schema', '', now(),
+            case when number > 30 then now() end
+          from generate_series(1, 60) as number`
+        const letters = JSON.parse((yield* get("/api/dead-letters")).text)
+        assert.strictEqual(letters.newest.length, 20)
+        assert.strictEqual(letters.total, 30)
+      })
+    )
+  )
+
+  it.effect("tells machines what it answers", () =>
+    Effect.gen(function* () {
+      const described = JSON.parse((yield* get("/openapi.json")).text)
+      assert.deepStrictEqual(Object.keys(described.paths).toSorted(), [
+        "/api/audience",
+        "/api/audiences",
+        "/api/counts",
+        "/api/dead-letters",
+        "/api/guest",
+        "/api/parked",
+        "/api/reach",
+        "/api/services"
+      ])
+      const changing = Object.values<object>(described.paths).flatMap((path) =>
+        Object.keys(path).filter((method) => method !== "get")
+      )
+      assert.deepStrictEqual(changing, [])
+    })
+  )
+})

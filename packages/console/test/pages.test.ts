@@ -1,0 +1,427 @@
+import { assert, layer } from "@effect/vitest"
+import { applyRules } from "@metka/cdm/ApplyRules"
+import { keepDeadLetters } from "@metka/core/DeadLetters"
+import { BadRecord } from "@metka/core/messages/BadRecord"
+import { loadReferences, send } from "@metka/testing/againstOracle"
+import { cafeOrder, cafeReferences } from "@metka/testing/cafe"
+import { settled } from "@metka/testing/settled"
+import { Deferred, Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { memoryDatabase, withMemorySystem } from "../../cli/test/memorySystem.ts"
+import { atTime } from "../../core/test/DatabaseLayers.ts"
+import { exported } from "../../core/test/RecordingTracer.ts"
+import { consoleOver, get, state, wordsOf } from "./browser.ts"
+
+const evil = `<script>alert("1")</script>&'`
+const menu = [
+  { id: "d1", name: "Борщ", category: "Супы" },
+  { id: "d2", name: evil, category: "Супы" },
+  { id: "d3", name: "Эклер", category: "Десерты" },
+  ...["Квас", "Кофе", "Морс", "Сок"].map((name) => ({ id: name, name, category: "Напитки" }))
+]
+const soups = "Любитель супов"
+
+const closedHeaders = {
+  "content-security-policy":
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "cache-control": "no-store"
+}
+
+const words = (path: string, query?: Readonly<Record<string, string>>) =>
+  Effect.map(get(path, query), ({ text }) => wordsOf(text))
+
+/** Each test has a console of its own, which has shown nothing yet. */
+const inMemory = <A, E, R>(use: Effect.Effect<A, E, R>) => withMemorySystem({}, Effect.provide(use, consoleOver()))
+
+/** Anna has three orders with a soup, two of them with a dessert; Boris one of each, and one that is not CLOSED. */
+const inTheCafe = <A, E, R>(use: Effect.Effect<A, E, R>) =>
+  inMemory(
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`update bi.settings set time_zone = 'Asia/Omsk'`
+      yield* applyRules([
+        { tag: soups, category: "Супы", threshold: 2 },
+        { tag: evil, category: "Десерты", threshold: 1 },
+        { tag: "Гурман", category: "Стейки", threshold: 0 }
+      ])
+      yield* loadReferences(cafeReferences(["anna", "boris", " boris ", evil], menu))
+      yield* send([
+        cafeOrder("anna", 1, "2023-04-01 20:00", ["d1", "d2"]),
+        cafeOrder("anna", 2, "2023-04-02 20:00", ["d1", "d3"]),
+        cafeOrder("anna", 3, "2023-04-03 20:00", ["d2", "d3"]),
+        cafeOrder("boris", 4, "2023-04-03 20:00", ["d1", "d3"]),
+        cafeOrder("boris", 7, "2023-04-04 20:00", ["d1"], "CANCELLED"),
+        cafeOrder(evil, 5, "2023-04-03 20:00", ["d3"]),
+        cafeOrder(evil, 6, "2023-04-04 20:00", ["d3", "Квас", "Кофе", "Морс", "Сок"])
+      ])
+      yield* settled(0)
+      return yield* use
+    })
+  )
+
+layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The pages", (it) => {
+  it.effect("say so where there is nothing yet", () =>
+    inMemory(
+      Effect.gen(function* () {
+        assert.match(
+          yield* words("/"),
+          /^Overview The marts as they are now\. Counted \d{4}-[\d :-]+; times are in Europe\/Moscow\. The page .* 0 orders 0 of them CLOSED/
+        )
+        assert.match(yield* words("/audiences"), /There are no tag rules: npx metka rules apply FILE\./)
+        assert.match(yield* words("/reach"), /No guest has a CLOSED order with dishes yet\./)
+        assert.match(yield* words("/parked"), /No order waits for a guest, restaurant or dish\./)
+        assert.match(yield* words("/dead-letters"), /No message waits for somebody/)
+        assert.match(yield* words("/guest"), /^Guest Which tags a guest has/)
+        assert.match(yield* words("/guest", { id: " " }), /^Guest Which tags a guest has/)
+      })
+    )
+  )
+
+  it.effect("tell what there is: orders, favourites, the guests of each tag", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const overview = yield* words("/")
+        assert.include(overview, "7 orders 6 of them CLOSED, with dishes 3 guests 0 waiting orders 0 dead letters")
+        assert.include(overview, `Guests by tag ${evil} 2 guests ${soups} 1 guest Гурман 0 guests`)
+        assert.include(overview, "Top categories Десерты 5 orders Супы 4 orders Напитки 1 order Top dishes")
+        assert.include(
+          overview,
+          `Top dishes Эклер 5 orders Борщ 3 orders ${evil} 2 orders Квас 1 order Кофе 1 order Services`
+        )
+        assert.include(overview, "No service runs on this database.")
+        const { text } = yield* get("/")
+        assert.include(text, `http-equiv="refresh"`)
+        assert.include(text, `<a href="/" aria-current="page">`)
+        assert.include(text, `<a href="/reach">`)
+        assert.notInclude(text, `class="due"`)
+        assert.notInclude((yield* get("/?still")).text, `http-equiv="refresh"`)
+      })
+    )
+  )
+
+  it.effect("tell of each rule whom it tags, and who lacks one order", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        yield* send([cafeOrder("boris", 8, "2023-04-05 20:00", ["d1"])])
+        yield* settled(0)
+        const page = yield* words("/audiences")
+        assert.include(page, `${soups} more than 2 orders with «Супы» 1 1 1 CSV`)
+        assert.include(page, `${evil} more than 1 order with «Десерты» 1 2 1 CSV`)
+        assert.include(page, "Гурман more than 0 orders with «Стейки» 1 0 all others CSV")
+      })
+    )
+  )
+
+  it.effect("tell of each category and threshold how many guests it reaches, and where the rules are", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const page = yield* words("/reach")
+        assert.include(
+          page,
+          `> 9 Десерты 3 2 ${evil} 0 0 0 0 0 0 0 0 Супы 2 1 1 ${soups} 0 0 0 0 0 0 0 Напитки 1 0 0 0 0 0 0 0 0 0 Other rules`
+        )
+        assert.match(
+          page,
+          /beyond the table\. Гурман : more than 0 orders with «Стейки» On real servers the rules are a file/
+        )
+      })
+    )
+  )
+
+  it.effect("list the guests with a tag page by page, those with the most orders first", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`insert into cdm.user_tags (user_id, tag, category_id, order_cnt, rule_version, given_at)
+            select ('00000000-0000-5000-8000-' || lpad(number::text, 12, '0'))::uuid, ${soups}, user_id, 3, 1,
+              '2026-11-24T20:00:00Z'
+            from cdm.user_tags, generate_series(1, 100) as number where tag = ${soups}`
+        yield* sql`update cdm.user_tags set order_cnt = 40
+            where user_id = '00000000-0000-5000-8000-000000000077'::uuid`
+        const first = yield* words("/audience", { tag: soups })
+        assert.match(first, /More than 2 orders with «Супы» \(version 1\)\. 101 guests have the tag now\./)
+        assert.match(first, /Given, Asia\/Omsk 00000000-0000-5000-8000-000000000077 40 2026-11-25 02:00 /)
+        assert.match(first, /Page 1 of 3 after →$/)
+        const last = yield* words("/audience", { tag: soups, page: "3" })
+        assert.match(last, /anna 3 \d{4}-\d\d-\d\d \d\d:\d\d ← before Page 3 of 3$/)
+        const beyond = (yield* get("/audience", { tag: soups, page: "9" })).text
+        assert.match(wordsOf(beyond), / 101 guests have the tag now\. .* ← before Page 9 of 3$/)
+        assert.include(beyond, "page=3")
+      })
+    )
+  )
+
+  it.effect("give the ids of an audience as CSV that a name cannot break", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const { headers, text } = yield* get("/audience.csv", { tag: evil })
+        const [heading, ...rows] = text.trimEnd().split("\r\n")
+        assert.strictEqual(heading, "guest,orderCount,givenAt")
+        assert.deepStrictEqual(
+          rows.map((row) => row.replace(/,[^,]*$/, "")),
+          [`"<script>alert(""1"")</script>&'",2`, "anna,2"]
+        )
+        assert.match(headers.get("content-type") ?? "", /^text\/csv/)
+        assert.match(headers.get("content-disposition") ?? "", /^attachment; filename\*=UTF-8''%3Cscript%3E[^;"']*$/)
+        assert.strictEqual((yield* get("/audience.csv", { tag: "none" })).status, 404)
+      })
+    )
+  )
+
+  it.effect("tell why a guest has a tag, down to the orders and their dishes", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const page = yield* words("/guest", { id: " anna " })
+        assert.include(page, "2 tags. Times are in Asia/Omsk.")
+        assert.include(
+          page,
+          `${soups} More than 2 orders with «Супы» (version 1). The guest has 3 3 of 3 ` +
+            "Order Date Dishes of the category " +
+            `3 2023-04-04 02:00 ${evil} 2 2023-04-03 02:00 Борщ 1 2023-04-02 02:00 ${evil}, Борщ given`
+        )
+        const boris = yield* words("/guest", { id: "boris" })
+        assert.include(boris, "No tag.")
+        assert.include(boris, "Гурман: not given More than 0 orders with «Стейки» (version 1). No guest has ordered")
+        assert.include(boris, `${soups}: not given More than 2 orders with «Супы» (version 1). The guest has 1 1 of 3`)
+        const one = yield* words("/guest", { id: "anna", tag: soups, limit: "1" })
+        assert.match(one, /All tags of the guest .* … and 2 older ones: more of them given/)
+      })
+    )
+  )
+
+  it.effect("show at most 1,000 orders of a tag, and say how to see more", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`insert into cdm.order_contributions
+          select number::text, order_version, user_id, order_dt, product_ids, category_ids, recorded_at
+          from cdm.order_contributions, generate_series(1001, 2000) as number where order_id = '1'`
+        const some = (yield* get("/guest", { id: "anna", tag: soups })).text
+        assert.match(wordsOf(some), /… and 983 older ones: more of them given/)
+        assert.include(some, "limit=1000")
+        const most = yield* words("/guest", { id: "anna", tag: soups, limit: "1000" })
+        assert.match(most, /… and 3 older ones: npx metka why GUEST TAG --limit 1003 given/)
+      })
+    )
+  )
+
+  it.effect("tell of a guest first what they have, what a retired rule was, and what does not go together", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        yield* applyRules([
+          { tag: "А", category: "Супы", threshold: 5 },
+          { tag: "Я", category: "Супы", threshold: 2 }
+        ])
+        assert.match(yield* words("/guest", { id: "anna" }), /1 tag\. .* Я More than 2 orders .* А: not given/)
+        assert.match(
+          yield* words("/guest", { id: "anna", tag: soups }),
+          /: not given Retired \d{4}-[\d :-]+\. It was: more than 2 orders with «Супы»/
+        )
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`update cdm.user_category_counters set order_cnt = 9 where category_name = 'Супы' and order_cnt = 3`
+        const doubtful = yield* words("/guest", { id: "anna" })
+        assert.include(doubtful, "The counter says 9, the ledger has 3: npx metka verify tells what is wrong.")
+        assert.include(doubtful, "The guest should have it: npx metka verify tells what is wrong.")
+      })
+    )
+  )
+
+  it.effect("know a guest by an id that was pasted with spaces, and one whose id has them", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        assert.match(yield* words("/guest", { id: " anna\n" }), /^Guest anna Why/)
+        yield* send([cafeOrder(" boris ", 20, "2023-04-01 20:00", ["d3"])])
+        yield* settled(0)
+        assert.include((yield* get("/guest", { id: " boris " })).text, "<h1>Guest  boris </h1>")
+        assert.strictEqual((yield* get("/guest", { id: " zoe " })).status, 404)
+      })
+    )
+  )
+
+  it.effect("never take a name for markup, and let no page load or send anything", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        for (const [path, query] of [
+          ["/", {}],
+          ["/audiences", {}],
+          ["/reach", {}],
+          ["/audience", { tag: evil }],
+          ["/guest", { id: evil }],
+          ["/guest", { id: "anna" }],
+          ["/guest", { id: `${evil}?` }],
+          ["/audience", { tag: `${evil}?` }]
+        ] as const) {
+          const { headers, text } = yield* get(path, query)
+          assert.notInclude(text, "<script")
+          assert.include(text, "&lt;script>")
+          assert.deepInclude(Object.fromEntries(headers), closedHeaders)
+        }
+        const page = (yield* get("/audience", { tag: evil })).text
+        const link = /href="(\/guest\?id=%3C[^"]*)"/.exec(page)?.[1]?.replaceAll("&amp;", "&") ?? ""
+        assert.include(yield* words(link), `Guest ${evil}`)
+      })
+    )
+  )
+
+  it.effect("say what is not there, and what was asked for in a way that cannot be", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const status = (path: string, query: Readonly<Record<string, string>>) =>
+          Effect.map(get(path, query), (response) => response.status)
+        assert.strictEqual(yield* status("/favicon.ico", {}), 404)
+        assert.match(yield* words("/favicon.ico"), /^Not found There is no page at this address\. Each of those above/)
+        assert.match((yield* get("/api/nothing")).text, /"status":404,"detail":"\/openapi\.json/)
+        assert.strictEqual(yield* status("/health/live", {}), 200)
+        assert.strictEqual(yield* status("/metrics", {}), 200)
+        assert.strictEqual(yield* status("/guest", { id: "nobody" }), 404)
+        assert.match(
+          yield* words("/guest", { id: "nobody" }),
+          /^This guest is not known No order of «nobody» has been counted\. .* Why these tags\?$/
+        )
+        assert.strictEqual(yield* status("/guest", { id: "anna", tag: "none" }), 404)
+        assert.strictEqual(yield* status("/audience", { tag: "none" }), 404)
+        assert.match(
+          yield* words("/audience", { tag: "none" }),
+          /^This tag is not given Now no active rule gives the tag «none»\. There are: .* All audiences$/
+        )
+        assert.strictEqual(yield* status("/guest", { id: "a\u0000" }), 400)
+        assert.strictEqual(yield* status("/guest", { id: "anna", limit: "0" }), 400)
+        assert.strictEqual(yield* status("/guest", { id: "anna", limit: "1e9" }), 400)
+        assert.strictEqual(yield* status("/audience", {}), 400)
+        assert.match(
+          yield* words("/audience"),
+          /cannot be used tag is missing from it, or is something that it cannot be\. Each of the pages above/
+        )
+        assert.strictEqual(yield* status("/audience", { tag: soups, page: "-1" }), 400)
+      })
+    )
+  )
+
+  it.effect("leave no guest's id in a trace", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const asked = Effect.forEach(["/guest?id=anna", "/api/guest?id=anna", "/guest?id=anna&tag=none"], (path) =>
+          get(path)
+        )
+        const spans = yield* exported(Effect.provide(asked, consoleOver()))
+        const told = spans.map(({ attributes, name }) => JSON.stringify([name, [...attributes]]))
+        assert.isNotEmpty(told.filter((span) => span.includes(`"/guest"`)))
+        assert.deepStrictEqual(
+          told.filter((span) => span.includes("anna")),
+          []
+        )
+      })
+    )
+  )
+
+  it.effect("show the orders that wait, and the messages that could not be used", () =>
+    inMemory(
+      Effect.gen(function* () {
+        yield* loadReferences(cafeReferences(["anna"], menu))
+        yield* send([cafeOrder("anna", 1, "2023-04-01 20:00", ["d9"]), cafeOrder("zoe", 2, "2023-04-01 20:00", ["d1"])])
+        yield* settled(2)
+        const letter = (offset: number) => ({
+          record: {
+            topic: "order-service_orders",
+            partition: 3,
+            offset,
+            timestamp: 1_680_000_000_000,
+            key: null,
+            value: Buffer.from("{"),
+            headers: new Map()
+          },
+          bad: new BadRecord({ reason: "not_json", detail: `it ends too early ${evil}` })
+        })
+        yield* keepDeadLetters("stg", [letter(7), letter(8), letter(9)]).pipe(
+          atTime(Date.parse("2026-11-24T20:00:00Z"))
+        )
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`update ops.dead_letters set closed_at = now() where id = 3`
+        const waiting = yield* words("/parked")
+        assert.match(waiting, /2 orders name a guest, restaurant or dish that Redis does not know/)
+        assert.match(waiting, / 1 dish d9 \d{4}-/)
+        assert.match(waiting, / 2 guest zoe \d{4}-/)
+        assert.include(
+          yield* words("/dead-letters"),
+          "2 2026-11-25 02:00 stg order-service_orders, partition 3, offset 8 not_json it ends too early " +
+            `${evil} 1 2026-11-25 02:00`
+        )
+        const overview = (yield* get("/")).text
+        assert.include(wordsOf(overview), "2 waiting orders 2 dead letters")
+        assert.include(overview, `<a class="due" href="/dead-letters">`)
+        yield* sql`insert into ops.dead_letters
+          (service, topic, partition, "offset", kafka_timestamp, headers, reason, detail, received_at)
+          select 'dds', 'stg-service-orders', 0, number, now(), '{}', 'schema', '', now()
+          from generate_series(1, 101) as number`
+        yield* sql`insert into stg.parked_orders
+          select 1000 + number, order_version, missing, attempts, now(), next_attempt_at, traceparent
+          from stg.parked_orders, generate_series(1, 101) as number where object_id = 1`
+        assert.match(yield* words("/dead-letters"), /^Dead letters 103 messages could not .* … and 3 older ones\.$/)
+        assert.match(yield* words("/parked"), /103 orders name .* … and 3 that have waited for less long\.$/)
+      })
+    )
+  )
+
+  it.effect("tell a service that works from one that waits, and from one that is silent", () =>
+    inMemory(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`insert into ops.service_instances
+            (instance_id, service, host, pid, version, started_at, heartbeat_at, ready)
+            select gen_random_uuid(), service, 'pod', 1, '1', now() - interval '1 day', now() - age, ready
+            from (values ('stg', interval '28 seconds', true), ('dds', interval '5 seconds', false),
+              ('cdm', interval '31 seconds', true)) as row (service, age, ready)`
+        const overview = yield* words("/")
+        assert.match(
+          overview,
+          /Services cdm silent: .* last seen [\d -:]+ 1 on pod dds waits for a server .* since .* stg ready since [\d -:]+ 1 on pod$/
+        )
+      })
+    )
+  )
+})
+
+layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("A page that cannot be had", (it) => {
+  it.effect("comes without its content while the database is busy, and asks again", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const held = yield* Deferred.make<void>()
+      const asked = yield* Deferred.make<void>()
+      // PGlite has one connection.
+      const holder = sql.withTransaction(Effect.andThen(Deferred.succeed(held, undefined), Deferred.await(asked)))
+      yield* Effect.forkScoped(holder)
+      yield* Deferred.await(held)
+      const { status, text } = yield* get("/audiences")
+      const csv = yield* get("/audience.csv", { tag: "any" })
+      const api = yield* get("/api/audiences")
+      yield* Deferred.succeed(asked, undefined)
+      assert.deepStrictEqual(
+        [csv.status, csv.headers.get("retry-after"), csv.text],
+        [503, "5", "The database is busy: ask again in a moment\n"]
+      )
+      assert.strictEqual(api.status, 503)
+      assert.strictEqual(status, 200)
+      assert.match(wordsOf(text), /^One moment The week is being loaded\. The database is busy\./)
+      assert.include(text, `<meta http-equiv="refresh" content="5"`)
+    }).pipe(Effect.provide(consoleOver({ note: "The week is being loaded.", patience: "50 millis" })))
+  )
+
+  it.effect("says what is wrong with the database, and asks again", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`alter table cdm.tag_rules rename to tag_rules_away`
+      const { status, text } = yield* get("/audiences")
+      const api = yield* get("/api/audiences")
+      const csv = yield* get("/audience.csv", { tag: "any" })
+      yield* sql`alter table cdm.tag_rules_away rename to tag_rules`
+      assert.strictEqual(status, 503)
+      assert.match(wordsOf(text), /^The marts cannot be read now .*run `npm run migrate`/)
+      assert.include(text, `<meta http-equiv="refresh" content="5"`)
+      assert.strictEqual(api.status, 503)
+      assert.match(api.text, /"MartsUnreadable".*npm run migrate/)
+      assert.strictEqual(csv.status, 503)
+    }).pipe(Effect.provide(consoleOver(state)))
+  )
+})

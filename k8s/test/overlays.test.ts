@@ -1,13 +1,16 @@
-import { assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { createStatements, databaseRoles } from "@metka/cli/roles"
 import { rightsOfPage } from "@metka/testing/aclsOfPage"
 import { deployedBrokerSettings, deployedSettings } from "@metka/testing/servers"
 import { Effect } from "effect"
+import { readFileSync } from "node:fs"
+import { parse } from "yaml"
 import { quantity } from "../cost/quantity.ts"
-import { build, type Manifest, manifestsOf, type Overlay, overlays } from "../src/manifests.ts"
+import { build, type Manifest, type Overlay, overlays } from "../src/manifests.ts"
 import { makeValidate } from "../src/schemas.ts"
 import { missingFor } from "../src/tools.ts"
 import { containersOf, type Workload, workloads } from "../src/workloads.ts"
+import { builtOverlays } from "./builtOverlays.ts"
 
 const isCi = ["true", "1"].includes(process.env["CI"] ?? "")
 const missing = isCi ? undefined : missingFor("overlays")
@@ -18,16 +21,20 @@ const [live, ready] = ["/health/live", "/health/ready"]
 /** A topic has so many, and a consumer more than that would have nothing to do: .env.example. */
 const partitions = 6
 
-describe("The overlays", () => {
-  const built = new Map<Overlay, ReadonlyArray<Manifest>>()
-  beforeEach(({ skip }) => skip(missing !== undefined, missing))
-  beforeAll(() => {
-    if (missing !== undefined) return
-    for (const overlay of overlays) built.set(overlay, manifestsOf(overlay))
-  }, 120_000)
+const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
 
-  const all = (overlay: Overlay): ReadonlyArray<Manifest> => built.get(overlay) ?? []
-  const ofKind = (overlay: Overlay, kind: string) => all(overlay).filter((manifest) => manifest.kind === kind)
+/** The components that README.md leaves out at first: of each place that does so. */
+const selectors = [...readme.matchAll(/component notin \(([^)]+)\)/g)].map(([, list = ""]) => list.split(", "))
+
+const leftOut = [...new Set(selectors.flat())]
+
+/** Whole manifests that it has for others to apply. */
+const examples = [...readme.matchAll(/```yaml\n([^`]*)```/g)]
+  .map(([, text = ""]): Partial<Manifest> => parse(text))
+  .filter((example): example is Manifest => example.kind !== undefined && example.apiVersion !== undefined)
+
+describe("The overlays", () => {
+  const { all, ofKind } = builtOverlays(missing)
   const isOurs = ({ labels }: Workload) => labels["app.kubernetes.io/name"] === "metka"
   const ours = (overlay: Overlay) => workloads(all(overlay)).filter(isOurs)
   const isService = ({ kind, labels }: Workload) =>
@@ -42,10 +49,18 @@ describe("The overlays", () => {
   const policiesOf = (overlay: Overlay) =>
     ofKind(overlay, "NetworkPolicy").map(({ metadata, spec }) => ({ metadata, spec: spec as PolicySpec }))
 
-  it("are as Kubernetes and the custom resources describe them, without a field that nobody knows", () => {
+  it("are as Kubernetes and the custom resources describe them, like those in README.md, without a field that nobody knows", () => {
     const validate = makeValidate()
     assert.deepStrictEqual(
       overlays.flatMap((overlay) => all(overlay).flatMap((manifest) => validate(manifest))),
+      []
+    )
+    assert.sameMembers(
+      examples.map(({ kind }) => kind),
+      ["KafkaUser", "NetworkPolicy"]
+    )
+    assert.deepStrictEqual(
+      examples.flatMap((manifest) => validate(manifest)),
       []
     )
     // And the check is one: a field that is misspelt is found.
@@ -226,26 +241,31 @@ describe("The overlays", () => {
   }
 
   for (const overlay of ["local", "yandex", "portable"] as const) {
-    describe(`${overlay}: the three services`, () => {
-      it("are there, each with a Service for Prometheus and a PodDisruptionBudget", () => {
-        const names = ["metka-cdm", "metka-dds", "metka-stg"]
-        assert.deepStrictEqual(
-          services(overlay)
-            .map(({ name }) => name)
-            .toSorted(),
+    describe(`${overlay}: the three services and the console`, () => {
+      const names = ["metka-cdm", "metka-console", "metka-dds", "metka-stg"]
+
+      it("are there, each with a Service", () => {
+        assert.sameMembers(
+          services(overlay).map(({ name }) => name),
           names
         )
-        for (const kind of ["Service", "PodDisruptionBudget"]) {
-          assert.includeMembers(
-            ofKind(overlay, kind).map(({ metadata }) => metadata.name),
-            names
-          )
-        }
+        assert.includeMembers(
+          ofKind(overlay, "Service").map(({ metadata }) => metadata.name),
+          names
+        )
+      })
+
+      it("have a PodDisruptionBudget where there is more than one replica: of one it would hold up a node", () => {
+        assert.sameMembers(
+          ofKind(overlay, "PodDisruptionBudget").map(({ metadata }) => metadata.name),
+          names.filter((name) => name !== "metka-console")
+        )
       })
 
       it("can be left out by their label, so that the migration is applied and done before them", () => {
+        const components = leftOut.filter((component) => component !== "migrate")
         const first = all(overlay).filter(
-          ({ metadata }) => !["stg", "dds", "cdm"].includes(metadata.labels?.["app.kubernetes.io/component"] ?? "")
+          ({ metadata }) => !components.includes(metadata.labels?.["app.kubernetes.io/component"] ?? "")
         )
         const names = (kind: string) =>
           first.filter((manifest) => manifest.kind === kind).map(({ metadata }) => metadata.name)
@@ -253,6 +273,14 @@ describe("The overlays", () => {
         assert.deepStrictEqual(names("Job"), ["metka-migrate"])
         assert.isEmpty(names("ScaledObject"), "a scaler comes with what it scales")
         for (const kind of ["ServiceAccount", "ConfigMap", "NetworkPolicy"]) assert.isNotEmpty(names(kind), kind)
+      })
+
+      it("have a Secret each that README.md says how to fill", () => {
+        for (const { name, pod } of ours(overlay)) {
+          for (const { secretRef } of pod.containers[0]?.envFrom ?? []) {
+            if (secretRef !== undefined) assert.include(readme, `\`${secretRef.name}\``, name)
+          }
+        }
       })
 
       it("have an operator's pod beside them, at rest, with the rights of the operator", () => {
@@ -287,6 +315,46 @@ describe("The overlays", () => {
     })
   }
 
+  it("README.md leaves out, and waits for, every service in every place", () => {
+    const components = services("portable").map(({ labels }) => labels["app.kubernetes.io/component"])
+    assert.isNotEmpty(selectors)
+    for (const list of selectors) {
+      assert.sameMembers(
+        list.filter((component) => component !== "migrate"),
+        components
+      )
+    }
+    const [, waitedFor = ""] = /for service in ([a-z ]+); do kubectl -n metka rollout status/.exec(readme) ?? []
+    assert.sameMembers(waitedFor.split(" "), components)
+  })
+
+  it("yandex: every Secret that a pod reads comes from the Lockbox secret of its name, with what README.md says", () => {
+    interface ExternalSecretSpec {
+      readonly target: { readonly name: string }
+      readonly data: ReadonlyArray<{
+        readonly secretKey: string
+        readonly remoteRef: { readonly key: string; readonly property: string }
+      }>
+    }
+    const external = ofKind("yandex", "ExternalSecret").map(({ spec }) => spec as ExternalSecretSpec)
+    const keys = new Map(external.map(({ data, target }) => [target.name, data.map(({ secretKey }) => secretKey)]))
+    const kafka = ["KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"]
+    assert.deepStrictEqual(Object.fromEntries(keys), {
+      "metka-migrate": ["DATABASE_URL"],
+      "metka-stg": ["DATABASE_URL", "REDIS_URL", ...kafka],
+      "metka-dds": ["DATABASE_URL", ...kafka],
+      "metka-cdm": ["DATABASE_URL", ...kafka],
+      "metka-console": ["DATABASE_URL"],
+      "metka-operator": ["DATABASE_URL", "REDIS_URL", ...kafka],
+      "kafka-ca": ["ca.crt"]
+    })
+    for (const { data, target } of external) {
+      for (const { remoteRef, secretKey } of data) {
+        assert.deepStrictEqual(remoteRef, { key: target.name.replace("kafka-ca", "metka-ca"), property: secretKey })
+      }
+    }
+  })
+
   interface ScaledObjectSpec {
     readonly scaleTargetRef: { readonly name: string }
     readonly minReplicaCount: number
@@ -320,6 +388,23 @@ describe("The overlays", () => {
       it("Prometheus finds the services and has alerts", () => {
         assert.lengthOf(ofKind(overlay, "ServiceMonitor"), 1)
         assert.isNotEmpty(ofKind(overlay, "PrometheusRule"))
+      })
+
+      it("alerts and dashboard know the job of every Service that is scraped", () => {
+        const jobs = [
+          JSON.stringify(ofKind(overlay, "PrometheusRule")),
+          ...ofKind(overlay, "ConfigMap").flatMap(
+            (manifest) => (manifest["data"] as Readonly<Record<string, string>>)["metka.json"] ?? []
+          )
+        ].map((text) => [...text.matchAll(/job=~\\+"([^"\\]+)\\+"/g)].map(([, job]) => new RegExp(`^(${job})$`)))
+        assert.lengthOf(jobs, 2)
+        const scraped = ofKind(overlay, "Service").filter(
+          ({ metadata }) => metadata.labels?.["app.kubernetes.io/name"] === "metka"
+        )
+        for (const patterns of jobs) {
+          assert.isNotEmpty(patterns)
+          for (const pattern of patterns) for (const { metadata } of scraped) assert.match(metadata.name, pattern)
+        }
       })
 
       it("Prometheus leaves the labels of Metka as they are: `service` is stg, dds or cdm to alerts and dashboard", () => {

@@ -1,9 +1,10 @@
 /** The messages that could not be used, for an operator's terminal: which there are, all that is known of one, what was done. */
 import { type DeadLetters, isSelected, type ListedLetter, type Selection } from "@metka/console/DeadLetters"
+import { number } from "@metka/console/words"
 import { utf8Text } from "@metka/core/messages/utf8Text"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { moreLines, number, printable, tableLines, timeText } from "./terminal.ts"
+import { moreLines, printable, tableLines, timeText } from "./terminal.ts"
 
 const listedDetail = 100
 
@@ -93,9 +94,9 @@ const valueLines = (value: Uint8Array | null): ReadonlyArray<string> => {
   const text = bytesText(value)
   const left = text.length - shownValue
   return [
-    `Its value, ${number.format(value.byteLength)} bytes:`,
+    `Its value, ${number(value.byteLength)} bytes:`,
     ...text.slice(0, shownValue).toWellFormed().split("\n").map(printable),
-    ...(left > 0 ? [`… and ${number.format(left)} more characters: --raw writes all of it.`] : [])
+    ...(left > 0 ? [`… and ${number(left)} more characters: --raw writes all of it.`] : [])
   ]
 }
 

@@ -1,8 +1,10 @@
 /** The whole system in this process, with the demo week and then a trickle of orders. */
 import { applyRules } from "@metka/cdm/ApplyRules"
 import { activeRules } from "@metka/cdm/TagRepository"
-import { type ConsoleState, consoleRoutes } from "@metka/console/Console"
+import { consoleRoutes } from "@metka/console/Console"
 import { readCounts } from "@metka/console/Counts"
+import type { ConsoleState } from "@metka/console/MartReader"
+import { number } from "@metka/console/words"
 import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
 import * as PgliteInThread from "@metka/core/PgliteInThread"
 import { Health } from "@metka/core/Health"
@@ -25,7 +27,6 @@ import { withProgress } from "./Progress.ts"
 import { lackingOrders, republish } from "./Republish.ts"
 import { type KeptWeek, rememberWeek } from "./KeptWeek.ts"
 import { summary } from "./Summary.ts"
-import { number } from "./terminal.ts"
 
 const publishSize = 2_000
 const everyOrder = "12 seconds"
@@ -74,8 +75,8 @@ const position = Effect.gen(function* () {
 type Show = (state: ConsoleState) => void
 
 /** It keeps the database busy: a person is told so at once. */
-const loading = (progress: string): ConsoleState => ({
-  note: `The demo week is being loaded. ${progress}`.trimEnd(),
+const loading = (progress = ""): ConsoleState => ({
+  note: `The demo week is being loaded.${progress}`,
   patience: "500 millis"
 })
 
@@ -87,7 +88,7 @@ const followWeek = (messages: number, show: Show) =>
       while (now.left > 0) {
         const waiting = (now.stg * 3 + now.dds * 2 + now.cdm) / 3
         const done = Math.max(0, Math.round(messages - waiting))
-        show(loading(`${number.format(done)} of ${number.format(messages)} messages are in the marts.`))
+        show(loading(` ${number(done)} of ${number(messages)} messages are in the marts.`))
         yield* progress.update(done, `· STG ${now.stg} DDS ${now.dds} CDM ${now.cdm} to go`)
         yield* Effect.sleep("100 millis")
         now = yield* position
@@ -143,7 +144,7 @@ const demo = Effect.fnUntraced(function* (options: StartOptions, show: Show) {
 })
 
 export const runEmbedded = (options: StartOptions) => {
-  let state = loading("")
+  let state = loading()
   const lost = Deferred.makeUnsafe<never, EmbeddedDatabase.EmbeddedDatabaseError>()
   const openDatabase = (directory: string | undefined) =>
     PgliteInThread.open(directory, (cause) => {

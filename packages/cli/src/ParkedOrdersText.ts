@@ -1,12 +1,7 @@
 /** The orders that wait for a reference, for a terminal. */
-import type { ParkedOrders } from "@metka/console/ParkedOrders"
-import { moreLines, number, printable, tableLines, timeText } from "./terminal.ts"
-
-const named = (kind: string, ids: ReadonlyArray<string>): ReadonlyArray<string> =>
-  ids.map((id) => `${kind} ${printable(id)}`)
-
-const missingText = ({ dishes, guests, restaurants }: ParkedOrders["oldest"][number]["missing"]): string =>
-  [...named("guest", guests), ...named("restaurant", restaurants), ...named("dish", dishes)].join(", ")
+import { missingThings, type ParkedOrders } from "@metka/console/ParkedOrders"
+import { number } from "@metka/console/words"
+import { moreLines, printable, tableLines, timeText } from "./terminal.ts"
 
 const columns = ["order", "since", "attempts", "next attempt", "missing"]
 
@@ -17,9 +12,9 @@ export const parkedText = ({ oldest, total }: ParkedOrders): string => {
     ...oldest.map(({ attempts, missing, nextAttempt, orderId, since }) => [
       orderId,
       timeText(since),
-      number.format(attempts),
+      number(attempts),
       timeText(nextAttempt),
-      missingText(missing)
+      printable(missingThings({ missing }).join(", "))
     ])
   ]
   return [

@@ -1,6 +1,6 @@
 /** What a person wants to know after a load, as text. */
 import type { Counts, Ranked } from "@metka/console/Counts"
-import { number } from "./terminal.ts"
+import { number } from "@metka/console/words"
 
 const rows = (title: string, unit: string, ranked: ReadonlyArray<Ranked>): ReadonlyArray<string> => {
   if (ranked.length === 0) return []
@@ -8,19 +8,19 @@ const rows = (title: string, unit: string, ranked: ReadonlyArray<Ranked>): Reado
   return [
     "",
     `  ${title}`,
-    ...ranked.map(({ count, name }) => `    ${name.padEnd(width)}  ${number.format(count).padStart(8)} ${unit}`)
+    ...ranked.map(({ count, name }) => `    ${name.padEnd(width)}  ${number(count).padStart(8)} ${unit}`)
   ]
 }
 
 export const summary = (counts: Counts): string =>
   [
     "",
-    `  ${number.format(counts.orders)} orders, ${number.format(counts.closed)} of them CLOSED and not empty, ` +
-      `by ${number.format(counts.guests)} guests`,
+    `  ${number(counts.orders)} orders, ${number(counts.closed)} of them CLOSED and not empty, ` +
+      `by ${number(counts.guests)} guests`,
     ...(counts.parked > 0
-      ? [`  ${number.format(counts.parked)} wait for a guest, restaurant or dish that Redis does not know`]
+      ? [`  ${number(counts.parked)} wait for a guest, restaurant or dish that Redis does not know`]
       : []),
-    ...(counts.deadLetters > 0 ? [`  ${number.format(counts.deadLetters)} messages in the dead letters`] : []),
+    ...(counts.deadLetters > 0 ? [`  ${number(counts.deadLetters)} messages in the dead letters`] : []),
     ...rows("Top dishes", "orders", counts.dishes),
     ...rows("Top categories", "orders", counts.categories),
     ...rows("Guests by tag", "guests", counts.tags),

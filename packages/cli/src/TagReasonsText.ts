@@ -1,10 +1,9 @@
 /** Why a guest has a tag, as text for a marketer. */
 import { doubtsOf } from "@metka/console/doubts"
-import type { TagEvent, TagReason, TagReasons } from "@metka/console/TagReasons"
+import type { TagReason, TagReasons } from "@metka/console/TagReasons"
 import { noRules } from "@metka/console/UnknownTag"
-import { counted, moreLines, printable, tableLines } from "./terminal.ts"
-
-const orderCountText = (count: number): string => counted(count, "order", "orders")
+import { counted, eventText, ordersWith } from "@metka/console/words"
+import { moreLines, printable, tableLines } from "./terminal.ts"
 
 const stateText = ({ isHeld, retiredAt }: TagReason): string =>
   retiredAt === null ? (isHeld ? "" : "not given, ") : `retired ${retiredAt}, it was `
@@ -15,7 +14,7 @@ const countText = ({ isCategoryKnown, orderCount }: TagReason): string =>
     : "no guest has ordered from this category yet: is it spelled as in the menus?"
 
 const ruleText = (reason: TagReason): string =>
-  `more than ${orderCountText(reason.threshold)} with «${printable(reason.categoryName)}» ` +
+  `more than ${ordersWith(reason.threshold, printable(reason.categoryName))} ` +
   `(version ${reason.ruleVersion}); ${countText(reason)}`
 
 const orderLines = ({ orders, orderTotal }: TagReason): ReadonlyArray<string> => {
@@ -28,16 +27,16 @@ const orderLines = ({ orders, orderTotal }: TagReason): ReadonlyArray<string> =>
   return [...tableLines([["order", "date", "dishes"], ...rows]), ...moreLines(orders.length, orderTotal)]
 }
 
-const eventLine = ({ action, at, categoryName, orderCount, ruleVersion, threshold }: TagEvent): string =>
-  `${action} ${at} with ${orderCountText(orderCount)} ` +
-  `(version ${ruleVersion}: more than ${threshold} with «${printable(categoryName)}»)`
-
 const indented = (lines: ReadonlyArray<string>): ReadonlyArray<string> => lines.map((line) => `  ${line}`)
 
 const reasonLines = (reason: TagReason): ReadonlyArray<string> => [
   "",
   `«${printable(reason.tag)}»: ${stateText(reason)}${ruleText(reason)}`,
-  ...indented([...orderLines(reason), ...doubtsOf(reason), ...reason.events.map(eventLine)])
+  ...indented([
+    ...orderLines(reason),
+    ...doubtsOf(reason),
+    ...reason.events.map((event) => printable(eventText(event)))
+  ])
 ]
 
 const notGivenLines = (tags: ReadonlyArray<TagReason>): ReadonlyArray<string> =>

@@ -1,22 +1,21 @@
 /** What the auditor found, as text: the table of checks first, then what differs, by what to do about it. */
+import { counted, number } from "@metka/console/words"
 import { checks, type Difference, remedies, type Remedy, tablesOf } from "@metka/audit/Difference"
 import type { Orders, Verdict } from "@metka/audit/Verify"
-import { counted, number } from "./terminal.ts"
 
 const orderLine = (orders: Orders): string =>
   [
     counted(orders.total, "order", "orders"),
-    ...(orders.inFlight > 0 ? [`${number.format(orders.inFlight)} in flight`] : []),
-    ...(orders.parked > 0 ? [`${number.format(orders.parked)} parked`] : []),
-    ...(orders.deadLetters > 0 ? [`${number.format(orders.deadLetters)} in the dead letters`] : []),
-    ...(orders.withoutStg > 0 ? [`${number.format(orders.withoutStg)} known from the inner topics alone`] : [])
+    ...(orders.inFlight > 0 ? [`${number(orders.inFlight)} in flight`] : []),
+    ...(orders.parked > 0 ? [`${number(orders.parked)} parked`] : []),
+    ...(orders.deadLetters > 0 ? [`${number(orders.deadLetters)} in the dead letters`] : []),
+    ...(orders.withoutStg > 0 ? [`${number(orders.withoutStg)} known from the inner topics alone`] : [])
   ].join(" · ")
 
 const widest = Math.max(...Object.values(tablesOf).map((table) => table.length))
 
 const checkLine = ({ differences, name }: Verdict["checks"][number]): string =>
-  `  ${differences === 0 ? "ok" : number.format(differences)}`.padEnd(10) +
-  `${tablesOf[name].padEnd(widest)}  ${checks[name]}`
+  `  ${differences === 0 ? "ok" : number(differences)}`.padEnd(10) + `${tablesOf[name].padEnd(widest)}  ${checks[name]}`
 
 const differenceLines = ({ is, order, shouldBe, table, what }: Difference): ReadonlyArray<string> => [
   `  ${order === null ? "no order" : order.includes(",") ? `orders ${order}` : `order ${order}`} · ${table} · ${what}`,

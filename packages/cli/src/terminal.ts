@@ -1,17 +1,13 @@
 /** Text for a terminal. */
+import { number } from "@metka/console/words"
 
 /** What comes from messages must not drive a terminal: its control characters are written as JSON escapes them. */
 export const printable = (text: string): string =>
   text.replaceAll(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
-export const number = new Intl.NumberFormat("en")
-
-export const counted = (count: number, one: string, more: string): string =>
-  `${number.format(count)} ${count === 1 ? one : more}`
-
 /** What a list of the first ones ends with; nothing where they are all. */
 export const moreLines = (listed: number, total: number): ReadonlyArray<string> =>
-  total > listed ? [`… and ${number.format(total - listed)} more: --limit ${total} lists them.`] : []
+  total > listed ? [`… and ${number(total - listed)} more: --limit ${total} lists them.`] : []
 
 export const timeText = (date: Date): string => `${date.toISOString().slice(0, 19)}Z`
 

@@ -50,17 +50,12 @@ export type Member = typeof Member.Type
 /** Fails where no active rule gives the tag. */
 export const ruleOf = Effect.fnUntraced(function* (tag: string) {
   const rules = yield* activeRules
-  const rule = rules.find((each) => each.tag === tag)
-  return (
-    rule ??
-    (yield* unknownTag(
-      tag,
-      rules.map((each) => each.tag)
-    ))
-  )
+  return rules.find((rule) => rule.tag === tag) ?? (yield* unknownTag(tag, rules))
 })
 
-const memberColumns = `coalesce(guest_id, user_id::text) as guest, order_cnt as "orderCount", given_at as "givenAt"`
+const guestKey = 'coalesce(guest_id, user_id::text) collate "C"'
+
+const memberColumns = `${guestKey} as guest, order_cnt as "orderCount", given_at as "givenAt"`
 
 export const Members = Schema.Struct({
   members: Schema.Array(Member),
@@ -69,8 +64,6 @@ export const Members = Schema.Struct({
   })
 })
 export type Members = typeof Members.Type
-
-const guestKey = 'coalesce(guest_id, user_id::text) collate "C"'
 
 /**
  * Guests with the tag, sorted by their ids. Fails where no active rule gives the tag.

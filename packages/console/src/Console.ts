@@ -5,8 +5,6 @@ import { apiRoutes } from "./ConsoleApiHandlers.ts"
 import { type ConsoleState, MartReader } from "./MartReader.ts"
 import { pageRoutes } from "./Pages.tsx"
 
-export type { ConsoleState }
-
 /** Names come from messages: whatever they hold, a page loads and sends nothing. What was shown is kept nowhere. */
 const securityHeaders = HttpRouter.middleware((answer) =>
   Effect.map(

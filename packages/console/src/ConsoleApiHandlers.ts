@@ -1,5 +1,6 @@
 /** The API over the marts. */
 import { Effect, Layer } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import { readAudiences, readMembersAfter } from "./Audiences.ts"
 import { ConsoleApi } from "./ConsoleApi.ts"
@@ -38,7 +39,19 @@ const operations = HttpApiBuilder.group(
   })
 )
 
-export const apiRoutes = HttpApiBuilder.layer(ConsoleApi, { openapiPath: "/openapi.json" }).pipe(
+const noSuchPath = HttpRouter.add(
+  "GET",
+  "/api/*",
+  HttpServerResponse.jsonUnsafe(
+    { type: "about:blank", title: "Not Found", status: 404, detail: "/openapi.json lists what there is" },
+    { status: 404, contentType: "application/problem+json" }
+  )
+)
+
+export const apiRoutes = Layer.merge(
+  HttpApiBuilder.layer(ConsoleApi, { openapiPath: "/openapi.json" }),
+  noSuchPath
+).pipe(
   Layer.provide([marts, operations]),
   Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))
 )

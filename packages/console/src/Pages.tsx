@@ -53,25 +53,6 @@ const noticeOf = (error: Unshowable, note: string): HttpServerResponse.HttpServe
   }
 }
 
-/** What a program is told instead of the file. */
-const refusalOf = (error: Unshowable): HttpServerResponse.HttpServerResponse => {
-  switch (error._tag) {
-    case "MartsBusy":
-    case "MartsUnreadable":
-      return HttpServerResponse.text(`${error.message}\n`, { status: 503, headers: { "retry-after": "5" } })
-    case "SchemaError":
-      return HttpServerResponse.text(`${error.message}\n`, { status: 400 })
-    case "GuestUnknown":
-    case "UnknownTag":
-      return HttpServerResponse.text(`${error.message}\n`, { status: 404 })
-  }
-}
-
-const noSuchPath = HttpServerResponse.jsonUnsafe(
-  { type: "about:blank", title: "Not Found", status: 404, detail: "/openapi.json lists what there is" },
-  { status: 404, contentType: "application/problem+json" }
-)
-
 const overview = Effect.fnUntraced(function* ({ ask, counts, state }: MartReader["Service"]) {
   const { still } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(overviewQuery))
   const { note } = yield* state
@@ -138,12 +119,7 @@ export const pageRoutes = HttpRouter.addAll(
       page("/guest", ask(guest)),
       page("/parked", ask(parked)),
       page("/dead-letters", ask(deadLetters)),
-      HttpRouter.route(
-        "GET",
-        "/audience.csv",
-        audienceCsv(ask).pipe(Effect.catch((error) => Effect.succeed(refusalOf(error))))
-      ),
-      HttpRouter.route("GET", "/api/*", noSuchPath),
+      HttpRouter.route("GET", "/audience.csv", audienceCsv(ask)),
       HttpRouter.route("GET", "*", html(<UnfoundPage />, 404))
     ]
     return routes

@@ -15,6 +15,15 @@ export const ParkedOrder = Schema.Struct({
 })
 type ParkedOrder = typeof ParkedOrder.Type
 
+/** Each thing that Redis does not know, as what and by which id. */
+export const missingThings = ({
+  missing: { dishes, guests, restaurants }
+}: Pick<ParkedOrder, "missing">): ReadonlyArray<string> => [
+  ...guests.map((id) => `guest ${id}`),
+  ...restaurants.map((id) => `restaurant ${id}`),
+  ...dishes.map((id) => `dish ${id}`)
+]
+
 export const ParkedOrders = Schema.Struct({
   oldest: Schema.Array(ParkedOrder).annotate({ description: "Those that have waited longest come first" }),
   total: Schema.Int

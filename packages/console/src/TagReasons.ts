@@ -186,11 +186,7 @@ export const readTagReasons = Effect.fnUntraced(function* (guest: string, tag: s
   }
   const rules = yield* readRules(found.userId, tag)
   if (tag !== undefined && rules.length === 0) {
-    const active = yield* activeRules
-    return yield* unknownTag(
-      tag,
-      active.map((rule) => rule.tag)
-    )
+    return yield* unknownTag(tag, yield* activeRules)
   }
   const events = yield* readEvents(
     found.userId,

@@ -7,3 +7,9 @@ export const readTimeZone = Effect.gen(function* () {
   const rows = yield* sql<{ time_zone: string }>`select time_zone from bi.settings`
   return rows[0]?.time_zone ?? "UTC"
 })
+
+/** `2026-11-29 20:33` in the zone. */
+export const timeIn = (timeZone: string): ((date: Date) => string) => {
+  const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" })
+  return (date) => format.format(date)
+}

@@ -5,10 +5,10 @@ export class UnknownTag extends Schema.TaggedError<UnknownTag>()("UnknownTag", {
 
 export const noRules = "There are no tag rules: npx metka rules apply FILE"
 
-/** @param tags of the active rules */
-export const unknownTag = (tag: string, tags: ReadonlyArray<string>): UnknownTag =>
+/** @param rules the active ones */
+export const unknownTag = (tag: string, rules: ReadonlyArray<{ readonly tag: string }>): UnknownTag =>
   new UnknownTag({
     message:
       `no active rule gives the tag «${tag}». ` +
-      (tags.length === 0 ? noRules : `There are: ${tags.map((known) => `«${known}»`).join(", ")}`)
+      (rules.length === 0 ? noRules : `There are: ${rules.map((known) => `«${known.tag}»`).join(", ")}`)
   })

@@ -3,7 +3,8 @@ import { Health } from "@metka/core/Health"
 import * as HttpServer from "@metka/core/HttpServer"
 import { ConfigProvider, Effect, Layer } from "effect"
 import { HttpServer as EffectHttpServer } from "effect/http"
-import { type ConsoleState, consoleRoutes } from "../src/Console.ts"
+import { consoleRoutes } from "../src/Console.ts"
+import type { ConsoleState } from "../src/MartReader.ts"
 
 export const state: ConsoleState = { note: "The marts as they are now.", patience: "20 seconds" }
 

@@ -1,5 +1,6 @@
 /** `metka dead-letters`: the messages that could not be used, and what an operator does about them. */
 import { readDeadLetters, type Selection, services } from "@metka/console/DeadLetters"
+import { counted } from "@metka/console/words"
 import * as Database from "@metka/core/Database"
 import * as KafkaJs from "@metka/core/KafkaJs"
 import { badRecordReasons } from "@metka/core/messages/BadRecord"
@@ -9,7 +10,6 @@ import { Argument, Command, Flag } from "effect/cli"
 import { closeDeadLetters, deadLettersText, deadLetterText, readDeadLetter, unknownIds } from "../DeadLetters.ts"
 import { limitFlag } from "../flags.ts"
 import { withProgress } from "../Progress.ts"
-import { counted } from "../terminal.ts"
 import { planReplay, type Replay, replay as replayLetters, type ReplayPlan } from "../ReplayDeadLetters.ts"
 
 class NoSuchLetter extends Schema.TaggedError<NoSuchLetter>()("NoSuchLetter", { message: Schema.String }) {}

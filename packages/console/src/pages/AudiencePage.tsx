@@ -1,8 +1,10 @@
 /** The guests with a tag. */
 import type { TagRule } from "@metka/cdm/rules"
 import type { Member } from "../Audiences.ts"
+import { timeIn } from "../TimeZone.ts"
+import { counted, number, ordersWith } from "../words.ts"
 import { Layout } from "./Layout.tsx"
-import { audienceCsvPath, audiencePath, counted, guestPath, number, timeIn } from "./text.ts"
+import { audienceCsvPath, audiencePath, guestPath } from "./paths.ts"
 
 export const pageSize = 50
 
@@ -24,7 +26,7 @@ export const AudiencePage = ({
   return (
     <Layout title={rule.tag} place="/audiences">
       <p>
-        More than {counted(rule.threshold, "order", "orders")} with «{rule.categoryName}» (version {rule.version}).{" "}
+        More than {ordersWith(rule.threshold, rule.categoryName)} (version {rule.version}).{" "}
         {total === 0 ? "No guest has the tag now." : `${counted(total, "guest has", "guests have")} the tag now.`}{" "}
         {total > 0 && <a href={audienceCsvPath(rule.tag)}>Their ids as CSV</a>}
       </p>

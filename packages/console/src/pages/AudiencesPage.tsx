@@ -1,9 +1,10 @@
 /** The rules, and whom they tag. */
 import type { Audience } from "../Audiences.ts"
 import { noRules } from "../UnknownTag.ts"
+import { number, ordersWith } from "../words.ts"
 import { Layout } from "./Layout.tsx"
 import { RulesHint } from "./RulesHint.tsx"
-import { audienceCsvPath, audiencePath, counted, number } from "./text.ts"
+import { audienceCsvPath, audiencePath } from "./paths.ts"
 
 export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray<Audience> }) => (
   <Layout title="Audiences" place="/audiences">
@@ -30,9 +31,7 @@ export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray
                 <td>
                   <a href={audiencePath(tag)}>{tag}</a>
                 </td>
-                <td>
-                  more than {counted(threshold, "order", "orders")} with «{category}»
-                </td>
+                <td>more than {ordersWith(threshold, category)}</td>
                 <td class="number">{version}</td>
                 <td class="number">{number(guests)}</td>
                 <td class="number">{nearGuests === null ? "all others" : number(nearGuests)}</td>

@@ -1,7 +1,8 @@
 /** The messages that could not be used. */
 import type { DeadLetters } from "../DeadLetters.ts"
+import { timeIn } from "../TimeZone.ts"
+import { counted, number } from "../words.ts"
 import { Layout } from "./Layout.tsx"
-import { counted, number, timeIn } from "./text.ts"
 
 export const DeadLettersPage = ({
   letters: { newest, total },

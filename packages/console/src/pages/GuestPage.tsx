@@ -3,9 +3,10 @@ import { maxLimit } from "../ConsoleQuery.ts"
 import { doubtsOf } from "../doubts.ts"
 import type { TagReason, TagReasons } from "../TagReasons.ts"
 import { noRules } from "../UnknownTag.ts"
+import { counted, eventText, number, ordersWith } from "../words.ts"
 import { GuestForm } from "./GuestForm.tsx"
 import { Layout } from "./Layout.tsx"
-import { audiencePath, counted, guestPath, number } from "./text.ts"
+import { audiencePath, guestPath } from "./paths.ts"
 
 export const GuestSearchPage = () => (
   <Layout title="Guest" place="/guest">
@@ -17,7 +18,7 @@ export const GuestSearchPage = () => (
 const Rule = ({ reason }: { readonly reason: TagReason }) => (
   <p>
     {reason.retiredAt === null ? "More" : `Retired ${reason.retiredAt}. It was: more`} than{" "}
-    {counted(reason.threshold, "order", "orders")} with «{reason.categoryName}» (version {reason.ruleVersion}).{" "}
+    {ordersWith(reason.threshold, reason.categoryName)} (version {reason.ruleVersion}).{" "}
     {reason.isCategoryKnown ? (
       <>
         The guest has <strong>{number(reason.orderCount)}</strong>{" "}
@@ -77,10 +78,9 @@ const Doubts = ({ reason }: { readonly reason: TagReason }) =>
   ))
 
 const Events = ({ reason: { events } }: { readonly reason: TagReason }) =>
-  events.map(({ action, at, categoryName, orderCount, ruleVersion, threshold }) => (
-    <p key={`${at} ${action} ${orderCount}`} class="quiet">
-      {action} {at} with {counted(orderCount, "order", "orders")} (version {ruleVersion}: more than {threshold} with «
-      {categoryName}»)
+  events.map((event) => (
+    <p key={eventText(event)} class="quiet">
+      {eventText(event)}
     </p>
   ))
 

@@ -11,23 +11,25 @@ const places = [
   ["/dead-letters", "Dead letters"]
 ] as const
 
-export type Place = (typeof places)[number][0]
+export const refreshSeconds = 5
+
+type Place = (typeof places)[number][0]
 
 interface LayoutProps {
   readonly title: string
   /** Which entry of the menu the page belongs to. */
   readonly place?: Place
-  /** Seconds after which the browser asks for the page again. */
-  readonly refresh?: number
+  /** Whether the browser asks for the page again and again. */
+  readonly refreshes?: boolean
   readonly children: ComponentChildren
 }
 
-export const Layout = ({ children, place, refresh, title }: LayoutProps) => (
+export const Layout = ({ children, place, refreshes = false, title }: LayoutProps) => (
   <html lang="en">
     <head>
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width, initial-scale=1" />
-      {refresh !== undefined && <meta http-equiv="refresh" content={String(refresh)} />}
+      {refreshes && <meta http-equiv="refresh" content={String(refreshSeconds)} />}
       <title>{`${title} · Metka`}</title>
       <style dangerouslySetInnerHTML={{ __html: style }} />
     </head>

@@ -1,19 +1,17 @@
 /** What a person is told instead of a page. */
 import type { Schema } from "effect"
 import { GuestForm } from "./GuestForm.tsx"
-import { Layout } from "./Layout.tsx"
-
-const refreshSeconds = 5
+import { Layout, refreshSeconds } from "./Layout.tsx"
 
 export const BusyPage = ({ note }: { readonly note: string }) => (
-  <Layout title="One moment" refresh={refreshSeconds}>
+  <Layout title="One moment" refreshes>
     <p>{note}</p>
     <p>The database is busy. The page comes with one of the next looks, every {refreshSeconds} seconds.</p>
   </Layout>
 )
 
 export const UnreadablePage = ({ message }: { readonly message: string }) => (
-  <Layout title="The marts cannot be read now" refresh={refreshSeconds}>
+  <Layout title="The marts cannot be read now" refreshes>
     <p>{message}</p>
     <p>The page comes when PostgreSQL answers again; it is asked every {refreshSeconds} seconds.</p>
   </Layout>

@@ -1,10 +1,10 @@
 /** What there is, and whether it runs. */
 import type { Counts, Ranked } from "../Counts.ts"
 import type { RunningService } from "../RunningServices.ts"
-import { Layout } from "./Layout.tsx"
-import { audiencePath, counted, number, timeIn } from "./text.ts"
-
-const refreshSeconds = 5
+import { timeIn } from "../TimeZone.ts"
+import { counted, number } from "../words.ts"
+import { Layout, refreshSeconds } from "./Layout.tsx"
+import { audiencePath } from "./paths.ts"
 
 const Figure = ({ href, label, value }: { readonly label: string; readonly value: number; readonly href?: string }) => {
   const content = (
@@ -89,7 +89,7 @@ export const OverviewPage = ({
   readonly services: ReadonlyArray<RunningService>
   readonly timeZone: string
 }) => (
-  <Layout title="Overview" place="/" {...(still ? {} : { refresh: refreshSeconds })}>
+  <Layout title="Overview" place="/" refreshes={!still}>
     <p>
       {note} Counted {timeIn(timeZone)(counts.countedAt)}; times are in {timeZone}.{" "}
       <span class="quiet">

@@ -1,16 +1,8 @@
 /** The orders that wait for a reference. */
-import type { ParkedOrders } from "../ParkedOrders.ts"
+import { missingThings, type ParkedOrders } from "../ParkedOrders.ts"
+import { timeIn } from "../TimeZone.ts"
+import { counted, number } from "../words.ts"
 import { Layout } from "./Layout.tsx"
-import { counted, number, timeIn } from "./text.ts"
-
-type Missing = ParkedOrders["oldest"][number]["missing"]
-
-const missingText = ({ dishes, guests, restaurants }: Missing): string =>
-  [
-    ...guests.map((id) => `guest ${id}`),
-    ...restaurants.map((id) => `restaurant ${id}`),
-    ...dishes.map((id) => `dish ${id}`)
-  ].join(", ")
 
 export const ParkedPage = ({
   parked: { oldest, total },
@@ -42,7 +34,7 @@ export const ParkedPage = ({
               {oldest.map(({ attempts, missing, nextAttempt, orderId, since }) => (
                 <tr key={orderId}>
                   <td>{orderId}</td>
-                  <td class="long">{missingText(missing)}</td>
+                  <td class="long">{missingThings({ missing }).join(", ")}</td>
                   <td class="time">{time(since)}</td>
                   <td class="number">{number(attempts)}</td>
                   <td class="time">{time(nextAttempt)}</td>

@@ -1,8 +1,9 @@
 /** What a rule would do before it is made. */
 import { type Reach, thresholdCount } from "../Reach.ts"
+import { number, ordersWith } from "../words.ts"
 import { Layout } from "./Layout.tsx"
 import { RulesHint } from "./RulesHint.tsx"
-import { audiencePath, counted, number } from "./text.ts"
+import { audiencePath } from "./paths.ts"
 
 const thresholds = Array.from({ length: thresholdCount }, (_, threshold) => threshold)
 
@@ -55,7 +56,7 @@ export const ReachPage = ({ reach: { categories, otherRules } }: { readonly reac
         <ul>
           {otherRules.map(({ category, tag, threshold }) => (
             <li key={tag}>
-              <a href={audiencePath(tag)}>{tag}</a>: more than {counted(threshold, "order", "orders")} with «{category}»
+              <a href={audiencePath(tag)}>{tag}</a>: more than {ordersWith(threshold, category)}
             </li>
           ))}
         </ul>

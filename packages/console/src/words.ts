@@ -1,0 +1,17 @@
+/** What pages and the command line say in the same words. */
+import type { TagEvent } from "./TagReasons.ts"
+
+const numbers = new Intl.NumberFormat("en")
+
+export const number = (value: number): string => numbers.format(value)
+
+export const counted = (count: number, one: string, more: string): string =>
+  `${number(count)} ${count === 1 ? one : more}`
+
+/** What a rule counts, up to its threshold. */
+export const ordersWith = (count: number, category: string): string =>
+  `${counted(count, "order", "orders")} with «${category}»`
+
+export const eventText = ({ action, at, categoryName, orderCount, ruleVersion, threshold }: TagEvent): string =>
+  `${action} ${at} with ${counted(orderCount, "order", "orders")} ` +
+  `(version ${ruleVersion}: more than ${threshold} with «${categoryName}»)`

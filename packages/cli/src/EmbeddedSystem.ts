@@ -25,6 +25,7 @@ import { type DemoWeek, demoWeek, firstObjectId } from "./demo/demoWeek.ts"
 import { trickle } from "./demo/trickle.ts"
 import { withProgress } from "./Progress.ts"
 import { lackingOrders, republish } from "./Republish.ts"
+import { startWithRules } from "./FollowRules.ts"
 import { type KeptWeek, rememberWeek } from "./KeptWeek.ts"
 import { summary } from "./Summary.ts"
 
@@ -99,6 +100,7 @@ const followWeek = (messages: number, show: Show) =>
 
 const ensureRules = Effect.gen(function* () {
   if ((yield* activeRules).length === 0) yield* applyRules(demoRules)
+  return Effect.never
 })
 
 /** Goes on with the sequence of orders where the database says it stopped. */
@@ -119,13 +121,14 @@ export interface StartOptions {
   readonly orders: number
   readonly seed: number
   readonly data: Option.Option<string>
+  readonly rules: Option.Option<string>
   readonly once: boolean
 }
 
 const demo = Effect.fnUntraced(function* (options: StartOptions, show: Show) {
   const kept = yield* rememberWeek(options.data, options, yield* Clock.currentTimeMillis)
   const week = demoWeek({ ...kept.week, rhythmEndsAt: kept.week.endsAt })
-  yield* ensureRules
+  const followRules = yield* Option.match(options.rules, { onNone: () => ensureRules, onSome: startWithRules })
   yield* loadReferences(week)
   // The broker's log ends with the process: what a stage had not handed on is sent again from STG.
   yield* republish(yield* lackingOrders, () => Effect.void)
@@ -140,7 +143,7 @@ const demo = Effect.fnUntraced(function* (options: StartOptions, show: Show) {
   yield* Console.log(
     `  5 orders a minute arrive now. ${HttpServer.formatAddress(server.address)} shows tags, guests and counts. Ctrl+C stops.\n`
   )
-  yield* trickleOn(kept.week)
+  yield* Effect.raceAllFirst([trickleOn(kept.week), followRules])
 })
 
 export const runEmbedded = (options: StartOptions) => {

@@ -14,4 +14,4 @@ export const ordersWith = (count: number, category: string): string =>
 
 export const eventText = ({ action, at, categoryName, orderCount, ruleVersion, threshold }: TagEvent): string =>
   `${action} ${at} with ${counted(orderCount, "order", "orders")} ` +
-  `(version ${ruleVersion}: more than ${threshold} with «${categoryName}»)`
+  `(version ${ruleVersion}: more than ${number(threshold)} with «${categoryName}»)`

@@ -1,43 +1,19 @@
 /** `metka rules`: what the tag rules are, and making them what a file says. */
 import { applyRules, previewRules } from "@metka/cdm/ApplyRules"
-import { type RuleChange, tagOf } from "@metka/cdm/rules"
+import type { RuleChange } from "@metka/cdm/rules"
 import { activeRules } from "@metka/cdm/TagRepository"
 import * as Database from "@metka/core/Database"
 import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { readRulesFile } from "../RulesFile.ts"
-
-const describe = (change: RuleChange): string => {
-  switch (change._tag) {
-    case "Added":
-      return `+ «${change.request.tag}»: more than ${change.request.threshold} orders with «${change.request.category}»`
-    case "Changed":
-      return (
-        `~ «${change.request.tag}»: more than ${change.request.threshold} orders with «${change.request.category}»` +
-        ` (was: more than ${change.before.threshold} with «${change.before.categoryName}»)`
-      )
-    case "Kept":
-      return `= «${change.rule.tag}»: more than ${change.rule.threshold} orders with «${change.rule.categoryName}»`
-    case "Bound":
-      return (
-        `~ «${change.rule.tag}»: more than ${change.rule.threshold} orders with «${change.rule.categoryName}»` +
-        " (a category has this name now: guests with so many of it get the tag)"
-      )
-    case "Retired":
-      return `- «${tagOf(change)}»: retired, nobody keeps it`
-  }
-}
+import { appliedText, changeText, conditionText, unknownCategoryText } from "../RulesText.ts"
 
 const report = Effect.fnUntraced(function* (
   changes: ReadonlyArray<RuleChange>,
   unknownCategories: ReadonlyArray<string>
 ) {
-  for (const change of changes) yield* Console.log(describe(change))
-  for (const category of unknownCategories) {
-    yield* Console.warn(
-      `Warning: no guest has ordered from the category «${category}» yet. Is it spelled as in the menus?`
-    )
-  }
+  for (const change of changes) yield* Console.log(changeText(change))
+  for (const category of unknownCategories) yield* Console.warn(unknownCategoryText(category))
 })
 
 const apply = Command.make(
@@ -62,7 +38,7 @@ const apply = Command.make(
       }
       const applied = yield* applyRules(requests)
       yield* report(applied.changes, applied.unknownCategories)
-      yield* Console.log(`Applied: ${applied.given} tags given, ${applied.taken} taken.`)
+      yield* Console.log(appliedText(applied))
     }).pipe(Effect.provide(Database.layer("metka rules")))
 ).pipe(Command.withDescription("Make the tag rules what the file says; rules that are not in it are retired"))
 
@@ -71,9 +47,7 @@ const list = Command.make("list", {}, () =>
     const rules = yield* activeRules
     if (rules.length === 0) yield* Console.log("There are no rules yet. `metka rules apply FILE.yaml` makes some.")
     for (const rule of rules) {
-      yield* Console.log(
-        `«${rule.tag}»: more than ${rule.threshold} orders with «${rule.categoryName}» (version ${rule.version})`
-      )
+      yield* Console.log(`«${rule.tag}»: ${conditionText(rule.threshold, rule.categoryName)} (version ${rule.version})`)
     }
   }).pipe(Effect.provide(Database.layer("metka rules")))
 ).pipe(Command.withDescription("List the active tag rules"))

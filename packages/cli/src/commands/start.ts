@@ -12,6 +12,12 @@ export const start = Command.make(
       Flag.withDescription("Keep the database in this directory and go on where it stopped"),
       Flag.optional
     ),
+    rules: Flag.String("rules").pipe(
+      Flag.withDescription(
+        "Tag rules from this file (YAML: rules: [{ tag, category, threshold }]), and again when it is saved"
+      ),
+      Flag.optional
+    ),
     once: Flag.Boolean("once").pipe(Flag.withDescription("Exit after the summary"), Flag.withDefault(false))
   },
   // PGlite comes with it: what runs against real servers should not have to load a database.

@@ -3,6 +3,6 @@ export const RulesHint = () => (
   <p class="quiet">
     On real servers the rules are a file, <code>{"rules: [{ tag, category, threshold }]"}</code>:{" "}
     <code>npx metka rules apply FILE --dry-run</code> tells what would change, and without <code>--dry-run</code> it
-    changes.
+    changes. <code>npm start -- --rules FILE</code> takes such a file, and again each time it is saved.
   </p>
 )

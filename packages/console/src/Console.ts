@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { apiRoutes } from "./ConsoleApiHandlers.ts"
 import { type ConsoleState, MartReader } from "./MartReader.ts"
+import { ownHosts } from "./OwnHosts.ts"
 import { pageRoutes } from "./Pages.tsx"
 
 /** Names come from messages: whatever they hold, a page loads and sends nothing. What was shown is kept nowhere. */
@@ -20,4 +21,7 @@ const securityHeaders = HttpRouter.middleware((answer) =>
 )
 
 export const consoleRoutes = (state: Effect.Effect<ConsoleState>) =>
-  Layer.merge(apiRoutes, pageRoutes).pipe(Layer.provide(securityHeaders.layer), Layer.provide(MartReader.layer(state)))
+  Layer.merge(apiRoutes, pageRoutes).pipe(
+    Layer.provide(securityHeaders.combine(ownHosts).layer),
+    Layer.provide(MartReader.layer(state))
+  )

@@ -9,10 +9,10 @@ import type { ConsoleState } from "../src/MartReader.ts"
 export const state: ConsoleState = { note: "The marts as they are now.", patience: "20 seconds" }
 
 /** Over a database, which comes from outside. */
-export const consoleOver = (shown: ConsoleState = state) =>
+export const consoleOver = (shown: ConsoleState = state, env: Readonly<Record<string, string>> = {}) =>
   HttpServer.layer({ defaultPort: 8_080, routes: consoleRoutes(Effect.succeed(shown)) }).pipe(
     Layer.provide(Health.layer({ components: ["postgres"] })),
-    Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ HTTP_PORT: "0" })))
+    Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ HTTP_PORT: "0", ...env })))
   )
 
 export const address = Effect.map(EffectHttpServer.HttpServer, (server) =>

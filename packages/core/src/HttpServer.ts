@@ -39,9 +39,12 @@ const healthRoutes = Layer.effectDiscard(
   })
 )
 
+/** What to listen on. */
+export const httpHost = Config.String("HTTP_HOST").pipe(Config.withDefault("127.0.0.1"))
+
 const address = (defaultPort: number) =>
   Config.all({
-    host: Config.String("HTTP_HOST").pipe(Config.withDefault("127.0.0.1")),
+    host: httpHost,
     port: Config.Int("HTTP_PORT").pipe(
       Config.withDefault(defaultPort),
       Config.mapEffect((port) =>

@@ -75,10 +75,9 @@ const position = Effect.gen(function* () {
 /** Tells the console how the system is. */
 type Show = (state: ConsoleState) => void
 
-/** It keeps the database busy: a person is told so at once. */
 const loading = (progress = ""): ConsoleState => ({
   note: `The demo week is being loaded.${progress}`,
-  patience: "500 millis"
+  isLoading: true
 })
 
 /** Waits until every stage has taken in all there is. A third of a message is done at each stage. */
@@ -138,7 +137,7 @@ const demo = Effect.fnUntraced(function* (options: StartOptions, show: Show) {
   yield* kept.markLoaded
   yield* Console.log(summary(yield* readCounts))
   if (options.once) return
-  show({ note: "The demo week is loaded; 5 orders a minute arrive.", patience: "20 seconds" })
+  show({ note: "The demo week is loaded; 5 orders a minute arrive.", isLoading: false })
   const server = yield* HttpServer.HttpServer
   yield* Console.log(
     `  5 orders a minute arrive now. ${HttpServer.formatAddress(server.address)} shows tags, guests and counts. Ctrl+C stops.\n`

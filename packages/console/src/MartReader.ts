@@ -13,9 +13,12 @@ import { seldom } from "./seldom.ts"
 export interface ConsoleState {
   /** What the system is doing. */
   readonly note: string
-  /** How long a question may take. */
-  readonly patience: Duration.Input
+  /** It keeps the database busy: a person is told so at once, and what is counted now is soon wrong. */
+  readonly isLoading: boolean
 }
+
+/** How long a question may take. */
+const patienceOf = ({ isLoading }: ConsoleState): Duration.Input => (isLoading ? "500 millis" : "20 seconds")
 
 /** PostgreSQL does not answer, or does not let the console read. */
 export class MartsUnreadable extends Schema.TaggedError<MartsUnreadable>()("MartsUnreadable", {
@@ -53,10 +56,10 @@ export class MartReader extends Context.Service<
         const scope = yield* Scope.Scope
         const turns = yield* Semaphore.make(questionsAtOnce)
         const waitFor = <A, E, R>(read: Effect.Effect<A, E, R>) =>
-          Effect.flatMap(state, ({ patience }) =>
+          Effect.flatMap(state, (now) =>
             read.pipe(
               Effect.mapError(answered),
-              Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(busy) })
+              Effect.timeoutOrElse({ duration: patienceOf(now), orElse: () => Effect.fail(busy) })
             )
           )
         // Who gives up waiting does not wait for the statement's end either; the turn is taken until then.
@@ -67,7 +70,8 @@ export class MartReader extends Context.Service<
         const counts = yield* seldom(
           turns
             .withPermits(1)(readCounts)
-            .pipe(Effect.timeoutOrElse({ duration: countsPatience, orElse: () => Effect.fail(busy) }))
+            .pipe(Effect.timeoutOrElse({ duration: countsPatience, orElse: () => Effect.fail(busy) })),
+          Effect.map(state, ({ isLoading }) => isLoading)
         )
         return { state, ask: (read) => waitFor(inTurn(read)), counts: waitFor(counts) }
       })

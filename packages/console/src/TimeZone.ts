@@ -8,8 +8,13 @@ export const readTimeZone = Effect.gen(function* () {
   return rows[0]?.time_zone ?? "UTC"
 })
 
-/** `2026-11-29 20:33` in the zone. */
-export const timeIn = (timeZone: string): ((date: Date) => string) => {
-  const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" })
+const formatIn = (timeZone: string, timeStyle: "short" | "medium"): ((date: Date) => string) => {
+  const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle })
   return (date) => format.format(date)
 }
+
+/** `2026-11-29 20:33` in the zone. */
+export const timeIn = (timeZone: string) => formatIn(timeZone, "short")
+
+/** `2026-11-29 20:33:07` in the zone. */
+export const secondsIn = (timeZone: string) => formatIn(timeZone, "medium")

@@ -1,38 +1,43 @@
 /** What is asked for far oftener than it is worth: by every open page, each few seconds. */
 import { Clock, Effect, Fiber, Scope, Semaphore } from "effect"
 
+type Phase = string | boolean
+
 /** A reading is good for so many times as long as it took: reading takes a tenth of the time at most. */
 const share = 10
 
 /**
- * Gives what `read` has read, by whomever, until it is time to read again. Who asks meanwhile waits for the same reading;
- * who gives up waiting leaves it to those that come after.
+ * Gives what `read` has read, by whomever, until it is time to read again, or `phase` is another than it was when the
+ * reading began. Who asks meanwhile waits for the same reading; who gives up waiting leaves it to those that come after.
  */
-export const seldom = Effect.fnUntraced(function* <A, E, R>(read: Effect.Effect<A, E, R>) {
+export const seldom = Effect.fnUntraced(function* <A, E, R>(read: Effect.Effect<A, E, R>, phase: Effect.Effect<Phase>) {
   const scope = yield* Scope.Scope
   const turn = yield* Semaphore.make(1)
-  let last: { readonly value: A; readonly goodUntil: number } | undefined
-  let underWay: Fiber.Fiber<A, E> | undefined
+  let last: { readonly value: A; readonly goodUntil: number; readonly phase: Phase } | undefined
+  let underWay: { readonly fiber: Fiber.Fiber<A, E>; readonly phase: Phase } | undefined
 
-  const readAnew = Effect.gen(function* () {
+  const readAnew = Effect.fnUntraced(function* (phase: Phase) {
     const startedAt = yield* Clock.currentTimeMillis
     const value = yield* read
     const endedAt = yield* Clock.currentTimeMillis
-    last = { value, goodUntil: endedAt + share * (endedAt - startedAt) }
+    last = { value, goodUntil: endedAt + share * (endedAt - startedAt), phase }
     return value
   })
 
-  const reading = turn.withPermits(1)(
-    Effect.gen(function* () {
-      if (underWay === undefined || underWay.pollUnsafe() !== undefined) {
-        underWay = yield* Effect.forkIn(readAnew, scope)
-      }
-      return underWay
-    })
-  )
+  const readingIn = (phase: Phase) =>
+    turn.withPermits(1)(
+      Effect.gen(function* () {
+        if (underWay?.phase !== phase || underWay.fiber.pollUnsafe() !== undefined) {
+          underWay = { fiber: yield* Effect.forkIn(readAnew(phase), scope), phase }
+        }
+        return underWay.fiber
+      })
+    )
 
   return Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    return last !== undefined && now < last.goodUntil ? last.value : yield* Fiber.join(yield* reading)
+    const phaseNow = yield* phase
+    if (last !== undefined && last.phase === phaseNow && now < last.goodUntil) return last.value
+    return yield* Fiber.join(yield* readingIn(phaseNow))
   })
 })

@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { MartReader } from "../src/MartReader.ts"
 import { seldom } from "../src/seldom.ts"
 
-const reader = MartReader.layer(Effect.succeed({ note: "", patience: "20 seconds" }))
+const reader = MartReader.layer(Effect.succeed({ note: "", isLoading: false }))
 
 describe("Who asks the marts", () => {
   it.effect("leaves the services their connections: two questions are under way at a time", () =>
@@ -90,6 +90,8 @@ const patiently = Effect.fnUntraced(function* <A, E, R>(read: Effect.Effect<A, E
   return yield* Fiber.join(asked)
 })
 
+const steady = Effect.succeed("steady")
+
 describe("What is asked for often", () => {
   it.effect("is read again after ten times as long as reading took, by one for all who ask", () =>
     Effect.gen(function* () {
@@ -99,7 +101,8 @@ describe("What is asked for often", () => {
           readings += 1
           yield* Effect.sleep("1 second")
           return yield* Clock.currentTimeMillis
-        })
+        }),
+        steady
       )
       const together = yield* Effect.forkChild(Effect.all([read, read, read], { concurrency: "unbounded" }))
       yield* TestClock.adjust("1 second")
@@ -119,7 +122,8 @@ describe("What is asked for often", () => {
     Effect.gen(function* () {
       let readings = 0
       const read = yield* seldom(
-        Effect.sync(() => (readings += 1)).pipe(Effect.delay("25 seconds"), Effect.as("counted"))
+        Effect.sync(() => (readings += 1)).pipe(Effect.delay("25 seconds"), Effect.as("counted")),
+        steady
       )
       assert.isTrue(Option.isNone(yield* patiently(read)))
       assert.deepStrictEqual(yield* patiently(read), Option.some("counted"))
@@ -131,10 +135,39 @@ describe("What is asked for often", () => {
     Effect.gen(function* () {
       let readings = 0
       const read = yield* seldom(
-        Effect.suspend(() => (++readings === 1 ? Effect.fail("away") : Effect.succeed("counted")))
+        Effect.suspend(() => (++readings === 1 ? Effect.fail("away") : Effect.succeed("counted"))),
+        steady
       )
       assert.strictEqual(yield* Effect.flip(read), "away")
       assert.strictEqual(yield* read, "counted")
+    })
+  )
+
+  it.effect("is read again as soon as what it is read from is no longer what it was", () =>
+    Effect.gen(function* () {
+      let phase = "loading"
+      const read = yield* seldom(
+        Effect.gen(function* () {
+          yield* Effect.sleep("7 seconds")
+          return yield* Clock.currentTimeMillis
+        }),
+        Effect.sync(() => phase)
+      )
+      const first = yield* Effect.forkChild(read)
+      yield* TestClock.adjust("7 seconds")
+      assert.strictEqual(yield* Fiber.join(first), 7_000)
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(yield* read, 7_000)
+      yield* TestClock.adjust("67 seconds")
+      const early = yield* Effect.forkChild(read)
+      yield* TestClock.adjust("1 second")
+      phase = "loaded"
+      const late = yield* Effect.forkChild(read)
+      yield* TestClock.adjust("6 seconds")
+      assert.strictEqual(yield* Fiber.join(early), 84_000, "of the one that had begun")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(late), 85_000, "not of the one that had begun before")
+      assert.strictEqual(yield* read, 85_000, "nor afterwards")
     })
   )
 })

@@ -6,7 +6,7 @@ import { HttpServer as EffectHttpServer } from "effect/http"
 import { consoleRoutes } from "../src/Console.ts"
 import type { ConsoleState } from "../src/MartReader.ts"
 
-export const state: ConsoleState = { note: "The marts as they are now.", patience: "20 seconds" }
+export const state: ConsoleState = { note: "The marts as they are now.", isLoading: false }
 
 /** Over a database, which comes from outside. */
 export const consoleOver = (shown: ConsoleState = state, env: Readonly<Record<string, string>> = {}) =>

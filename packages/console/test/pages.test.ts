@@ -405,7 +405,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("A pag
       assert.strictEqual(status, 200)
       assert.match(wordsOf(text), /^One moment The week is being loaded\. The database is busy\./)
       assert.include(text, `<meta http-equiv="refresh" content="5"`)
-    }).pipe(Effect.provide(consoleOver({ note: "The week is being loaded.", patience: "50 millis" })))
+    }).pipe(Effect.provide(consoleOver({ note: "The week is being loaded.", isLoading: true })))
   )
 
   it.effect("says what is wrong with the database, and asks again", () =>

@@ -31,7 +31,7 @@ export const migrate = Command.make("migrate", {}, () =>
   Command.withDescription("Bring the database's schemas to the newest form, and the rights of the roles that exist")
 )
 
-const routes = consoleRoutes(Effect.succeed({ note: "The marts as they are now.", patience: "20 seconds" }))
+const routes = consoleRoutes(Effect.succeed({ note: "The marts as they are now.", isLoading: false }))
 
 export const all = Command.make("all", {}, () =>
   Service.serve(

@@ -1,7 +1,7 @@
 /** What there is, and whether it runs. */
 import type { Counts, Ranked } from "../Counts.ts"
 import type { RunningService } from "../RunningServices.ts"
-import { timeIn } from "../TimeZone.ts"
+import { secondsIn, timeIn } from "../TimeZone.ts"
 import { counted, number } from "../words.ts"
 import { Layout, refreshSeconds } from "./Layout.tsx"
 import { audiencePath } from "./paths.ts"
@@ -91,7 +91,7 @@ export const OverviewPage = ({
 }) => (
   <Layout title="Overview" place="/" refreshes={!still}>
     <p>
-      {note} Counted {timeIn(timeZone)(counts.countedAt)}; times are in {timeZone}.{" "}
+      {note} Counted {secondsIn(timeZone)(counts.countedAt)}; times are in {timeZone}.{" "}
       <span class="quiet">
         {still ? (
           <>

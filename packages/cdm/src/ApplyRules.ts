@@ -1,24 +1,56 @@
 /** Makes the tag rules what a marketer's file says, and applies them to the guests that are already there. */
 import { uuidOf } from "@metka/core/Uuid"
 import { transaction } from "@metka/core/transaction"
-import { Clock, Effect } from "effect"
+import { Clock, Data, Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { decideTags, diffRules, missingCounts, type RuleChange, type RuleRequest, tagOf } from "./rules.ts"
+import {
+  decideTags,
+  diffRules,
+  missingCounts,
+  type RuleChange,
+  type RuleRequest,
+  type TagChanges,
+  tagOf
+} from "./rules.ts"
 import * as Tags from "./TagRepository.ts"
 
-export interface AppliedRules {
-  readonly changes: ReadonlyArray<RuleChange>
-  /** Categories that no guest has ordered yet: perhaps a slip of the pen. */
-  readonly unknownCategories: ReadonlyArray<string>
+/** A category that no guest has ordered yet: perhaps a slip of the pen. */
+export interface UnknownCategory {
+  readonly category: string
+  /** One that differs in capitals, spaces or ё alone. */
+  readonly similar: string | undefined
+}
+
+/** Guests who get a tag, and who lose it. */
+export interface MovedGuests {
   readonly given: number
   readonly taken: number
 }
 
+export interface AppliedRules extends MovedGuests {
+  readonly changes: ReadonlyArray<RuleChange>
+  readonly ofTags: ReadonlyMap<string, MovedGuests>
+  readonly unknownCategories: ReadonlyArray<UnknownCategory>
+}
+
+const looseSpelling = (name: string): string => name.toLowerCase().replaceAll("ё", "е").replaceAll(/\s/g, "")
+
+/** Of these rules the categories that no guest has ordered. */
+export const unknownCategories = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ name: string }>`select distinct category_name as name from cdm.category_names`
+  const known = new Set(rows.map(({ name }) => name))
+  const similar = new Map(rows.map(({ name }) => [looseSpelling(name), name]))
+  return [...new Set(requests.map(({ category }) => category))]
+    .filter((category) => !known.has(category))
+    .map((category): UnknownCategory => ({ category, similar: similar.get(looseSpelling(category)) }))
+})
+
 /** The keys of categories by name, as they have come; a category nobody has ordered yet is derived from its name. */
-const categoriesOf = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
+const categoryKeys = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
   const sql = yield* SqlClient.SqlClient
   const names = [...new Set(requests.map((request) => request.category))]
-  if (names.length === 0) return { keyOf: derivedKey, unknown: [] }
+  if (names.length === 0) return derivedKey
   const rows = yield* sql<{ category_name: string; category_id: string }>`
     select category_name, category_id from cdm.category_names where category_name = any(${names}::text[])
     order by category_id desc`
@@ -26,10 +58,7 @@ const categoriesOf = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRe
   for (const row of rows) {
     if (row.category_id === derivedKey(row.category_name)) keys.set(row.category_name, row.category_id)
   }
-  return {
-    keyOf: (name: string) => keys.get(name) ?? derivedKey(name),
-    unknown: names.filter((name) => !keys.has(name))
-  }
+  return (name: string) => keys.get(name) ?? derivedKey(name)
 })
 
 const derivedKey = (name: string): string => uuidOf("h_category", name)
@@ -59,14 +88,6 @@ const writeRules = Effect.fnUntraced(function* (
   }
 })
 
-/** What applying would change, without changing anything. */
-export const previewRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
-  return {
-    changes: diffRules(yield* Tags.activeRules, requests, yield* Tags.unboundRules),
-    unknownCategories: (yield* categoriesOf(requests)).unknown
-  }
-})
-
 /** Gives and takes these tags as the active rules say, whoever the guest is. Needs the rules alone. */
 const decideAnew = Effect.fnUntraced(function* (touched: ReadonlySet<string>) {
   const rules = (yield* Tags.activeRules).filter((rule) => touched.has(rule.tag))
@@ -74,8 +95,19 @@ const decideAnew = Effect.fnUntraced(function* (touched: ReadonlySet<string>) {
   const counts = yield* Tags.countsFor(rules, [...new Set(held.map((tag) => tag.userId))])
   const tags = decideTags(rules, [...counts, ...missingCounts(rules, counts, held)], held)
   yield* Tags.writeTags(tags, () => undefined)
-  return { given: tags.given.length, taken: tags.taken.length }
+  return tags
 })
+
+const movedGuests = ({ given, taken }: TagChanges): Pick<AppliedRules, "given" | "taken" | "ofTags"> => {
+  const givenTo = Map.groupBy(given, ({ tag }) => tag)
+  const takenFrom = Map.groupBy(taken, ({ tag }) => tag)
+  const tags = new Set([...givenTo.keys(), ...takenFrom.keys()])
+  const ofTag = (tag: string): MovedGuests => ({
+    given: givenTo.get(tag)?.length ?? 0,
+    taken: takenFrom.get(tag)?.length ?? 0
+  })
+  return { given: given.length, taken: taken.length, ofTags: new Map([...tags].map((tag) => [tag, ofTag(tag)])) }
+}
 
 /**
  * Binds rules to categories that have come to their names by a renaming, when guests had counters already. A batch that
@@ -91,22 +123,29 @@ export const bindRenamed = Effect.gen(function* () {
   )
 })
 
-/** Applies in one transaction; batches wait meanwhile. Tags that nothing moved keep their `given_at`. */
-export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
-  return yield* transaction(
-    Effect.gen(function* () {
-      yield* Tags.lockRules
-      const bound = yield* Tags.bindRules()
-      const changes = diffRules(yield* Tags.activeRules, requests, bound)
-      const categories = yield* categoriesOf(requests)
-      yield* writeRules(changes, categories.keyOf)
-      const touched = new Set(changes.filter((change) => change._tag !== "Kept").map(tagOf))
-      const applied: AppliedRules = {
-        changes,
-        unknownCategories: categories.unknown,
-        ...(yield* decideAnew(touched))
-      }
-      return applied
-    })
-  )
+/** Part of a transaction. Tags that nothing moved keep their `given_at`. */
+const apply = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
+  yield* Tags.lockRules
+  const bound = yield* Tags.bindRules()
+  const changes = diffRules(yield* Tags.activeRules, requests, bound)
+  yield* writeRules(changes, yield* categoryKeys(requests))
+  const touched = new Set(changes.filter((change) => change._tag !== "Kept").map(tagOf))
+  const applied: AppliedRules = {
+    changes,
+    unknownCategories: yield* unknownCategories(requests),
+    ...movedGuests(yield* decideAnew(touched))
+  }
+  return applied
 })
+
+/** Applies in one transaction; batches wait meanwhile. */
+export const applyRules = (requests: ReadonlyArray<RuleRequest>) => transaction(apply(requests))
+
+/** Ends the transaction of a preview. */
+class RolledBack extends Data.TaggedError("RolledBack")<{ readonly preview: AppliedRules }> {}
+
+/** What applying would change: it is applied, and rolled back. Batches wait meanwhile, as they would. */
+export const previewRules = (requests: ReadonlyArray<RuleRequest>) =>
+  transaction(Effect.flatMap(apply(requests), (preview) => Effect.fail(new RolledBack({ preview })))).pipe(
+    Effect.catchTag("RolledBack", ({ preview }) => Effect.succeed(preview))
+  )

@@ -167,7 +167,7 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
       "an unknown category is accepted, and named; its first counter gives the tag",
       Effect.gen(function* () {
         const applied = yield* applyRules([rule("t", "sops", 0)])
-        assert.deepStrictEqual(applied.unknownCategories, ["sops"])
+        assert.deepStrictEqual(applied.unknownCategories, [{ category: "sops", similar: undefined }])
         yield* takeIn(orders("a", "sops", 1, 1))
         assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 1, 1]])
       })
@@ -236,8 +236,26 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
           preview.changes.map((change) => change._tag),
           ["Changed", "Added"]
         )
-        assert.deepStrictEqual(preview.unknownCategories, ["sops"])
+        assert.deepStrictEqual(preview.unknownCategories, [{ category: "sops", similar: undefined }])
+        assert.deepInclude(preview, { given: 0, taken: 1, ofTags: new Map([["t", { given: 0, taken: 1 }]]) })
         assert.deepStrictEqual(yield* writtenRows(...ruleTables), before)
+      })
+    )
+
+    test(
+      "a category that differs in capitals, spaces or ё alone is named as it is in the menus",
+      Effect.gen(function* () {
+        yield* takeIn(orders("a", "Ёлки и палки", 1, 1))
+        const { unknownCategories } = yield* previewRules(
+          ["елки  и палки", " Ёлки и палки", "Ёлки", "Ёлки и палки"].map((category, index) =>
+            rule(String(index), category, 0)
+          )
+        )
+        assert.deepStrictEqual(unknownCategories, [
+          { category: "елки  и палки", similar: "Ёлки и палки" },
+          { category: " Ёлки и палки", similar: "Ёлки и палки" },
+          { category: "Ёлки", similar: undefined }
+        ])
       })
     )
 

@@ -82,7 +82,7 @@ const loading = (progress = ""): ConsoleState => ({
 
 /** Waits until every stage has taken in all there is. A third of a message is done at each stage. */
 const followWeek = (messages: number, show: Show) =>
-  withProgress({ label: "loading", total: messages, unit: "orders" }, (progress) =>
+  withProgress({ label: "loading", total: messages, unit: "messages" }, (progress) =>
     Effect.gen(function* () {
       let now = yield* position
       while (now.left > 0) {
@@ -133,15 +133,17 @@ const demo = Effect.fnUntraced(function* (options: StartOptions, show: Show) {
   yield* republish(yield* lackingOrders, () => Effect.void)
   if (!kept.isLoaded) yield* publishWeek(week)
   const toFollow = kept.isLoaded ? (yield* position).left : week.messageCount
-  if (toFollow > 0) yield* followWeek(toFollow, show)
+  const server = yield* HttpServer.HttpServer
+  const address = HttpServer.formatAddress(server.address)
+  if (toFollow > 0) {
+    if (!options.once) yield* Console.log(`  ${address} shows how far it is.\n`)
+    yield* followWeek(toFollow, show)
+  }
   yield* kept.markLoaded
   yield* Console.log(summary(yield* readCounts))
   if (options.once) return
   show({ note: "The demo week is loaded; 5 orders a minute arrive.", isLoading: false })
-  const server = yield* HttpServer.HttpServer
-  yield* Console.log(
-    `  5 orders a minute arrive now. ${HttpServer.formatAddress(server.address)} shows tags, guests and counts. Ctrl+C stops.\n`
-  )
+  yield* Console.log(`  5 orders a minute arrive now. ${address} shows tags, guests and counts. Ctrl+C stops.\n`)
   yield* Effect.raceAllFirst([trickleOn(kept.week), followRules])
 })
 

@@ -1,9 +1,10 @@
 /** The tag rules of the embedded system as a marketer's file says them, and again each time the file is saved. */
-import { type AppliedRules, applyRules, previewRules } from "@metka/cdm/ApplyRules"
+import { type AppliedRules, applyRules, type UnknownCategory, unknownCategories } from "@metka/cdm/ApplyRules"
+import { tagOf } from "@metka/cdm/rules"
 import { Console, Effect, Schedule } from "effect"
 import { stat } from "node:fs/promises"
 import { readRulesFile } from "./RulesFile.ts"
-import { appliedText, changeText, unknownCategoryText } from "./RulesText.ts"
+import { appliedText, changeText, unknownCategoriesText } from "./RulesText.ts"
 
 const lookAgain = "1 second"
 
@@ -16,11 +17,13 @@ const stampOf = (file: string) =>
     )
   )
 
-const warn = (categories: ReadonlyArray<string>) =>
-  Effect.forEach(categories, (category) => Console.warn(unknownCategoryText(category)), { discard: true })
+const warn = (unknown: ReadonlyArray<UnknownCategory>) =>
+  Effect.forEach(unknownCategoriesText(unknown), (line) => Console.warn(line), { discard: true })
 
 const tell = Effect.fnUntraced(function* (applied: AppliedRules) {
-  for (const change of applied.changes) if (change._tag !== "Kept") yield* Console.log(changeText(change))
+  for (const change of applied.changes) {
+    if (change._tag !== "Kept") yield* Console.log(changeText(change, applied.ofTags.get(tagOf(change))))
+  }
   yield* warn(applied.unknownCategories)
   yield* Console.log(appliedText(applied))
 })
@@ -49,7 +52,7 @@ export const startWithRules = Effect.fnUntraced(function* (file: string) {
 
   return Effect.gen(function* () {
     // Not earlier: while nothing is loaded, nobody has ordered from any category.
-    yield* warn((yield* previewRules(requests)).unknownCategories)
+    yield* warn(yield* unknownCategories(requests))
     yield* Console.log(`  Save ${file}, and what it says then applies.\n`)
     yield* Effect.repeat(look, Schedule.spaced(lookAgain))
   })

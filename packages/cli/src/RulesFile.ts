@@ -1,10 +1,10 @@
 /** The tag rules as a marketer writes them: YAML, `rules: [{ tag, category, threshold }]`. */
-import type { RuleRequest } from "@metka/cdm/rules"
+import type { RuleRequest, TagRule } from "@metka/cdm/rules"
 import { utf8Text } from "@metka/core/messages/utf8Text"
 import { Effect, Schema } from "effect"
 import { readFile } from "node:fs/promises"
 import { buffer as bufferOf } from "node:stream/consumers"
-import { isMap, isNode, isSeq, LineCounter, parseDocument, type YAMLMap } from "yaml"
+import { isMap, isNode, isSeq, LineCounter, parseDocument, stringify, type YAMLMap } from "yaml"
 
 export class RulesFileInvalid extends Schema.TaggedError<RulesFileInvalid>()("RulesFileInvalid", {
   message: Schema.String
@@ -67,6 +67,12 @@ const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
     return rule
   })
 }
+
+/** A file that makes the rules what they are. */
+export const rulesFileText = (rules: ReadonlyArray<TagRule>): string =>
+  stringify({
+    rules: rules.map(({ categoryName, tag, threshold }) => ({ tag, category: categoryName, threshold }))
+  }).trimEnd()
 
 const startOf = (item: YAMLMap): number => item.range?.[0] ?? 0
 

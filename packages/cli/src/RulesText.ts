@@ -1,5 +1,5 @@
 /** What applying tag rules changes, as text for a marketer. */
-import type { AppliedRules } from "@metka/cdm/ApplyRules"
+import type { MovedGuests, UnknownCategory } from "@metka/cdm/ApplyRules"
 import { type RuleChange, tagOf } from "@metka/cdm/rules"
 import { number, ordersWith } from "@metka/console/words"
 
@@ -7,7 +7,17 @@ import { number, ordersWith } from "@metka/console/words"
 export const conditionText = (threshold: number, category: string): string =>
   `more than ${ordersWith(threshold, category)}`
 
-export const changeText = (change: RuleChange): string => {
+/** What becomes of a rule, and of how many guests' tags. */
+export const changeText = (change: RuleChange, moved: MovedGuests | undefined): string => {
+  const { given, taken } = moved ?? { given: 0, taken: 0 }
+  return [
+    ruleText(change),
+    ...(given === 0 ? [] : [`${number(given)} get it`]),
+    ...(taken === 0 ? [] : [`${number(taken)} lose it`])
+  ].join("; ")
+}
+
+const ruleText = (change: RuleChange): string => {
   switch (change._tag) {
     case "Added":
       return `+ «${change.request.tag}»: ${conditionText(change.request.threshold, change.request.category)}`
@@ -28,8 +38,25 @@ export const changeText = (change: RuleChange): string => {
   }
 }
 
-export const unknownCategoryText = (category: string): string =>
-  `Warning: no guest has ordered from the category «${category}» yet. Is it spelled as in the menus?`
+/** A line for each slip of the pen that can be told, and one for all others: on the first day that is every category. */
+export const unknownCategoriesText = (unknown: ReadonlyArray<UnknownCategory>): ReadonlyArray<string> => {
+  const others = unknown.filter(({ similar }) => similar === undefined).map(({ category }) => `«${category}»`)
+  return [
+    ...unknown.flatMap(({ category, similar }) =>
+      similar === undefined
+        ? []
+        : [`Warning: no guest has ordered from the category «${category}» yet; is it «${similar}», as in the menus?`]
+    ),
+    ...(others.length === 0
+      ? []
+      : [
+          `Warning: no guest has ordered from the ${others.length === 1 ? "category" : "categories"} ` +
+            `${others.join(", ")} yet. Spelled as in the menus?`
+        ])
+  ]
+}
 
-export const appliedText = ({ given, taken }: Pick<AppliedRules, "given" | "taken">): string =>
-  `Applied: ${given} tags given, ${taken} taken.`
+export const appliedText = ({ given, taken }: MovedGuests): string => `Applied: ${given} tags given, ${taken} taken.`
+
+export const previewText = ({ given, taken }: MovedGuests): string =>
+  `It would give ${given} tags and take ${taken}. Nothing was changed (--dry-run).`

@@ -43,15 +43,18 @@ it.live("npm start takes the rules from a marketer's file, and again each time t
     assert.strictEqual(
       started
         .stderr()
-        .match(/no guest has ordered from the category «.*?»/g)
+        .match(/no guest has ordered from the categor.*? yet/g)
         ?.join(),
-      "no guest has ordered from the category «Стейки»",
+      "no guest has ordered from the category «Стейки» yet",
       "once the week is there, of no other category"
     )
 
     yield* replace(file, soups(1000))
     yield* untilSays(started, "~ «Soups»: more than 1,000 orders with «Супы» (was: more than 0 with «Супы»)")
-    yield* untilSays(started, /- «Steaks»: retired, nobody keeps it\nApplied: 0 tags given, [1-9]\d* taken\./)
+    yield* untilSays(
+      started,
+      /with «Супы»\); ([1-9]\d*) lose it\n- «Steaks»: retired, nobody keeps it\nApplied: 0 tags given, \1 taken\./
+    )
 
     yield* save(file, soups(0), "  - { tag: Soups, category: Супы, threshold: 2 }\n")
     yield* untilSays(
@@ -59,7 +62,10 @@ it.live("npm start takes the rules from a marketer's file, and again each time t
       `${file}:3: the tag «Soups» has a rule already, in line 2; a tag has one rule\nThe rules stay`
     )
     yield* save(file, soups(0))
-    yield* untilSays(started, /was: more than 1,000 with «Супы»\)\nApplied: [1-9]\d* tags given, 0 taken\./)
+    yield* untilSays(
+      started,
+      /was: more than 1,000 with «Супы»\); ([1-9]\d*) get it\nApplied: \1 tags given, 0 taken\./
+    )
   })
 )
 

@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { readRulesFile } from "../src/RulesFile.ts"
+import { readRulesFile, rulesFileText } from "../src/RulesFile.ts"
 
 it("rules come from standard input too, and a mistake in them is told with its line", () => {
   const { status, stderr } = spawnSync(process.execPath, [metkaMain, "rules", "apply", "-"], {
@@ -48,6 +48,25 @@ describe("A rules file", () => {
       const expected = [{ tag: "Кофеман", category: "Кофе", threshold: 4 }]
       assert.deepStrictEqual(yield* read(rules), expected)
       assert.deepStrictEqual(yield* read(`\uFEFF${rules.replaceAll("\n", "\r\n")}`), expected)
+    })
+  )
+
+  it.effect("that is made of the rules there are says the same, whatever they are called", () =>
+    Effect.gen(function* () {
+      const rules = ["Кофеман", "yes", "- a: «b» # c", " spaces ", "1", "two\nlines"].map((tag, threshold) => ({
+        tag,
+        category: `${tag}: "x"`,
+        threshold
+      }))
+      const asHeld = rules.map(({ category, tag, threshold }) => ({
+        tag,
+        categoryId: "",
+        categoryName: category,
+        threshold,
+        version: 7
+      }))
+      assert.deepStrictEqual(yield* read(rulesFileText(asHeld)), rules)
+      assert.deepStrictEqual(yield* read(rulesFileText([])), [])
     })
   )
 })

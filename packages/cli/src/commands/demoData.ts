@@ -46,8 +46,9 @@ export const demoData = Command.make(
       yield* Console.log(
         `${week.messageCount} messages of ${orders} orders in ${join(directory, "orders.jsonl")}, their guests and ` +
           `restaurants in ${join(directory, "references.jsonl")}, tag rules in ${join(directory, "rules.yaml")}.\n` +
-          `Next: metka references load ${join(directory, "references.jsonl")} && ` +
-          `metka rules apply ${join(directory, "rules.yaml")} && metka load --wait ${join(directory, "orders.jsonl")}`
+          `Next, with tables made by npm run migrate and npm run all in another window: ` +
+          `npx metka references load ${join(directory, "references.jsonl")} && ` +
+          `npx metka rules apply ${join(directory, "rules.yaml")} && npx metka load --wait ${join(directory, "orders.jsonl")}`
       )
     })
 ).pipe(Command.withDescription("Write the demo week as files"))

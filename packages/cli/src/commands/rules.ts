@@ -1,19 +1,16 @@
 /** `metka rules`: what the tag rules are, and making them what a file says. */
-import { applyRules, previewRules } from "@metka/cdm/ApplyRules"
-import type { RuleChange } from "@metka/cdm/rules"
+import { type AppliedRules, applyRules, previewRules } from "@metka/cdm/ApplyRules"
+import { tagOf } from "@metka/cdm/rules"
 import { activeRules } from "@metka/cdm/TagRepository"
 import * as Database from "@metka/core/Database"
 import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { readRulesFile } from "../RulesFile.ts"
-import { appliedText, changeText, conditionText, unknownCategoryText } from "../RulesText.ts"
+import { readRulesFile, rulesFileText } from "../RulesFile.ts"
+import { appliedText, changeText, conditionText, previewText, unknownCategoriesText } from "../RulesText.ts"
 
-const report = Effect.fnUntraced(function* (
-  changes: ReadonlyArray<RuleChange>,
-  unknownCategories: ReadonlyArray<string>
-) {
-  for (const change of changes) yield* Console.log(changeText(change))
-  for (const category of unknownCategories) yield* Console.warn(unknownCategoryText(category))
+const report = Effect.fnUntraced(function* ({ changes, ofTags, unknownCategories }: AppliedRules) {
+  for (const change of changes) yield* Console.log(changeText(change, ofTags.get(tagOf(change))))
+  for (const line of unknownCategoriesText(unknownCategories)) yield* Console.warn(line)
 })
 
 const apply = Command.make(
@@ -31,20 +28,28 @@ const apply = Command.make(
     Effect.gen(function* () {
       const requests = yield* readRulesFile(file)
       if (dryRun) {
-        const { changes, unknownCategories } = yield* previewRules(requests)
-        yield* report(changes, unknownCategories)
-        yield* Console.log("Nothing was changed (--dry-run).")
+        const preview = yield* previewRules(requests)
+        yield* report(preview)
+        yield* Console.log(previewText(preview))
         return
       }
       const applied = yield* applyRules(requests)
-      yield* report(applied.changes, applied.unknownCategories)
+      yield* report(applied)
       yield* Console.log(appliedText(applied))
     }).pipe(Effect.provide(Database.layer("metka rules")))
 ).pipe(Command.withDescription("Make the tag rules what the file says; rules that are not in it are retired"))
 
-const list = Command.make("list", {}, () =>
+const listFlags = {
+  yaml: Flag.Boolean("yaml").pipe(
+    Flag.withDescription("As a file for rules apply, to begin a new one with"),
+    Flag.withDefault(false)
+  )
+}
+
+const list = Command.make("list", listFlags, ({ yaml }) =>
   Effect.gen(function* () {
     const rules = yield* activeRules
+    if (yaml) return yield* Console.log(rulesFileText(rules))
     if (rules.length === 0) yield* Console.log("There are no rules yet. `metka rules apply FILE.yaml` makes some.")
     for (const rule of rules) {
       yield* Console.log(`«${rule.tag}»: ${conditionText(rule.threshold, rule.categoryName)} (version ${rule.version})`)

@@ -1,0 +1,26 @@
+import { assert, it } from "@effect/vitest"
+import { changeText, unknownCategoriesText } from "../src/RulesText.ts"
+
+it("what becomes of a rule is told with the guests who get and lose its tag", () => {
+  const request = { tag: "t", category: "Супы", threshold: 1 }
+  const added = changeText({ _tag: "Added", request }, { given: 1_200, taken: 0 })
+  assert.strictEqual(added, "+ «t»: more than 1 order with «Супы»; 1,200 get it")
+  const before = { tag: "t", categoryId: "", categoryName: "Пицца", threshold: 4, version: 1 }
+  assert.strictEqual(
+    changeText({ _tag: "Changed", request, before }, { given: 2, taken: 3 }),
+    "~ «t»: more than 1 order with «Супы» (was: more than 4 with «Пицца»); 2 get it; 3 lose it"
+  )
+  assert.strictEqual(changeText({ _tag: "Kept", rule: before }, undefined), "= «t»: more than 4 orders with «Пицца»")
+})
+
+it("on the first day one line warns of all categories, and of a slip of the pen one by itself", () => {
+  const unknown = (category: string, similar?: string) => ({ category, similar })
+  assert.deepStrictEqual(unknownCategoriesText([]), [])
+  assert.deepStrictEqual(unknownCategoriesText([unknown("Супы")]), [
+    "Warning: no guest has ordered from the category «Супы» yet. Spelled as in the menus?"
+  ])
+  assert.deepStrictEqual(unknownCategoriesText([unknown("Супы"), unknown("пицца", "Пицца"), unknown("Роллы")]), [
+    "Warning: no guest has ordered from the category «пицца» yet; is it «Пицца», as in the menus?",
+    "Warning: no guest has ordered from the categories «Супы», «Роллы» yet. Spelled as in the menus?"
+  ])
+})

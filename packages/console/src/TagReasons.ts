@@ -16,9 +16,7 @@ export class GuestUnknown extends Schema.TaggedError<GuestUnknown>()("GuestUnkno
 
 const ReasonOrder = Schema.Struct({
   orderId: Schema.String,
-  date: Schema.NullOr(Schema.String).annotate({
-    description: "In the business time zone; null for a message that came without a date"
-  }),
+  date: Schema.NullOr(Schema.Date).annotate({ description: "null for a message that came without a date" }),
   dishes: Schema.Array(Schema.String).annotate({
     description: "The dishes that count for the category; none where the vault does not have the order"
   })
@@ -28,7 +26,7 @@ export type ReasonOrder = typeof ReasonOrder.Type
 export const TagEvent = Schema.Struct({
   action: Schema.Literals(["given", "taken"]),
   orderCount: Schema.Int,
-  at: Schema.String.annotate({ description: "In the business time zone" }),
+  at: Schema.Date,
   ruleVersion: Schema.Int,
   threshold: Schema.Int.annotate({ description: "Of that version of the rule" }),
   categoryName: Schema.String
@@ -41,7 +39,7 @@ const ruleFields = {
   categoryName: Schema.String,
   threshold: Schema.Int,
   ruleVersion: Schema.Int,
-  retiredAt: Schema.NullOr(Schema.String).annotate({ description: "null while the rule is active" }),
+  retiredAt: Schema.NullOr(Schema.Date).annotate({ description: "null while the rule is active" }),
   isCategoryKnown: Schema.Boolean.annotate({
     description: "Whether any guest has ordered from a category of this name"
   }),
@@ -60,14 +58,10 @@ export type TagReason = typeof TagReason.Type
 
 export const TagReasons = Schema.Struct({
   guest: Schema.String.annotate({ description: "The app's own id; the key in cdm where the app's id never came" }),
-  timeZone: Schema.String,
+  timeZone: Schema.String.annotate({ description: "In which pages and the command line tell the times" }),
   tags: Schema.Array(TagReason)
 })
 export type TagReasons = typeof TagReasons.Type
-
-const minute = "YYYY-MM-DD HH24:MI"
-
-const zone = "(select time_zone from bi.settings)"
 
 /** The app may itself use UUIDs; a guest may be known from messages without a key, which say no more than the UUID. */
 const findGuest = Effect.fnUntraced(function* (guest: string) {
@@ -97,7 +91,7 @@ const readRules = Effect.fnUntraced(function* (userId: string, tag: string | und
   return yield* sql<Rule>`
     select rule.tag, rule.category_id::text as "categoryId", rule.category_name as "categoryName", rule.threshold,
       rule.version as "ruleVersion",
-      to_char(rule.retired_at at time zone ${sql.literal(zone)}, ${minute}::text) as "retiredAt",
+      rule.retired_at as "retiredAt",
       exists (select from cdm.category_names named where named.category_id = rule.category_id) as "isCategoryKnown",
       held.tag is not null as "isHeld", coalesce(counter.order_cnt, 0) as "orderCount"
     from cdm.tag_rules rule
@@ -110,8 +104,7 @@ const readRules = Effect.fnUntraced(function* (userId: string, tag: string | und
 const readEvents = Effect.fnUntraced(function* (userId: string, tags: ReadonlyArray<string>) {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<TagEvent & { readonly tag: string }>`
-    select history.tag, action, order_cnt as "orderCount",
-      to_char(at at time zone ${sql.literal(zone)}, ${minute}::text) as at,
+    select history.tag, action, order_cnt as "orderCount", at,
       rule_version as "ruleVersion", threshold, category_name as "categoryName"
     from cdm.user_tag_history history
     join cdm.tag_rules rule on rule.tag = history.tag and rule.version = history.rule_version
@@ -133,7 +126,7 @@ const readEvents = Effect.fnUntraced(function* (userId: string, tags: ReadonlyAr
 interface LedgerOrder {
   readonly categoryId: string
   readonly orderId: string
-  readonly date: string | null
+  readonly date: Date | null
   readonly total: number
 }
 
@@ -142,7 +135,7 @@ const readOrders = Effect.fnUntraced(function* (userId: string, categoryIds: Rea
   return yield* sql<LedgerOrder>`
     select "categoryId", "orderId", date, total from (
       select category_id::text as "categoryId", order_id as "orderId",
-        to_char(order_dt at time zone 'UTC' at time zone ${sql.literal(zone)}, ${minute}::text) as date,
+        order_dt at time zone 'UTC' as date,
         (count(*) over (partition by category_id))::int as total,
         row_number() over (partition by category_id order by order_dt desc nulls last, order_id desc) as place
       from cdm.order_contributions, unnest(${categoryIds}::uuid[]) as asked (category_id)

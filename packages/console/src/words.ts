@@ -12,6 +12,10 @@ export const counted = (count: number, one: string, more: string): string =>
 export const ordersWith = (count: number, category: string): string =>
   `${counted(count, "order", "orders")} with «${category}»`
 
-export const eventText = ({ action, at, categoryName, orderCount, ruleVersion, threshold }: TagEvent): string =>
-  `${action} ${at} with ${counted(orderCount, "order", "orders")} ` +
+/** @param time of an instant, as a person reads it */
+export const eventText = (
+  { action, at, categoryName, orderCount, ruleVersion, threshold }: TagEvent,
+  time: (at: Date) => string
+): string =>
+  `${action} ${time(at)} with ${counted(orderCount, "order", "orders")} ` +
   `(version ${ruleVersion}: more than ${number(threshold)} with «${categoryName}»)`

@@ -2,6 +2,7 @@
 import { maxLimit } from "../ConsoleQuery.ts"
 import { doubtsOf } from "../doubts.ts"
 import type { TagReason, TagReasons } from "../TagReasons.ts"
+import { timeIn } from "../TimeZone.ts"
 import { noRules } from "../UnknownTag.ts"
 import { counted, eventText, number, ordersWith } from "../words.ts"
 import { GuestForm } from "./GuestForm.tsx"
@@ -15,9 +16,11 @@ export const GuestSearchPage = () => (
   </Layout>
 )
 
-const Rule = ({ reason }: { readonly reason: TagReason }) => (
+type Time = (at: Date) => string
+
+const Rule = ({ reason, time }: { readonly reason: TagReason; readonly time: Time }) => (
   <p>
-    {reason.retiredAt === null ? "More" : `Retired ${reason.retiredAt}. It was: more`} than{" "}
+    {reason.retiredAt === null ? "More" : `Retired ${time(reason.retiredAt)}. It was: more`} than{" "}
     {ordersWith(reason.threshold, reason.categoryName)} (version {reason.ruleVersion}).{" "}
     {reason.isCategoryKnown ? (
       <>
@@ -34,10 +37,12 @@ const Rule = ({ reason }: { readonly reason: TagReason }) => (
 
 const Orders = ({
   guest,
-  reason: { orders, orderTotal, tag }
+  reason: { orders, orderTotal, tag },
+  time
 }: {
   readonly guest: string
   readonly reason: TagReason
+  readonly time: Time
 }) =>
   orders.length === 0 ? null : (
     <>
@@ -51,7 +56,7 @@ const Orders = ({
           {orders.map(({ date, dishes, orderId }) => (
             <tr key={orderId}>
               <td>{orderId}</td>
-              <td class="time">{date ?? "no date"}</td>
+              <td class="time">{date === null ? "no date" : time(date)}</td>
               <td>{dishes.join(", ")}</td>
             </tr>
           ))}
@@ -77,22 +82,25 @@ const Doubts = ({ reason }: { readonly reason: TagReason }) =>
     </p>
   ))
 
-const Events = ({ reason: { events } }: { readonly reason: TagReason }) =>
+const Events = ({ reason: { events }, time }: { readonly reason: TagReason; readonly time: Time }) =>
   events.map((event) => (
-    <p key={eventText(event)} class="quiet">
-      {eventText(event)}
+    <p key={event.at.getTime()} class="quiet">
+      {eventText(event, time)}
     </p>
   ))
 
-const Reason = ({ guest, reason }: { readonly guest: string; readonly reason: TagReason }) => (
-  <section class={reason.isHeld ? "card held" : "card"}>
-    <h2>{reason.isHeld ? <a href={audiencePath(reason.tag)}>{reason.tag}</a> : `${reason.tag}: not given`}</h2>
-    <Rule reason={reason} />
-    <Doubts reason={reason} />
-    <Orders guest={guest} reason={reason} />
-    <Events reason={reason} />
-  </section>
-)
+const Reason = (props: { readonly guest: string; readonly reason: TagReason; readonly time: Time }) => {
+  const { guest, reason, time } = props
+  return (
+    <section class={reason.isHeld ? "card held" : "card"}>
+      <h2>{reason.isHeld ? <a href={audiencePath(reason.tag)}>{reason.tag}</a> : `${reason.tag}: not given`}</h2>
+      <Rule reason={reason} time={time} />
+      <Doubts reason={reason} />
+      <Orders guest={guest} reason={reason} time={time} />
+      <Events reason={reason} time={time} />
+    </section>
+  )
+}
 
 export const GuestPage = ({
   asked,
@@ -102,6 +110,7 @@ export const GuestPage = ({
   /** Whether one tag alone was asked for. */
   readonly asked: boolean
 }) => {
+  const time = timeIn(timeZone)
   const held = tags.filter(({ isHeld }) => isHeld)
   const others = tags.filter(({ isHeld }) => !isHeld)
   return (
@@ -117,7 +126,7 @@ export const GuestPage = ({
       </p>
       {tags.length === 0 && <p>{noRules}.</p>}
       {[...held, ...others].map((reason) => (
-        <Reason key={reason.tag} guest={guest} reason={reason} />
+        <Reason key={reason.tag} guest={guest} reason={reason} time={time} />
       ))}
     </Layout>
   )

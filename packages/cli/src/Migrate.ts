@@ -2,17 +2,26 @@
 import { businessTimeZone } from "@metka/core/BusinessTimeZone"
 import { migrate } from "@metka/core/Migrations"
 import { transaction } from "@metka/core/transaction"
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { allMigrations } from "./AllMigrations.ts"
 import { grantRoles } from "./GrantRoles.ts"
 import { catchUpSequences } from "./Sequences.ts"
 
-/** A view cannot read an environment: it reads this row. A zone that PostgreSQL does not know is refused here. */
+/**
+ * A view cannot read an environment: it reads this row. A zone that PostgreSQL does not know is refused here. Returns
+ * what to tell of a change once it is committed.
+ */
 const setTimeZone = Effect.fnUntraced(function* (zone: string) {
   const sql = yield* SqlClient.SqlClient
-  yield* sql`update bi.settings set time_zone = ${zone}::text, refreshed_at = null
-    where now() at time zone ${zone}::text is not null and time_zone <> ${zone}::text`
+  const changed = yield* sql<{ before: string }>`
+    update bi.settings set time_zone = ${zone}::text, refreshed_at = null from bi.settings held
+    where now() at time zone ${zone}::text is not null and held.time_zone <> ${zone}::text
+    returning held.time_zone as before`
+  return changed.map(
+    ({ before }) =>
+      `the business time zone was ${before} and is ${zone} now: the CDM service counts every day of the views of BI anew, within 15 s if it runs`
+  )
 })
 
 /** PostgreSQL asks for the right to make schemas even of who finds them all made. */
@@ -33,14 +42,16 @@ const mayMigrate = Effect.gen(function* () {
 /** One transaction, so that no service ever meets a new table without its rights. Returns the migrations that ran. */
 export const migrateDatabase = Effect.gen(function* () {
   const zone = yield* businessTimeZone
-  return yield* transaction(
+  const { changes, ran } = yield* transaction(
     Effect.gen(function* () {
       yield* mayMigrate
       const ran = yield* migrate(allMigrations)
       yield* catchUpSequences(allMigrations.map(({ schema }) => schema))
-      yield* setTimeZone(zone)
+      const changes = Option.isSome(zone) ? yield* setTimeZone(zone.value) : []
       yield* grantRoles
-      return ran
+      return { changes, ran }
     })
   )
+  yield* Effect.forEach(changes, (change) => Effect.logInfo(change), { discard: true })
+  return ran
 })

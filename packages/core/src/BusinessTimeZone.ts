@@ -1,5 +1,5 @@
 /** The zone of days and hours as people see them, from the environment (`BUSINESS_TIME_ZONE`). Stored times are UTC. */
-import { Config, Schema } from "effect"
+import { Config, type Option, Schema } from "effect"
 
 /** Of an offset like +03:00, PostgreSQL takes the sign the other way. */
 const isOffset = (name: string): boolean => /^[+-]/.test(name)
@@ -17,6 +17,7 @@ const TimeZone = Schema.String.check(
   Schema.makeFilter((name) => isTimeZone(name) || "the name of a time zone, like Europe/Moscow")
 )
 
-export const businessTimeZone: Config.Config<string> = Config.schema(TimeZone, "BUSINESS_TIME_ZONE").pipe(
-  Config.withDefault("Europe/Moscow")
+/** Where it is not set, a database keeps the zone that it has: a new one is made with Europe/Moscow. */
+export const businessTimeZone: Config.Config<Option.Option<string>> = Config.option(
+  Config.schema(TimeZone, "BUSINESS_TIME_ZONE")
 )

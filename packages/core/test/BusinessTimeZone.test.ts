@@ -1,15 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect } from "effect"
+import { ConfigProvider, Effect, Option } from "effect"
 import { businessTimeZone } from "../src/BusinessTimeZone.ts"
 
 const zoneOf = (env: Readonly<Record<string, string>>) =>
   businessTimeZone.pipe(Effect.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(env))))
 
 describe("BUSINESS_TIME_ZONE", () => {
-  it.effect("is Moscow's unless told otherwise", () =>
+  it.effect("is what it is set to, and may be left out", () =>
     Effect.gen(function* () {
-      assert.strictEqual(yield* zoneOf({}), "Europe/Moscow")
-      assert.strictEqual(yield* zoneOf({ BUSINESS_TIME_ZONE: "Asia/Vladivostok" }), "Asia/Vladivostok")
+      assert.deepStrictEqual(yield* zoneOf({}), Option.none())
+      assert.deepStrictEqual(yield* zoneOf({ BUSINESS_TIME_ZONE: "Asia/Vladivostok" }), Option.some("Asia/Vladivostok"))
     })
   )
 

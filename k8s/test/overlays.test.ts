@@ -559,5 +559,13 @@ describe("The overlays", () => {
       )
       assert.include(JSON.stringify(backup?.pod.containers), '"30d"')
     })
+
+    it("keeps out of a dump which processes run: after a restore they would be shown as silent", () => {
+      const [backup] = workloads(all("budget")).filter(({ kind }) => kind === "CronJob")
+      const backedUp = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+      for (const text of [JSON.stringify(backup?.pod.initContainers), readme, backedUp]) {
+        assert.match(text, /pg_dump [^"]*--exclude-table-data=ops\.service_instances/)
+      }
+    })
   })
 })

@@ -226,7 +226,8 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
               Effect.sync(() => {
                 if (status !== "up") downs.push(`${component}: ${status.down}`)
               }),
-            readiness: Effect.succeed({ ready: true, components: {} })
+            readiness: Effect.succeed({ ready: true, components: {} }),
+            turnsFrom: () => Effect.never
           })
           const batch = (version: number, names: number) =>
             Array.from({ length: 60 }, (_, index): Stats => ({

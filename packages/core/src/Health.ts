@@ -1,5 +1,5 @@
 /** Whether the service can do its work now: every server it needs answers. */
-import { Cause, Context, Effect, Layer, Schedule } from "effect"
+import { Cause, Context, Effect, Latch, Layer, Schedule } from "effect"
 import type { Duration, Scope } from "effect"
 import * as Metrics from "./Metrics.ts"
 import { describe } from "./Outage.ts"
@@ -29,6 +29,8 @@ export class Health extends Context.Service<
      */
     report(component: string, status: ComponentStatus, source?: string): Effect.Effect<void>
     readonly readiness: Effect.Effect<Readiness>
+    /** Waits for as long as `ready` of the readiness is this. */
+    turnsFrom(ready: boolean): Effect.Effect<void>
   }
 >()("metka/core/Health") {
   /** Not ready until every one of these components has reported up. */
@@ -42,6 +44,7 @@ export class Health extends Context.Service<
           return statuses.find((status) => status !== "up") ?? (statuses.length === 0 ? unreached : "up")
         }
         const isReady = () => options.components.every((component) => statusOf(component) === "up")
+        const turned = Latch.makeUnsafe()
         yield* Metrics.setReady(isReady())
 
         const announce = (component: string, before: ComponentStatus, status: ComponentStatus) => {
@@ -59,13 +62,16 @@ export class Health extends Context.Service<
               // Every batch reports what it has met, and nearly always it is what is known.
               if (status === "up" && statuses.get(source) === "up") return Effect.void
               const before = statusOf(component)
+              const wasReady = isReady()
               statuses.set(source, status)
-              return Effect.andThen(Metrics.setReady(isReady()), announce(component, before, statusOf(component)))
+              const told = Effect.andThen(Metrics.setReady(isReady()), announce(component, before, statusOf(component)))
+              return isReady() === wasReady ? told : Effect.andThen(turned.release, told)
             }),
           readiness: Effect.sync(() => ({
             ready: isReady(),
             components: Object.fromEntries(options.components.map((name) => [name, statusOf(name)]))
-          }))
+          })),
+          turnsFrom: (ready) => Effect.suspend(() => (isReady() === ready ? turned.await : Effect.void))
         })
       })
     )

@@ -1,5 +1,5 @@
 /** Tells the operator's console which processes run: each keeps a row of `ops.service_instances` fresh. */
-import { Clock, Effect, Layer, Schedule } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
@@ -14,8 +14,8 @@ const keptMillis = 24 * 60 * 60 * 1_000
 const timestamp = (millis: number): string => new Date(millis).toISOString()
 
 /**
- * Writes the row at once and then every 10 seconds, and removes it on a clean shutdown. A heartbeat that fails is
- * logged at debug, and the next one tries again: the service does its work without.
+ * Writes the row at once, then every 10 seconds and when readiness turns, and removes it on a clean shutdown. A
+ * heartbeat that fails is logged at debug, and the next one tries again: the service does its work without.
  */
 export const layer = (options: {
   readonly service: string
@@ -40,11 +40,11 @@ export const layer = (options: {
           (instance_id, service, host, pid, version, started_at, heartbeat_at, ready)
           values (${instanceId}::uuid, ${options.service}, ${hostname()}, ${process.pid}, ${options.version},
             ${startedAt}::timestamptz, ${timestamp(now)}::timestamptz, ${ready})
-          on conflict (instance_id) do update set heartbeat_at = excluded.heartbeat_at, ready = excluded.ready`
-      }).pipe(
-        Effect.catch((error) => Effect.logDebug(`the heartbeat is left out: ${error.message}`)),
-        Effect.withTracerEnabled(false)
-      )
+          on conflict (instance_id) do update set heartbeat_at = excluded.heartbeat_at, ready = excluded.ready`.pipe(
+          Effect.catch((error) => Effect.logDebug(`the heartbeat is left out: ${error.message}`))
+        )
+        yield* Effect.timeoutOption(health.turnsFrom(ready), heartbeatEvery)
+      }).pipe(Effect.withTracerEnabled(false))
 
       const farewell = sql`delete from ops.service_instances where instance_id = ${instanceId}::uuid`.pipe(
         Effect.interruptible,
@@ -55,6 +55,6 @@ export const layer = (options: {
 
       // Registered before the loop is forked, so it runs after the loop has ended.
       yield* Effect.addFinalizer(() => farewell)
-      yield* Effect.forkScoped(Effect.repeat(heartbeat, Schedule.spaced(heartbeatEvery)))
+      yield* Effect.forkScoped(Effect.forever(heartbeat))
     })
   )

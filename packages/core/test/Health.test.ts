@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Schedule } from "effect"
+import { Effect, Fiber, Layer, Logger, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { Health } from "../src/Health.ts"
 
@@ -35,6 +35,23 @@ describe("Health", () => {
       })
       yield* health.report("postgres", "up")
       assert.isTrue((yield* readiness).ready)
+    }).pipe(Effect.provide(layerFor("kafka", "postgres")))
+  )
+
+  it.effect("tells who waits for it when it turns, either way, and only then", () =>
+    Effect.gen(function* () {
+      const health = yield* Health
+      const waiting = (ready: boolean) => Effect.forkChild(health.turnsFrom(ready), { startImmediately: true })
+      const untilReady = yield* waiting(false)
+      yield* health.report("kafka", "up")
+      yield* Effect.yieldNow
+      assert.isUndefined(untilReady.pollUnsafe())
+      yield* health.report("postgres", "up")
+      yield* Fiber.join(untilReady)
+      yield* health.turnsFrom(false)
+      const untilDown = yield* waiting(true)
+      yield* health.report("postgres", { down: "connection refused" }, "stg")
+      yield* Fiber.join(untilDown)
     }).pipe(Effect.provide(layerFor("kafka", "postgres")))
   )
 

@@ -59,9 +59,14 @@ describe("Instances", () => {
         assert.deepStrictEqual(yield* rows, [
           { service: "stg", pid: process.pid, started: "00:00:00", heartbeat: "00:00:00", ready: false }
         ])
-        yield* (yield* Health).report("kafka", "up")
+        const health = yield* Health
+        yield* TestClock.adjust("4 seconds")
+        yield* health.report("kafka", "up")
+        yield* eventually("it is ready at once", ([row]) => row?.heartbeat === "00:00:04" && row.ready)
         yield* TestClock.adjust("10 seconds")
-        yield* eventually("the second heartbeat", ([row]) => row?.heartbeat === "00:00:10" && row.ready)
+        yield* eventually("the next heartbeat", ([row]) => row?.heartbeat === "00:00:14" && row.ready)
+        yield* health.report("kafka", { down: "connection refused" })
+        yield* eventually("it waits at once", ([row]) => row?.heartbeat === "00:00:14" && !row.ready)
         yield* Scope.close(scope, Exit.void)
         assert.deepStrictEqual(yield* rows, [])
       }).pipe(Effect.provide(layer)),

@@ -103,7 +103,8 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
               Effect.sync(() => {
                 if (status !== "up") downs.push(`${component}: ${status.down}`)
               }),
-            readiness: Effect.succeed({ ready: true, components: {} })
+            readiness: Effect.succeed({ ready: true, components: {} }),
+            turnsFrom: () => Effect.never
           })
           const batch = (version: number) =>
             Array.from({ length: 80 }, (_, index): Order => ({

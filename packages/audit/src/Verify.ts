@@ -3,6 +3,7 @@
  * What an order is now is computed again from STG by the services' pure functions, from the vault in SQL, and from the
  * ledger in SQL.
  */
+import { isOpen } from "@metka/core/DeadLetters"
 import { inSnapshot } from "@metka/core/transaction"
 import { orderInVault, vaultRows } from "@metka/dds/vault"
 import { Effect } from "effect"
@@ -33,6 +34,8 @@ export interface Orders {
 
 export interface Verdict {
   readonly orders: Orders
+  /** Messages that could not be used, of orders or not, about which something is left to do. */
+  readonly openDeadLetters: number
   readonly checks: ReadonlyArray<{ readonly name: CheckName; readonly differences: number }>
   /** The first ones; `total` counts all. */
   readonly differences: ReadonlyArray<Difference>
@@ -60,9 +63,16 @@ const countRows = Effect.gen(function* () {
   return { orders: found?.orders ?? 0, rows: found?.rows ?? 0 }
 })
 
+const countOpenDeadLetters = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [found] = yield* sql<{ open: number }>`
+    select count(*)::int as open from ops.dead_letters where ${sql.literal(isOpen)}`
+  return found?.open ?? 0
+})
+
 export const verify = Effect.fnUntraced(function* <E, R>({ fateOf, most, onProgress }: VerifyOptions<E, R>) {
   const findings = new Findings(most)
-  const { orders, waiting } = yield* inSnapshot(
+  const { openDeadLetters, orders, waiting } = yield* inSnapshot(
     Effect.gen(function* () {
       const sqlChecks = [...martChecks, ...vaultChecks]
       const rows = yield* countRows
@@ -78,7 +88,7 @@ export const verify = Effect.fnUntraced(function* <E, R>({ fateOf, most, onProgr
       yield* runSqlChecks(sqlChecks, findings, advance)
       yield* checkTags(findings)
       yield* onProgress(total, total, "")
-      return read
+      return { ...read, openDeadLetters: yield* countOpenDeadLetters }
     })
   )
   const fate = yield* fateOf(waiting.list)
@@ -89,6 +99,7 @@ export const verify = Effect.fnUntraced(function* <E, R>({ fateOf, most, onProgr
       inFlight: fate.inFlight.length + waiting.count - waiting.list.length,
       deadLetters: fate.deadLetters.length
     },
+    openDeadLetters,
     checks: checkNames.map((name) => ({ name, differences: findings.count(name) })),
     differences: yield* nameOrders(findings.kept),
     total: findings.total

@@ -45,6 +45,22 @@ export const verifyContract = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) =
     )
   }
 
+  it.effect("verify counts the messages among the dead letters about which something is left to do", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { openDeadLetters: before } = yield* verdict
+      yield* sql`insert into ops.dead_letters
+        (service, topic, partition, "offset", kafka_timestamp, headers, reason, detail, received_at, replayed_at, closed_at)
+        values ('stg', 'bad', 0, 0, now(), '{}', 'schema', '', now(), null, null),
+          ('stg', 'bad', 0, 1, now(), '{}', 'schema', '', now(), now(), null),
+          ('stg', 'bad', 0, 2, now(), '{}', 'schema', '', now(), null, now())`
+      const { differences, openDeadLetters } = yield* verdict
+      assert.deepStrictEqual(differences, [])
+      assert.strictEqual(openDeadLetters, before + 1)
+      yield* sql`delete from ops.dead_letters where topic = 'bad'`
+    })
+  )
+
   it.effect("verify counts an order apart while its message is in the dead letters", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient

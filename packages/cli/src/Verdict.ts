@@ -39,6 +39,15 @@ const deadLetterLines = ({ deadLetters }: Orders): ReadonlyArray<string> =>
         "`npx metka republish` sends them again, and `npx metka dead-letters close` takes them from that list."
       ]
 
+/** No difference, and yet not all that came was used. */
+const openLetterLines = ({ openDeadLetters }: Verdict): ReadonlyArray<string> =>
+  openDeadLetters === 0
+    ? []
+    : [
+        "",
+        `${counted(openDeadLetters, "message is", "messages are")} among the dead letters: \`npx metka dead-letters list\` says why.`
+      ]
+
 /** The verdict for a terminal. */
 export const verdictText = (verdict: Verdict, seconds: number): string => {
   const byRemedy = Map.groupBy(verdict.differences, ({ remedy }) => remedy)
@@ -50,6 +59,7 @@ export const verdictText = (verdict: Verdict, seconds: number): string => {
     ...verdict.checks.map(checkLine),
     ...[...byRemedy].flatMap(([remedy, differences]) => remedyLines(remedy, differences)),
     ...deadLetterLines(verdict.orders),
+    ...openLetterLines(verdict),
     ...(left > 0 ? ["", `… and ${counted(left, "difference", "differences")} more: --all lists them.`] : []),
     ""
   ].join("\n")

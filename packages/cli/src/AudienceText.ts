@@ -1,6 +1,7 @@
 /** Audiences for a terminal and for a file of ids. */
 import type { Audience } from "@metka/console/Audiences"
 import { noRules } from "@metka/console/UnknownTag"
+import { allOthers } from "@metka/console/words"
 import { printable, tableLines } from "./terminal.ts"
 
 interface Listed {
@@ -15,9 +16,13 @@ export const listed = (guests: ReadonlyArray<string>): Listed => ({
   unprintable: guests.filter((guest) => printable(guest) !== guest)
 })
 
+const audienceCells = ({ guests, nearGuests, tag }: Audience): ReadonlyArray<string> => [
+  printable(tag),
+  String(guests),
+  nearGuests === null ? allOthers : String(nearGuests)
+]
+
 export const audiencesText = (audiences: ReadonlyArray<Audience>): string =>
   audiences.length === 0
     ? `${noRules}.`
-    : tableLines([["tag", "guests"], ...audiences.map(({ guests, tag }) => [printable(tag), String(guests)])]).join(
-        "\n"
-      )
+    : tableLines([["tag", "guests", "one order short"], ...audiences.map(audienceCells)]).join("\n")

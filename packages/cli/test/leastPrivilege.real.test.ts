@@ -187,13 +187,15 @@ const consoleShows = Effect.fnUntraced(function* (databaseUrl: string, { userTag
   yield* becomesReady
   const tag = encodeURIComponent(tagged?.tag ?? "")
   const guest = encodeURIComponent(tagged?.user_id ?? "")
-  const ofMarts = ["counts", "audiences", `audience?tag=${tag}`, "reach", `guest?id=${guest}`]
+  const ofMarts = ["counts", "audiences", `audience?tag=${tag}`, `near?tag=${tag}`, "reach", `guest?id=${guest}`]
   const ofOperations = ["services", "parked", "dead-letters"]
   for (const path of [
     "/",
     "/audiences",
     `/audience?tag=${tag}`,
     `/audience.csv?tag=${tag}`,
+    `/near?tag=${tag}`,
+    `/near.csv?tag=${tag}`,
     "/reach",
     `/guest?id=${guest}`,
     "/parked",
@@ -255,6 +257,7 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services over TLS"
           const marketer = { DATABASE_URL: databaseUrl("metka_marketer") }
           const tagged = expected.userTags[0]
           assert.include(yield* metka(marketer, "audience"), tagged?.tag ?? "no tag")
+          yield* metka(marketer, "audience", tagged?.tag ?? "", "--near")
           assert.match(yield* metka(marketer, "why", tagged?.user_id ?? ""), /^Guest .* has \d+ tags?, [^]*given/)
           assert.include(yield* metka(marketer, "rules", "list"), tagged?.tag ?? "no tag")
           assert.match(yield* metka(operator, "bi", "refresh"), /as of now/)

@@ -7,6 +7,7 @@ import { guestQuery, limitQuery, membersQuery } from "./ConsoleQuery.ts"
 import { Counts } from "./Counts.ts"
 import { DeadLetters } from "./DeadLetters.ts"
 import { MartsBusy, MartsUnreadable } from "./MartReader.ts"
+import { EverybodyIsNear, NearGuests } from "./NearGuests.ts"
 import { ParkedOrders } from "./ParkedOrders.ts"
 import { Reach } from "./Reach.ts"
 import { RunningService } from "./RunningServices.ts"
@@ -15,6 +16,7 @@ import { UnknownTag } from "./UnknownTag.ts"
 
 const unanswered = [MartsUnreadable.pipe(HttpApiSchema.status(503)), MartsBusy.pipe(HttpApiSchema.status(503))] as const
 const unknownTag = UnknownTag.pipe(HttpApiSchema.status(404))
+const everybodyIsNear = EverybodyIsNear.pipe(HttpApiSchema.status(404))
 
 const marts = HttpApiGroup.make("marts")
   .add(
@@ -31,6 +33,11 @@ const marts = HttpApiGroup.make("marts")
       success: Members,
       error: [unknownTag, ...unanswered]
     }).annotate(OpenApi.Summary, "The guests with a tag, sorted by their ids"),
+    HttpApiEndpoint.get("near", "/near", {
+      query: membersQuery,
+      success: NearGuests,
+      error: [everybodyIsNear, unknownTag, ...unanswered]
+    }).annotate(OpenApi.Summary, "The guests whom one more order would give a tag, sorted by their ids"),
     HttpApiEndpoint.get("reach", "/reach", { success: Reach, error: unanswered }).annotate(
       OpenApi.Summary,
       "How many guests a rule would give its tag to"

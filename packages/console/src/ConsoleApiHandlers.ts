@@ -6,6 +6,7 @@ import { readAudiences, readMembersAfter } from "./Audiences.ts"
 import { ConsoleApi } from "./ConsoleApi.ts"
 import { readDeadLetters } from "./DeadLetters.ts"
 import { MartReader } from "./MartReader.ts"
+import { readNearAfter } from "./NearGuests.ts"
 import { readParkedOrders } from "./ParkedOrders.ts"
 import { readReach } from "./Reach.ts"
 import { readRunningServices } from "./RunningServices.ts"
@@ -20,6 +21,7 @@ const marts = HttpApiBuilder.group(
       counts: () => counts,
       audiences: () => ask(readAudiences),
       audience: ({ query: { after = null, limit, tag } }) => ask(readMembersAfter(tag, after, limit)),
+      near: ({ query: { after = null, limit, tag } }) => ask(readNearAfter(tag, after, limit)),
       reach: () => ask(readReach),
       guest: ({ query: { id, limit, tag } }) => ask(readTagReasons(id, tag, limit))
     })

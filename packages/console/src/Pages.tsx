@@ -3,17 +3,21 @@ import { Effect, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { VNode } from "preact"
 import { renderToStaticMarkup } from "preact-render-to-string"
-import { audienceCsv } from "./audienceCsv.ts"
+import { audienceCsv, nearCsv } from "./audienceCsv.ts"
 import { readAudiences, readMemberPage } from "./Audiences.ts"
 import { guestPageQuery, overviewQuery, tagPageQuery } from "./ConsoleQuery.ts"
 import { readDeadLetters } from "./DeadLetters.ts"
 import { MartReader, type MartsBusy, type MartsUnreadable } from "./MartReader.ts"
-import { AudiencePage, pageSize } from "./pages/AudiencePage.tsx"
+import { type EverybodyIsNear, readNearPage } from "./NearGuests.ts"
+import { AudiencePage } from "./pages/AudiencePage.tsx"
 import { AudiencesPage } from "./pages/AudiencesPage.tsx"
 import { DeadLettersPage } from "./pages/DeadLettersPage.tsx"
+import { pageSize } from "./pages/GuestTable.tsx"
 import { GuestPage, GuestSearchPage } from "./pages/GuestPage.tsx"
+import { NearPage } from "./pages/NearPage.tsx"
 import {
   BusyPage,
+  EverybodyIsNearPage,
   UnfoundPage,
   UnknownGuestPage,
   UnknownTagPage,
@@ -35,7 +39,7 @@ const listSize = 100
 const html = (page: VNode, status = 200) =>
   HttpServerResponse.html(`<!doctype html>${renderToStaticMarkup(page)}`).pipe(HttpServerResponse.setStatus(status))
 
-type Unshowable = MartsUnreadable | MartsBusy | Schema.SchemaError | GuestUnknown | UnknownTag
+type Unshowable = MartsUnreadable | MartsBusy | Schema.SchemaError | GuestUnknown | EverybodyIsNear | UnknownTag
 
 /** What a person is told instead of the page. */
 const noticeOf = (error: Unshowable, note: string): HttpServerResponse.HttpServerResponse => {
@@ -48,6 +52,8 @@ const noticeOf = (error: Unshowable, note: string): HttpServerResponse.HttpServe
       return html(<UnusableAddressPage error={error} />, 400)
     case "GuestUnknown":
       return html(<UnknownGuestPage guest={error.guest} />, 404)
+    case "EverybodyIsNear":
+      return html(<EverybodyIsNearPage message={error.message} tag={error.tag} />, 404)
     case "UnknownTag":
       return html(<UnknownTagPage message={error.message} />, 404)
   }
@@ -69,6 +75,11 @@ const audience = Effect.gen(function* () {
   const { page, tag } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagPageQuery))
   const members = yield* readMemberPage(tag, page, pageSize)
   return <AudiencePage {...members} page={page} timeZone={yield* readTimeZone} />
+})
+
+const near = Effect.gen(function* () {
+  const { page, tag } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagPageQuery))
+  return <NearPage {...yield* readNearPage(tag, page, pageSize)} page={page} />
 })
 
 const reach = Effect.map(readReach, (all) => <ReachPage reach={all} />)
@@ -115,11 +126,13 @@ export const pageRoutes = HttpRouter.addAll(
       page("/", overview(reader)),
       page("/audiences", ask(audiences)),
       page("/audience", ask(audience)),
+      page("/near", ask(near)),
       page("/reach", ask(reach)),
       page("/guest", ask(guest)),
       page("/parked", ask(parked)),
       page("/dead-letters", ask(deadLetters)),
       HttpRouter.route("GET", "/audience.csv", audienceCsv(ask)),
+      HttpRouter.route("GET", "/near.csv", nearCsv(ask)),
       HttpRouter.route("GET", "*", html(<UnfoundPage />, 404))
     ]
     return routes

@@ -1,5 +1,6 @@
 /** A tag that somebody asked for and that no active rule gives: mostly one that is spelled in another way. */
-import { Schema } from "effect"
+import { activeRules } from "@metka/cdm/TagRepository"
+import { Effect, Schema } from "effect"
 
 export class UnknownTag extends Schema.TaggedError<UnknownTag>()("UnknownTag", { message: Schema.String }) {}
 
@@ -12,3 +13,9 @@ export const unknownTag = (tag: string, rules: ReadonlyArray<{ readonly tag: str
       `no active rule gives the tag «${tag}». ` +
       (rules.length === 0 ? noRules : `There are: ${rules.map((known) => `«${known.tag}»`).join(", ")}`)
   })
+
+/** Fails where no active rule gives the tag. */
+export const ruleOf = Effect.fnUntraced(function* (tag: string) {
+  const rules = yield* activeRules
+  return rules.find((rule) => rule.tag === tag) ?? (yield* unknownTag(tag, rules))
+})

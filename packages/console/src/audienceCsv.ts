@@ -1,12 +1,16 @@
-/** The guests with a tag as a file, for the tool that sends a campaign. */
+/** Guests as a file, for the tool that sends a campaign. */
+import type { TagRule } from "@metka/cdm/rules"
 import { Effect, Schema, Stream } from "effect"
 import { Csv } from "effect/encoding"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { SqlClient } from "effect/sql"
-import { exportRows, Member, membersFrom, readMembersAfter, ruleOf } from "./Audiences.ts"
+import type { SqlError } from "effect/sql/SqlError"
+import { Member, readMembersAfter } from "./Audiences.ts"
 import { tagQuery } from "./ConsoleQuery.ts"
+import { exportRows, ListedGuest, membersFrom, type Part } from "./GuestList.ts"
 import type { MartReader, MartsBusy, MartsUnreadable } from "./MartReader.ts"
-import type { UnknownTag } from "./UnknownTag.ts"
+import { type EverybodyIsNear, nearRuleOf, readNearAfter } from "./NearGuests.ts"
+import { ruleOf, type UnknownTag } from "./UnknownTag.ts"
 
 /** RFC 8187, 3.2.1. */
 const encodeExtValue = (text: string): string =>
@@ -17,7 +21,7 @@ const encodeExtValue = (text: string): string =>
 
 /** What a program is told instead of the file. */
 const refusalOf = (
-  error: MartsBusy | MartsUnreadable | Schema.SchemaError | UnknownTag
+  error: MartsBusy | MartsUnreadable | Schema.SchemaError | EverybodyIsNear | UnknownTag
 ): HttpServerResponse.HttpServerResponse => {
   const text = `${error.message}\n`
   switch (error._tag) {
@@ -26,29 +30,59 @@ const refusalOf = (
       return HttpServerResponse.text(text, { status: 503, headers: { "retry-after": "5" } })
     case "SchemaError":
       return HttpServerResponse.text(text, { status: 400 })
+    case "EverybodyIsNear":
     case "UnknownTag":
       return HttpServerResponse.text(text, { status: 404 })
   }
 }
 
+type Read<A> = Effect.Effect<A, EverybodyIsNear | UnknownTag | SqlError, SqlClient.SqlClient>
+
+type Row = Schema.Constraint & { readonly EncodingServices: never }
+
+interface GuestFile<Guest extends Row> {
+  /** Its fields are the columns. */
+  readonly guest: Guest
+  /** Without its ending. */
+  readonly name: (tag: string) => string
+  /** Fails where there is no such list. */
+  readonly ruleOf: (tag: string) => Read<TagRule>
+  readonly readAfter: (tag: string, after: string | null, limit: number) => Read<Part<Guest["Type"]>>
+}
+
 /** What is wrong from the start is said before the first byte; an answer that breaks off is not the whole file. */
-export const audienceCsv = Effect.fnUntraced(
-  function* (ask: MartReader["Service"]["ask"]) {
-    const { tag } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagQuery))
-    yield* ask(ruleOf(tag))
-    const context = yield* Effect.context<SqlClient.SqlClient>()
-    const csv = membersFrom((after) => ask(readMembersAfter(tag, after, exportRows))).pipe(
-      Stream.pipeThroughChannel(
-        Csv.encodeSchema(Member)({ headers: true, columns: ["guest", "orderCount", "givenAt"] })
-      ),
-      Stream.provideContext(context)
-    )
-    return HttpServerResponse.stream(csv, { contentType: "text/csv; charset=utf-8" }).pipe(
-      HttpServerResponse.setHeader(
-        "content-disposition",
-        `attachment; filename*=UTF-8''${encodeExtValue(`${tag}.csv`)}`
+const guestCsv = <Guest extends Row>({ guest, name, readAfter, ruleOf }: GuestFile<Guest>) =>
+  Effect.fnUntraced(
+    function* (ask: MartReader["Service"]["ask"]) {
+      const { tag } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagQuery))
+      yield* ask(ruleOf(tag))
+      const context = yield* Effect.context<SqlClient.SqlClient>()
+      const csv = membersFrom((after) => ask(readAfter(tag, after, exportRows))).pipe(
+        Stream.pipeThroughChannel(Csv.encodeSchema(guest)({ headers: true })),
+        Stream.provideContext(context)
       )
-    )
-  },
-  Effect.catch((error) => Effect.succeed(refusalOf(error)))
-)
+      return HttpServerResponse.stream(csv, { contentType: "text/csv; charset=utf-8" }).pipe(
+        HttpServerResponse.setHeader(
+          "content-disposition",
+          `attachment; filename*=UTF-8''${encodeExtValue(`${name(tag)}.csv`)}`
+        )
+      )
+    },
+    Effect.catch((error) => Effect.succeed(refusalOf(error)))
+  )
+
+/** The guests with a tag. */
+export const audienceCsv = guestCsv({
+  guest: Member,
+  name: (tag) => tag,
+  ruleOf,
+  readAfter: readMembersAfter
+})
+
+/** The guests whom one more order would give a tag. */
+export const nearCsv = guestCsv({
+  guest: ListedGuest,
+  name: (tag) => `${tag}, one order short`,
+  ruleOf: nearRuleOf,
+  readAfter: readNearAfter
+})

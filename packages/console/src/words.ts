@@ -19,3 +19,6 @@ export const eventText = (
 ): string =>
   `${action} ${time(at)} with ${counted(orderCount, "order", "orders")} ` +
   `(version ${ruleVersion}: more than ${number(threshold)} with «${categoryName}»)`
+
+/** Who is one order short of a tag that a first order gives. */
+export const allOthers = "all others"

@@ -47,6 +47,12 @@ layer(Layer.mergeAll(consoleOver(), FetchHttpClient.layer).pipe(Layer.provideMer
           members.map(({ guest, orderCount }) => [guest, orderCount]),
           [["anna", 2]]
         )
+        assert.deepStrictEqual(yield* marts.near({ query: { tag, limit: 10 } }), { members: [], next: null })
+        yield* applyRules([{ tag: "Знаток супов", category: "Супы", threshold: 2 }, ...rules])
+        assert.deepStrictEqual(yield* marts.near({ query: { tag: "Знаток супов", limit: 10 } }), {
+          members: [{ guest: "anna", orderCount: 2 }],
+          next: null
+        })
         const reasons = yield* marts.guest({ query: { id: "anna", limit: 20 } })
         assert.deepStrictEqual(reasons, yield* readTagReasons("anna", undefined, 20))
         assert.strictEqual((yield* marts.guest({ query: { id: "anna", tag, limit: 1 } })).tags[0]?.orders.length, 1)
@@ -92,6 +98,52 @@ layer(Layer.mergeAll(consoleOver(), FetchHttpClient.layer).pipe(Layer.provideMer
     )
   )
 
+  it.effect("has no list of those near a tag that a first order gives, nor near one that no rule gives any more", () =>
+    withMemorySystem(
+      {},
+      Effect.gen(function* () {
+        yield* applyRules(rules)
+        yield* applyRules([{ tag: "Гурман", category: "Стейки", threshold: 0 }])
+        const { marts } = yield* HttpApiClient.make(ConsoleApi, { baseUrl: yield* address })
+        const near = (tag: string) => Effect.flip(marts.near({ query: { tag, limit: 1 } }))
+        const everybody = yield* near("Гурман")
+        assert.strictEqual(everybody._tag, "EverybodyIsNear")
+        assert.match(everybody.message, /Take the app's own list of guests, and leave out those with the tag$/)
+        const { status, text } = yield* get("/api/near", { tag: "Гурман" })
+        assert.strictEqual(status, 404)
+        assert.match(text, /leave out those with the tag/)
+        assert.strictEqual((yield* near("none"))._tag, "UnknownTag")
+        const [retired = ""] = rules.map((rule) => rule.tag)
+        assert.strictEqual((yield* near(retired))._tag, "UnknownTag")
+        assert.strictEqual((yield* get("/api/near", { tag: "none" })).status, 404)
+      })
+    )
+  )
+
+  it.effect("gives those who lack one order in portions of 1,000 unless told", () =>
+    withMemorySystem(
+      {},
+      Effect.gen(function* () {
+        yield* applyRules(rules)
+        const [tag = ""] = rules.map((rule) => rule.tag)
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`insert into cdm.user_category_counters (user_id, category_id, category_name, order_cnt)
+          select ('00000000-0000-5000-8000-' || lpad(number::text, 12, '0'))::uuid, category_id, category_name, 1
+          from cdm.tag_rules, generate_series(1, 1005) as number`
+        const first = JSON.parse((yield* get("/api/near", { tag })).text)
+        assert.strictEqual(first.members.length, 1_000)
+        assert.strictEqual(first.next, "00000000-0000-5000-8000-000000001000")
+        const { marts } = yield* HttpApiClient.make(ConsoleApi, { baseUrl: yield* address })
+        const second = yield* marts.near({ query: { tag, after: first.next, limit: 1_000 } })
+        assert.deepStrictEqual(
+          second.members.map(({ guest }) => Number(guest.slice(-4))),
+          [1_001, 1_002, 1_003, 1_004, 1_005]
+        )
+        assert.isNull(second.next)
+      })
+    )
+  )
+
   it.effect("gives an audience and lists in portions: 20 unless told, an audience of 1,000", () =>
     withMemorySystem(
       {},
@@ -133,6 +185,7 @@ layer(Layer.mergeAll(consoleOver(), FetchHttpClient.layer).pipe(Layer.provideMer
         "/api/counts",
         "/api/dead-letters",
         "/api/guest",
+        "/api/near",
         "/api/parked",
         "/api/reach",
         "/api/services"

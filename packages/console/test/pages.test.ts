@@ -107,9 +107,13 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         yield* send([cafeOrder("boris", 8, "2023-04-05 20:00", ["d1"])])
         yield* settled(0)
         const page = yield* words("/audiences")
-        assert.include(page, `${soups} more than 2 orders with «Супы» 1 1 1 CSV`)
-        assert.include(page, `${evil} more than 1 order with «Десерты» 1 2 1 CSV`)
-        assert.include(page, "Гурман more than 0 orders with «Стейки» 1 0 all others CSV")
+        assert.include(page, `${soups} more than 2 orders with «Супы» 1 1 CSV 1 CSV`)
+        assert.include(page, `${evil} more than 1 order with «Десерты» 1 2 CSV 1 CSV`)
+        assert.include(page, `Гурман more than 0 orders with «Стейки» 1 0 CSV all others ${soups}`)
+        const { text } = yield* get("/audiences")
+        const tag = encodeURIComponent(soups).replaceAll("%20", "+")
+        assert.include(text, `<a href="/near?tag=${tag}">1</a>`)
+        assert.include(text, `<a href="/near.csv?tag=${tag}">CSV</a>`)
       })
     )
   )
@@ -149,6 +153,75 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         const beyond = (yield* get("/audience", { tag: soups, page: "9" })).text
         assert.match(wordsOf(beyond), / 101 guests have the tag now\. .* ← before Page 9 of 3$/)
         assert.include(beyond, "page=3")
+      })
+    )
+  )
+
+  it.effect("list the guests whom one more order would give a tag, and no others, page by page", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        yield* send([
+          cafeOrder("boris", 8, "2023-04-05 20:00", ["d1"]),
+          cafeOrder("boris", 9, "2023-04-05 20:00", ["d1"])
+        ])
+        yield* send([cafeOrder(evil, 10, "2023-04-05 20:00", ["d1"])])
+        yield* settled(0)
+        assert.strictEqual(
+          yield* words("/near", { tag: soups }),
+          `${soups}: one order short More than 2 orders with «Супы» (version 1). No guest is one order short now. Who has the tag`
+        )
+        yield* send([cafeOrder(evil, 11, "2023-04-06 20:00", ["d2"])])
+        yield* send([cafeOrder("boris", 9, "2023-04-05 20:00", ["d1"], "CANCELLED")])
+        yield* settled(0)
+        assert.match(
+          yield* words("/near", { tag: soups }),
+          /\. 2 guests have 2 now, one order short\. Their ids as CSV Who has the tag Guest <script>[^ ]+ boris$/
+        )
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`insert into cdm.user_category_counters (user_id, category_id, category_name, order_cnt)
+          select ('00000000-0000-5000-8000-' || lpad(number::text, 12, '0'))::uuid, category_id, category_name, 2
+          from cdm.tag_rules, generate_series(1, 99) as number where tag = ${soups}`
+        const first = yield* words("/near", { tag: soups })
+        assert.match(first, / 101 guests have 2 now, .* Guest 00000000-0000-5000-8000-000000000001 0/)
+        assert.match(first, / 00000000-0000-5000-8000-000000000050 Page 1 of 3 after →$/)
+        assert.match(yield* words("/near", { tag: soups, page: "3" }), / Guest boris ← before Page 3 of 3$/)
+        const second = (yield* get("/near", { tag: soups, page: "2" })).text
+        assert.match(second, /href="\/near\?tag=[^"]*page=3"/)
+        assert.match(second, /href="\/guest\?id=00000000-0000-5000-8000-000000000051&amp;tag=/)
+      })
+    )
+  )
+
+  it.effect("say of a tag that a first order gives that everybody else is near, and what to do", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const { status, text } = yield* get("/near", { tag: "Гурман" })
+        assert.strictEqual(status, 404)
+        assert.match(
+          wordsOf(text),
+          /^Гурман: one order short Now everybody without the tag «Гурман» is one order with «Стейки» short of it, .* leave out those with the tag\. Those with the tag · their ids as CSV · all audiences$/
+        )
+        assert.match(text, /href="\/audience\.csv\?tag=[^"]*">their ids/)
+        const csv = yield* get("/near.csv", { tag: "Гурман" })
+        assert.strictEqual(csv.status, 404)
+        assert.match(csv.text, /^everybody without the tag «Гурман» .* leave out those with the tag\n$/)
+      })
+    )
+  )
+
+  it.effect("give the ids of those who lack one order as CSV that a name cannot break", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        yield* applyRules([{ tag: evil, category: "Десерты", threshold: 2 }])
+        const { headers, text } = yield* get("/near.csv", { tag: evil })
+        assert.strictEqual(text, `guest,orderCount\r\n"<script>alert(""1"")</script>&'",2\r\nanna,2\r\n`)
+        assert.match(headers.get("content-type") ?? "", /^text\/csv/)
+        assert.match(
+          headers.get("content-disposition") ?? "",
+          /^attachment; filename\*=UTF-8''%3Cscript%3E[^;"']*%2C%20one%20order%20short\.csv$/
+        )
+        assert.strictEqual((yield* get("/near.csv", { tag: "none" })).status, 404)
+        assert.strictEqual((yield* get("/near.csv", { tag: soups })).status, 404)
       })
     )
   )
@@ -243,15 +316,24 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
   it.effect("never take a name for markup, and let no page load or send anything", () =>
     inTheCafe(
       Effect.gen(function* () {
+        yield* applyRules([
+          { tag: evil, category: "Десерты", threshold: 1 },
+          { tag: `${evil}!`, category: evil, threshold: 0 },
+          { tag: "Сладкоежка", category: "Десерты", threshold: 2 }
+        ])
         for (const [path, query] of [
           ["/", {}],
           ["/audiences", {}],
           ["/reach", {}],
           ["/audience", { tag: evil }],
+          ["/near", { tag: evil }],
+          ["/near", { tag: "Сладкоежка" }],
           ["/guest", { id: evil }],
           ["/guest", { id: "anna" }],
           ["/guest", { id: `${evil}?` }],
-          ["/audience", { tag: `${evil}?` }]
+          ["/audience", { tag: `${evil}?` }],
+          ["/near", { tag: `${evil}?` }],
+          ["/near", { tag: `${evil}!` }]
         ] as const) {
           const { headers, text } = yield* get(path, query)
           assert.notInclude(text, "<script")
@@ -286,6 +368,12 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
           yield* words("/audience", { tag: "none" }),
           /^This tag is not given Now no active rule gives the tag «none»\. There are: .* All audiences$/
         )
+        yield* applyRules([{ tag: "Другой", category: "Супы", threshold: 2 }])
+        assert.strictEqual(yield* status("/near", { tag: soups }), 404)
+        assert.match(
+          yield* words("/near", { tag: soups }),
+          /^This tag is not given Now no active rule gives the tag «Любитель супов»\. There are: «Другой»\. All audiences$/
+        )
         assert.strictEqual(yield* status("/guest", { id: "a\u0000" }), 400)
         assert.strictEqual(yield* status("/guest", { id: "anna", limit: "0" }), 400)
         assert.strictEqual(yield* status("/guest", { id: "anna", limit: "1e9" }), 400)
@@ -295,6 +383,8 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
           /cannot be used tag is missing from it, or is something that it cannot be\. Each of the pages above/
         )
         assert.strictEqual(yield* status("/audience", { tag: soups, page: "-1" }), 400)
+        assert.strictEqual(yield* status("/near", { tag: "Другой", page: "-1" }), 400)
+        assert.strictEqual(yield* status("/near", {}), 400)
       })
     )
   )

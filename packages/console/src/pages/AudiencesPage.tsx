@@ -1,10 +1,10 @@
 /** The rules, and whom they tag. */
 import type { Audience } from "../Audiences.ts"
 import { noRules } from "../UnknownTag.ts"
-import { number, ordersWith } from "../words.ts"
+import { allOthers, number, ordersWith } from "../words.ts"
 import { Layout } from "./Layout.tsx"
 import { RulesHint } from "./RulesHint.tsx"
-import { audienceCsvPath, audiencePath } from "./paths.ts"
+import { audienceCsvPath, audiencePath, nearCsvPath, nearPath } from "./paths.ts"
 
 export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray<Audience> }) => (
   <Layout title="Audiences" place="/audiences">
@@ -23,6 +23,7 @@ export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray
               <th>Rule</th>
               <th class="number">Version</th>
               <th class="number">Guests</th>
+              <th>Ids</th>
               <th class="number">One order short</th>
               <th>Ids</th>
             </tr>
@@ -34,10 +35,13 @@ export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray
                 <td>more than {ordersWith(threshold, category)}</td>
                 <td class="number">{version}</td>
                 <td class="number">{number(guests)}</td>
-                <td class="number">{nearGuests === null ? "all others" : number(nearGuests)}</td>
                 <td>
                   <a href={audienceCsvPath(tag)}>CSV</a>
                 </td>
+                <td class="number">
+                  <a href={nearPath(tag)}>{nearGuests === null ? allOthers : number(nearGuests)}</a>
+                </td>
+                <td>{nearGuests !== null && <a href={nearCsvPath(tag)}>CSV</a>}</td>
               </tr>
             ))}
           </table>

@@ -2,6 +2,8 @@
 import type { Schema } from "effect"
 import { GuestForm } from "./GuestForm.tsx"
 import { Layout, refreshSeconds } from "./Layout.tsx"
+import { nearTitle } from "./NearPage.tsx"
+import { audienceCsvPath, audiencePath } from "./paths.ts"
 
 export const BusyPage = ({ note }: { readonly note: string }) => (
   <Layout title="One moment" refreshes>
@@ -29,6 +31,16 @@ export const UnknownTagPage = ({ message }: { readonly message: string }) => (
     <p>Now {message}.</p>
     <p>
       <a href="/audiences">All audiences</a>
+    </p>
+  </Layout>
+)
+
+export const EverybodyIsNearPage = ({ message, tag }: { readonly message: string; readonly tag: string }) => (
+  <Layout title={nearTitle(tag)} place="/audiences">
+    <p>Now {message}.</p>
+    <p>
+      <a href={audiencePath(tag)}>Those with the tag</a> · <a href={audienceCsvPath(tag)}>their ids as CSV</a> ·{" "}
+      <a href="/audiences">all audiences</a>
     </p>
   </Layout>
 )

@@ -1,0 +1,57 @@
+/** Whom one more order would give a tag: whom a nudge is for. */
+import { inSnapshot } from "@metka/core/transaction"
+import { Effect, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import { ListedGuest, listedColumns, partOf, readPageOf, readPartAfter } from "./GuestList.ts"
+import { ruleOf } from "./UnknownTag.ts"
+
+/** They are everybody who does not have the tag, the app's guests who never ordered included: no list here has these. */
+export class EverybodyIsNear extends Schema.TaggedError<EverybodyIsNear>()("EverybodyIsNear", {
+  tag: Schema.String,
+  message: Schema.String
+}) {}
+
+const everybodyIsNear = (tag: string, category: string): EverybodyIsNear =>
+  new EverybodyIsNear({
+    tag,
+    message:
+      `everybody without the tag «${tag}» is one order with «${category}» short of it, also guests who have never ` +
+      "ordered and are in no list here. Take the app's own list of guests, and leave out those with the tag"
+  })
+
+const countersOfRules = "cdm.tag_rules rule join cdm.user_category_counters counter using (category_id)"
+
+/** One order too few; a tag that is held all the same, as by a mistake that `metka verify` finds, needs no nudge. */
+const isNear = `rule.active and counter.order_cnt = rule.threshold and not exists (
+  select from cdm.user_tags held where held.user_id = counter.user_id and held.tag = rule.tag)`
+
+/** How many guests lack one order, of each active rule of which any does. */
+export const nearSizes = `select rule.tag, count(*)::int as guests
+  from ${countersOfRules} where ${isNear} group by rule.tag`
+
+export const NearGuests = partOf(ListedGuest)
+
+/** Fails where no active rule gives the tag, or everybody else is near. */
+export const nearRuleOf = Effect.fnUntraced(function* (tag: string) {
+  const rule = yield* ruleOf(tag)
+  return rule.threshold > 0 ? rule : yield* everybodyIsNear(tag, rule.categoryName)
+})
+
+const near = (sql: SqlClient.SqlClient, tag: string) => sql`
+  select ${sql.literal(listedColumns)}
+  from ${sql.literal(countersOfRules)} left join cdm.guests using (user_id)
+  where ${sql.literal(isNear)} and rule.tag = ${tag}`
+
+/** Fails as `nearRuleOf` does. */
+export const readNearAfter = Effect.fnUntraced(function* (tag: string, after: string | null, limit: number) {
+  const sql = yield* SqlClient.SqlClient
+  yield* nearRuleOf(tag)
+  return yield* readPartAfter<ListedGuest>(near(sql, tag), after, limit)
+}, inSnapshot)
+
+/** Fails as `nearRuleOf` does. */
+export const readNearPage = Effect.fnUntraced(function* (tag: string, page: number, pageSize: number) {
+  const sql = yield* SqlClient.SqlClient
+  const rule = yield* nearRuleOf(tag)
+  return { rule, ...(yield* readPageOf<ListedGuest>(near(sql, tag), page, pageSize)) }
+}, inSnapshot)

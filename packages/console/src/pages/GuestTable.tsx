@@ -1,0 +1,72 @@
+/** A page of a list of guests, each of whom leads to their orders. */
+import type { ListedGuest } from "../GuestList.ts"
+import { number } from "../words.ts"
+import { guestPath } from "./paths.ts"
+
+export const pageSize = 50
+
+interface Column<Guest> {
+  readonly heading: string
+  readonly kind: "number" | "time"
+  readonly text: (guest: Guest) => string
+}
+
+const Pager = ({ page, path, total }: Pick<GuestTableProps<ListedGuest>, "page" | "path" | "total">) => {
+  const pages = Math.max(1, Math.ceil(total / pageSize))
+  return pages === 1 ? null : (
+    <p>
+      {page > 1 && <a href={path(Math.min(page - 1, pages))}>← before</a>} Page {number(page)} of {number(pages)}{" "}
+      {page < pages && <a href={path(page + 1)}>after →</a>}
+    </p>
+  )
+}
+
+interface GuestTableProps<Guest> {
+  readonly tag: string
+  readonly members: ReadonlyArray<Guest>
+  readonly total: number
+  readonly page: number
+  /** The address of another page. */
+  readonly path: (page: number) => string
+  /** What is told of each. */
+  readonly columns: ReadonlyArray<Column<Guest>>
+}
+
+export const GuestTable = <Guest extends ListedGuest>({
+  columns,
+  members,
+  page,
+  path,
+  tag,
+  total
+}: GuestTableProps<Guest>) => (
+  <>
+    {total > 0 && (
+      <div class="wide">
+        <table>
+          <tr>
+            <th>Guest</th>
+            {columns.map(({ heading, kind }) => (
+              <th key={heading} class={kind}>
+                {heading}
+              </th>
+            ))}
+          </tr>
+          {members.map((member) => (
+            <tr key={member.guest}>
+              <td>
+                <a href={guestPath(member.guest, { tag })}>{member.guest}</a>
+              </td>
+              {columns.map(({ heading, kind, text }) => (
+                <td key={heading} class={kind}>
+                  {text(member)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </table>
+      </div>
+    )}
+    <Pager page={page} path={path} total={total} />
+  </>
+)

@@ -6,7 +6,7 @@ import { Effect, Random, Stream } from "effect"
 import { setTimeout as pause } from "node:timers/promises"
 import type { Consumer, EachBatchPayload, Kafka as KafkaClient, KafkaMessage } from "kafkajs"
 import type { ConsumeOptions, KafkaError, KafkaRecord, RecordBatch, RecordHeaders } from "./Kafka.ts"
-import { kafkaError } from "./KafkaJsErrors.ts"
+import { isIllegalGeneration, kafkaError } from "./KafkaJsErrors.ts"
 import { KafkaRecordBuffer } from "./KafkaRecordBuffer.ts"
 import { SkippedOffsets } from "./SkippedOffsets.ts"
 import { within } from "./within.ts"
@@ -24,6 +24,11 @@ const sessionTimeoutMillis = 6_000
 const heartbeatMillis = 1_000
 /** How long the group waits for living members to join again. */
 const rebalanceTimeoutMillis = 30_000
+/**
+ * A heartbeat tells kafkajs within seconds that the group goes on without us, and joining again takes this at most. One
+ * that has not joined by then would consume on, and commit nothing: no heartbeat fails where none is sent.
+ */
+const forgottenMillis = rebalanceTimeoutMillis + sessionTimeoutMillis
 /**
  * How long a fetch waits for records. A heartbeat that is due is sent after a fetch, so an idle member sends one as often:
  * a third of its session. Asking more often is most of what an idle service does.
@@ -184,14 +189,24 @@ class GroupMember {
   async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
     const { generation } = this
     const past = [...offsets].map(([partition, offset]) => [partition, this.#skipped.past(partition, offset)] as const)
-    await this.#consumer.commitOffsets(
-      past.map(([partition, offset]) => ({ topic: this.topic, partition, offset: String(offset) }))
-    )
+    await this.#consumer
+      .commitOffsets(past.map(([partition, offset]) => ({ topic: this.topic, partition, offset: String(offset) })))
+      .catch((error: unknown) => {
+        if (isIllegalGeneration(error)) this.#endUnlessJoinedAfter(generation)
+        throw error
+      })
     if (generation !== this.generation) return
     for (const [partition, offset] of past) {
       this.#skipped.committed(partition, offset)
       this.#commitSkipped(partition)
     }
+  }
+
+  #endUnlessJoinedAfter(generation: number): void {
+    const end = () => {
+      if (generation === this.generation) this.#ended.reject(new Error("the group has gone on without this member"))
+    }
+    setTimeout(end, forgottenMillis).unref()
   }
 
   /** Nobody waits for it. When it fails the lag stays until a record is committed, or the next generation. */

@@ -191,6 +191,7 @@ describe("patches/kafkajs", () => {
         connect: () => Promise.resolve(),
         joinAndSync: () => Promise.resolve(said.push("join")),
         isJoining: () => false,
+        isMember: true,
         getNodeIds: () => [1],
         fetch: () => fetched.promise,
         heartbeat: () => Promise.reject(Object.assign(new Error("unknown member"), { type: "UNKNOWN_MEMBER_ID" })),

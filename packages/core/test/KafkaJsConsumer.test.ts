@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import type { ConsumerRunConfig, EachBatchPayload, Kafka as KafkaClient, OffsetsByTopicPartition } from "kafkajs"
 import { EventEmitter } from "node:events"
+import { setImmediate } from "node:timers/promises"
 import { GroupMembers } from "../src/KafkaJsConsumer.ts"
 import { eventually } from "./DatabaseLayers.ts"
 
@@ -10,11 +11,20 @@ class Script {
   readonly #emitter = new EventEmitter()
   readonly committed: Array<string> = []
   readonly resolved: Array<string> = []
+  /** Whether the group has gone on without us. */
+  isForgotten = false
+  /** So many have been made. */
+  consumers = 0
   #run: ConsumerRunConfig | undefined
 
   /** The part of kafkajs's client that consuming uses. */
   readonly client = {
-    consumer: () => ({
+    consumer: () => this.#consumer()
+  } as unknown as KafkaClient
+
+  #consumer() {
+    this.consumers += 1
+    return {
       events: {
         CRASH: "crash",
         END_BATCH_PROCESS: "end",
@@ -36,11 +46,12 @@ class Script {
         return Promise.resolve()
       },
       commitOffsets: (offsets: ReadonlyArray<OffsetsByTopicPartition["topics"][number]["partitions"][number]>) => {
+        if (this.isForgotten) return Promise.reject(Object.assign(new Error("no"), { type: "ILLEGAL_GENERATION" }))
         this.committed.push(...offsets.map(({ offset, partition }) => `${partition}:${offset}`))
         return Promise.resolve()
       }
-    })
-  } as unknown as KafkaClient
+    }
+  }
 
   get isRunning(): boolean {
     return this.#run !== undefined
@@ -114,6 +125,42 @@ describe("A member that joins again while a fetch of another broker is under way
       yield* Deferred.succeed(goOn, undefined)
       yield* Fiber.join(waiting)
       assert.deepStrictEqual(script.resolved, ["1", "3"])
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("A member that the group has gone on without", () => {
+  const forgotten = Effect.gen(function* () {
+    const script = yield* member(Effect.never)
+    script.join()
+    script.isForgotten = true
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] })
+    yield* Effect.addFinalizer(() => Effect.sync(() => vi.useRealTimers()))
+    script.skip("3")
+    yield* Effect.promise(() => setImmediate())
+    return script
+  })
+
+  it.live("ends, and another one joins, where kafkajs does not notice for as long as joining may take", () =>
+    Effect.gen(function* () {
+      const script = yield* forgotten
+      vi.advanceTimersByTime(36_000)
+      vi.useRealTimers()
+      yield* eventually(
+        "another one is made",
+        Effect.sync(() => script.consumers === 2)
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("stays where kafkajs has joined again by then", () =>
+    Effect.gen(function* () {
+      const script = yield* forgotten
+      script.join()
+      vi.advanceTimersByTime(36_000)
+      yield* Effect.promise(() => setImmediate())
+      assert.strictEqual(vi.getTimerCount(), 0)
+      assert.strictEqual(script.consumers, 1)
     }).pipe(Effect.scoped)
   )
 })

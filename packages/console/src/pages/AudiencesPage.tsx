@@ -21,11 +21,11 @@ export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray
             <tr>
               <th>Tag</th>
               <th>Rule</th>
-              <th class="number">Version</th>
+              <th class="number minor">Version</th>
               <th class="number">Guests</th>
-              <th>Ids</th>
+              <th class="minor">Ids</th>
               <th class="number">One order short</th>
-              <th>Ids</th>
+              <th class="minor">Ids</th>
             </tr>
             {audiences.map(({ category, guests, nearGuests, tag, threshold, version }) => (
               <tr key={tag}>
@@ -33,15 +33,15 @@ export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray
                   <a href={audiencePath(tag)}>{tag}</a>
                 </td>
                 <td>more than {ordersWith(threshold, category)}</td>
-                <td class="number">{version}</td>
+                <td class="number minor">{version}</td>
                 <td class="number">{number(guests)}</td>
-                <td>
+                <td class="minor">
                   <a href={audienceCsvPath(tag)}>CSV</a>
                 </td>
                 <td class="number">
                   <a href={nearPath(tag)}>{nearGuests === null ? allOthers : number(nearGuests)}</a>
                 </td>
-                <td>{nearGuests !== null && <a href={nearCsvPath(tag)}>CSV</a>}</td>
+                <td class="minor">{nearGuests !== null && <a href={nearCsvPath(tag)}>CSV</a>}</td>
               </tr>
             ))}
           </table>

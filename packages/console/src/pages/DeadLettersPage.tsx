@@ -27,8 +27,8 @@ export const DeadLettersPage = ({
               <tr>
                 <th class="number">Id</th>
                 <th>Received, {timeZone}</th>
-                <th>Service</th>
-                <th>Place</th>
+                <th class="minor">Service</th>
+                <th class="minor">Place</th>
                 <th>Reason</th>
                 <th>Detail</th>
               </tr>
@@ -36,8 +36,8 @@ export const DeadLettersPage = ({
                 <tr key={id}>
                   <td class="number">{id}</td>
                   <td class="time">{time(receivedAt)}</td>
-                  <td>{service}</td>
-                  <td>
+                  <td class="minor">{service}</td>
+                  <td class="minor">
                     {topic}, partition {partition}, offset {offset}
                   </td>
                   <td>{reason}</td>

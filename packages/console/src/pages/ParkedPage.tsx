@@ -28,7 +28,7 @@ export const ParkedPage = ({
                 <th>Order</th>
                 <th>Missing</th>
                 <th>Since, {timeZone}</th>
-                <th class="number">Attempts</th>
+                <th class="number minor">Attempts</th>
                 <th>Next attempt</th>
               </tr>
               {oldest.map(({ attempts, missing, nextAttempt, orderId, since }) => (
@@ -36,7 +36,7 @@ export const ParkedPage = ({
                   <td>{orderId}</td>
                   <td class="long">{missingThings({ missing }).join(", ")}</td>
                   <td class="time">{time(since)}</td>
-                  <td class="number">{number(attempts)}</td>
+                  <td class="number minor">{number(attempts)}</td>
                   <td class="time">{time(nextAttempt)}</td>
                 </tr>
               ))}

@@ -19,7 +19,7 @@ h1 { font-size: 1.5rem; overflow-wrap: anywhere; margin: 1.5rem 0 .5rem } h2 { f
 table { border-collapse: collapse; width: 100% }
 th { text-align: left; font-weight: 600; vertical-align: bottom }
 th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line) }
-td.long { overflow-wrap: anywhere; min-width: 16rem }
+td.long { overflow-wrap: anywhere; min-width: min(16rem, 45vw) }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 td.time { white-space: nowrap; font-variant-numeric: tabular-nums }
 td.rule { background: var(--soft); font-weight: 600 } td small { display: block; font-weight: 400 }
@@ -30,6 +30,9 @@ meter { width: 10rem; vertical-align: middle }
 form { display: flex; flex-wrap: wrap; gap: .5rem; margin: 1rem 0 }
 input, button { font: inherit; color: inherit; background: var(--back); padding: .35rem .7rem; border-radius: .4rem; border: 1px solid #8888 }
 input { flex: 1 1 16rem } button { background: var(--accent); border-color: var(--accent); color: var(--back); cursor: pointer }
-@media (max-width: 40rem) { td.time { white-space: normal } th, td { padding: .3rem } }
+@media (max-width: 40rem) {
+  td.time, th.number { white-space: normal } th, td { padding: .3rem } .minor { display: none }
+  .wide th:first-child, .wide td:first-child { position: sticky; left: 0; background: var(--back); overflow-wrap: anywhere; min-width: 5.5rem }
+}
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .75rem }
 `

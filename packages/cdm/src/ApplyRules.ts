@@ -1,7 +1,7 @@
 /** Makes the tag rules what a marketer's file says, and applies them to the guests that are already there. */
 import { uuidOf } from "@metka/core/Uuid"
-import { transaction } from "@metka/core/transaction"
-import { Clock, Data, Effect } from "effect"
+import { inSnapshot, transaction } from "@metka/core/transaction"
+import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import {
   decideTags,
@@ -10,7 +10,8 @@ import {
   type RuleChange,
   type RuleRequest,
   type TagChanges,
-  tagOf
+  tagOf,
+  type TagRule
 } from "./rules.ts"
 import * as Tags from "./TagRepository.ts"
 
@@ -88,12 +89,17 @@ const writeRules = Effect.fnUntraced(function* (
   }
 })
 
-/** Gives and takes these tags as the active rules say, whoever the guest is. Needs the rules alone. */
-const decideAnew = Effect.fnUntraced(function* (touched: ReadonlySet<string>) {
-  const rules = (yield* Tags.activeRules).filter((rule) => touched.has(rule.tag))
+/** What these rules change among the guests, whoever they are: those of their tags, and of others that are touched. */
+const decide = Effect.fnUntraced(function* (rules: ReadonlyArray<TagRule>, touched: ReadonlySet<string>) {
   const held = yield* Tags.holdersOf([...touched])
   const counts = yield* Tags.countsFor(rules, [...new Set(held.map((tag) => tag.userId))])
-  const tags = decideTags(rules, [...counts, ...missingCounts(rules, counts, held)], held)
+  return decideTags(rules, [...counts, ...missingCounts(rules, counts, held)], held)
+})
+
+/** Gives and takes these tags as the active rules say. Needs the rules alone. */
+const decideAnew = Effect.fnUntraced(function* (touched: ReadonlySet<string>) {
+  const rules = (yield* Tags.activeRules).filter((rule) => touched.has(rule.tag))
+  const tags = yield* decide(rules, touched)
   yield* Tags.writeTags(tags, () => undefined)
   return tags
 })
@@ -123,29 +129,48 @@ export const bindRenamed = Effect.gen(function* () {
   )
 })
 
-/** Part of a transaction. Tags that nothing moved keep their `given_at`. */
-const apply = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
+const touchedBy = (changes: ReadonlyArray<RuleChange>): ReadonlySet<string> =>
+  new Set(changes.filter((change) => change._tag !== "Kept").map(tagOf))
+
+/** Applies in one transaction; batches wait meanwhile. Tags that nothing moved keep their `given_at`. */
+export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
   yield* Tags.lockRules
   const bound = yield* Tags.bindRules()
   const changes = diffRules(yield* Tags.activeRules, requests, bound)
   yield* writeRules(changes, yield* categoryKeys(requests))
-  const touched = new Set(changes.filter((change) => change._tag !== "Kept").map(tagOf))
   const applied: AppliedRules = {
     changes,
     unknownCategories: yield* unknownCategories(requests),
-    ...movedGuests(yield* decideAnew(touched))
+    ...movedGuests(yield* decideAnew(touchedBy(changes)))
   }
   return applied
-})
+}, transaction)
 
-/** Applies in one transaction; batches wait meanwhile. */
-export const applyRules = (requests: ReadonlyArray<RuleRequest>) => transaction(apply(requests))
+/** The rule as it would be; its version is not known before it is written. */
+const ruleAfter = (change: RuleChange, keyOf: (category: string) => string): ReadonlyArray<TagRule> => {
+  switch (change._tag) {
+    case "Added":
+    case "Changed": {
+      const { category, tag, threshold } = change.request
+      return [{ tag, categoryId: keyOf(category), categoryName: category, threshold, version: 0 }]
+    }
+    case "Bound":
+      return [{ ...change.rule, categoryId: keyOf(change.rule.categoryName) }]
+    case "Kept":
+    case "Retired":
+      return []
+  }
+}
 
-/** Ends the transaction of a preview. */
-class RolledBack extends Data.TaggedError("RolledBack")<{ readonly preview: AppliedRules }> {}
-
-/** What applying would change: it is applied, and rolled back. Batches wait meanwhile, as they would. */
-export const previewRules = (requests: ReadonlyArray<RuleRequest>) =>
-  transaction(Effect.flatMap(apply(requests), (preview) => Effect.fail(new RolledBack({ preview })))).pipe(
-    Effect.catchTag("RolledBack", ({ preview }) => Effect.succeed(preview))
-  )
+/** What applying would change, as of one moment. Nothing is written or locked: reading the marts is enough. */
+export const previewRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
+  const changes = diffRules(yield* Tags.activeRules, requests, yield* Tags.unboundRules)
+  const keyOf = yield* categoryKeys(requests)
+  const rules = changes.flatMap((change) => ruleAfter(change, keyOf))
+  const preview: AppliedRules = {
+    changes,
+    unknownCategories: yield* unknownCategories(requests),
+    ...movedGuests(yield* decide(rules, touchedBy(changes)))
+  }
+  return preview
+}, inSnapshot)

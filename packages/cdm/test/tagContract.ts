@@ -266,7 +266,10 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
         const request = [rule("t", "soups", 1)]
         const kinds = Effect.map(previewRules(request), ({ changes }) => changes.map((change) => change._tag))
         assert.deepStrictEqual(yield* kinds, ["Bound"])
-        const { changes, given } = yield* applyRules(request)
+        const preview = yield* previewRules(request)
+        const applied = yield* applyRules(request)
+        assert.deepInclude(preview, { given: applied.given, taken: applied.taken, ofTags: applied.ofTags })
+        const { changes, given } = applied
         assert.deepStrictEqual([changes.map((change) => change._tag), given], [["Bound"], 1])
         assert.deepStrictEqual(yield* kinds, ["Kept"])
       })

@@ -25,7 +25,7 @@ import { type DemoWeek, demoWeek, firstObjectId } from "./demo/demoWeek.ts"
 import { trickle } from "./demo/trickle.ts"
 import { withProgress } from "./Progress.ts"
 import { lackingOrders, republish } from "./Republish.ts"
-import { startWithRules } from "./FollowRules.ts"
+import { type StartedRules, startWithRules } from "./FollowRules.ts"
 import { type KeptWeek, rememberWeek } from "./KeptWeek.ts"
 import { summary } from "./Summary.ts"
 
@@ -97,9 +97,10 @@ const followWeek = (messages: number, show: Show) =>
     })
   )
 
-const ensureRules = Effect.gen(function* () {
+const startWithDemoRules = Effect.gen(function* () {
   if ((yield* activeRules).length === 0) yield* applyRules(demoRules)
-  return Effect.never
+  const started: StartedRules = { warnOnceLoaded: Effect.void, follow: Effect.never }
+  return started
 })
 
 /** Goes on with the sequence of orders where the database says it stopped. */
@@ -127,7 +128,10 @@ export interface StartOptions {
 const demo = Effect.fnUntraced(function* (options: StartOptions, show: Show) {
   const kept = yield* rememberWeek(options.data, options, yield* Clock.currentTimeMillis)
   const week = demoWeek({ ...kept.week, rhythmEndsAt: kept.week.endsAt })
-  const followRules = yield* Option.match(options.rules, { onNone: () => ensureRules, onSome: startWithRules })
+  const rules = yield* Option.match(options.rules, {
+    onNone: () => startWithDemoRules,
+    onSome: startWithRules
+  })
   yield* loadReferences(week)
   // The broker's log ends with the process: what a stage had not handed on is sent again from STG.
   yield* republish(yield* lackingOrders, () => Effect.void)
@@ -141,10 +145,11 @@ const demo = Effect.fnUntraced(function* (options: StartOptions, show: Show) {
   }
   yield* kept.markLoaded
   yield* Console.log(summary(yield* readCounts))
+  yield* rules.warnOnceLoaded
   if (options.once) return
   show({ note: "The demo week is loaded; 5 orders a minute arrive.", isLoading: false })
   yield* Console.log(`  5 orders a minute arrive now. ${address} shows tags, guests and counts. Ctrl+C stops.\n`)
-  yield* Effect.raceAllFirst([trickleOn(kept.week), followRules])
+  yield* Effect.raceAllFirst([trickleOn(kept.week), rules.follow])
 })
 
 export const runEmbedded = (options: StartOptions) => {

@@ -1,12 +1,14 @@
 /** The tag rules of the embedded system as a marketer's file says them, and again each time the file is saved. */
 import { type AppliedRules, applyRules, type UnknownCategory, unknownCategories } from "@metka/cdm/ApplyRules"
 import { tagOf } from "@metka/cdm/rules"
-import { Console, Effect, Schedule } from "effect"
+import { Console, Effect } from "effect"
+import type { SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql/SqlError"
 import { stat } from "node:fs/promises"
-import { readRulesFile } from "./RulesFile.ts"
+import { readRulesFile, RulesFileInvalid } from "./RulesFile.ts"
 import { appliedText, changeText, unknownCategoriesText } from "./RulesText.ts"
 
-const lookAgain = "1 second"
+const lookAgain = "500 millis"
 
 /** Another one each time the file is written, or another file takes its place, as most editors do it. */
 const stampOf = (file: string) =>
@@ -28,20 +30,34 @@ const tell = Effect.fnUntraced(function* (applied: AppliedRules) {
   yield* Console.log(appliedText(applied))
 })
 
+/** The rules at the start, and what is still to be done about them. */
+export interface StartedRules {
+  /** Warns of what shows only when the week is loaded: before that nobody has ordered from any category. */
+  readonly warnOnceLoaded: Effect.Effect<void, SqlError, SqlClient.SqlClient>
+  readonly follow: Effect.Effect<never, SqlError, SqlClient.SqlClient>
+}
+
 /**
- * Applies the file; fails when it has a mistake. With what it returns the file is followed: a mistake made later is told,
- * and the rules stay as they were.
+ * Applies the file; fails when it has a mistake. One that is made later, while the file is followed, is told, and the
+ * rules stay as they were.
  */
 export const startWithRules = Effect.fnUntraced(function* (file: string) {
-  let stamp = yield* stampOf(file)
+  if (file === "-") {
+    return yield* new RulesFileInvalid({
+      message: "standard input cannot be followed: give --rules the name of a file"
+    })
+  }
+  let applied = yield* stampOf(file)
+  let seen = applied
   const requests = yield* readRulesFile(file)
   yield* applyRules(requests)
 
   const look = Effect.gen(function* () {
-    const before = stamp
-    // Before it is read: what is written meanwhile is read the next time.
-    stamp = yield* stampOf(file)
-    if (stamp === before) return
+    const before = seen
+    seen = yield* stampOf(file)
+    // Half a file may be rules as well: whoever saves it must have been done for a while.
+    if (seen !== before || seen === applied) return
+    applied = seen
     yield* Effect.flatMap(readRulesFile(file), applyRules).pipe(
       Effect.flatMap(tell),
       Effect.catchTag("RulesFileInvalid", ({ message }) =>
@@ -50,10 +66,12 @@ export const startWithRules = Effect.fnUntraced(function* (file: string) {
     )
   })
 
-  return Effect.gen(function* () {
-    // Not earlier: while nothing is loaded, nobody has ordered from any category.
-    yield* warn(yield* unknownCategories(requests))
-    yield* Console.log(`  Save ${file}, and what it says then applies.\n`)
-    yield* Effect.repeat(look, Schedule.spaced(lookAgain))
-  })
+  const started: StartedRules = {
+    warnOnceLoaded: Effect.flatMap(unknownCategories(requests), warn),
+    follow: Effect.andThen(
+      Console.log(`  Save ${file}, and what it says then applies.\n`),
+      Effect.forever(Effect.delay(look, lookAgain))
+    )
+  }
+  return started
 })

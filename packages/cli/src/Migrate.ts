@@ -14,14 +14,17 @@ import { catchUpSequences } from "./Sequences.ts"
  */
 const setTimeZone = Effect.fnUntraced(function* (zone: string) {
   const sql = yield* SqlClient.SqlClient
-  const changed = yield* sql<{ before: string }>`
+  const changed = yield* sql<{ before: string; counted: boolean }>`
     update bi.settings set time_zone = ${zone}::text, refreshed_at = null from bi.settings held
     where now() at time zone ${zone}::text is not null and held.time_zone <> ${zone}::text
-    returning held.time_zone as before`
-  return changed.map(
-    ({ before }) =>
-      `the business time zone was ${before} and is ${zone} now: the CDM service counts every day of the views of BI anew, within 15 s if it runs`
-  )
+    returning held.time_zone as before, held.refreshed_at is not null as counted`
+  // Of a new database nothing has been counted yet.
+  return changed
+    .filter(({ counted }) => counted)
+    .map(
+      ({ before }) =>
+        `the business time zone was ${before} and is ${zone} now: the CDM service counts every day of the views of BI anew, within 15 s if it runs`
+    )
 })
 
 /** PostgreSQL asks for the right to make schemas even of who finds them all made. */

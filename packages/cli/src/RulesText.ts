@@ -1,7 +1,7 @@
 /** What applying tag rules changes, as text for a marketer. */
 import type { MovedGuests, UnknownCategory } from "@metka/cdm/ApplyRules"
 import { type RuleChange, tagOf } from "@metka/cdm/rules"
-import { number, ordersWith } from "@metka/console/words"
+import { counted, number, ordersWith } from "@metka/console/words"
 
 /** When a guest has a rule's tag. */
 export const conditionText = (threshold: number, category: string): string =>
@@ -12,8 +12,8 @@ export const changeText = (change: RuleChange, moved: MovedGuests | undefined): 
   const { given, taken } = moved ?? { given: 0, taken: 0 }
   return [
     ruleText(change),
-    ...(given === 0 ? [] : [`${number(given)} get it`]),
-    ...(taken === 0 ? [] : [`${number(taken)} lose it`])
+    ...(given === 0 ? [] : [`${counted(given, "guest gets", "guests get")} it`]),
+    ...(taken === 0 ? [] : [`${counted(taken, "guest loses", "guests lose")} it`])
   ].join("; ")
 }
 
@@ -56,7 +56,8 @@ export const unknownCategoriesText = (unknown: ReadonlyArray<UnknownCategory>): 
   ]
 }
 
-export const appliedText = ({ given, taken }: MovedGuests): string => `Applied: ${given} tags given, ${taken} taken.`
+export const appliedText = ({ given, taken }: MovedGuests): string =>
+  `Applied: ${counted(given, "tag", "tags")} given, ${number(taken)} taken.`
 
 export const previewText = ({ given, taken }: MovedGuests): string =>
-  `It would give ${given} tags and take ${taken}. Nothing was changed (--dry-run).`
+  `It would give ${counted(given, "tag", "tags")} and take ${number(taken)}. Nothing was changed (--dry-run).`

@@ -45,7 +45,8 @@ const openLetterLines = ({ openDeadLetters }: Verdict): ReadonlyArray<string> =>
     ? []
     : [
         "",
-        `${counted(openDeadLetters, "message is", "messages are")} among the dead letters: \`npx metka dead-letters list\` says why.`
+        `${counted(openDeadLetters, "message is", "messages are")} open among the dead letters: \`npx metka dead-letters list\` says why. ` +
+          "Mend the cause, then replay or close them."
       ]
 
 /** The verdict for a terminal. */

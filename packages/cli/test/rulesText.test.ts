@@ -4,11 +4,11 @@ import { changeText, unknownCategoriesText } from "../src/RulesText.ts"
 it("what becomes of a rule is told with the guests who get and lose its tag", () => {
   const request = { tag: "t", category: "Супы", threshold: 1 }
   const added = changeText({ _tag: "Added", request }, { given: 1_200, taken: 0 })
-  assert.strictEqual(added, "+ «t»: more than 1 order with «Супы»; 1,200 get it")
+  assert.strictEqual(added, "+ «t»: more than 1 order with «Супы»; 1,200 guests get it")
   const before = { tag: "t", categoryId: "", categoryName: "Пицца", threshold: 4, version: 1 }
   assert.strictEqual(
-    changeText({ _tag: "Changed", request, before }, { given: 2, taken: 3 }),
-    "~ «t»: more than 1 order with «Супы» (was: more than 4 with «Пицца»); 2 get it; 3 lose it"
+    changeText({ _tag: "Changed", request, before }, { given: 2, taken: 1 }),
+    "~ «t»: more than 1 order with «Супы» (was: more than 4 with «Пицца»); 2 guests get it; 1 guest loses it"
   )
   assert.strictEqual(changeText({ _tag: "Kept", rule: before }, undefined), "= «t»: more than 4 orders with «Пицца»")
 })

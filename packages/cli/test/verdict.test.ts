@@ -19,7 +19,7 @@ it("a verdict with orders in the dead letters says how they come back, and one w
 })
 
 it("a verdict says how many messages are among the dead letters, if any are, and what tells why", () => {
-  assert.include(verdict(0, 4), "4 messages are among the dead letters: `npx metka dead-letters list` says why.")
-  assert.include(verdict(0, 1), "1 message is among")
-  assert.notInclude(verdict(2, 0), "among the dead letters")
+  assert.include(verdict(0, 4), "4 messages are open among the dead letters: `npx metka dead-letters list` says why.")
+  assert.include(verdict(0, 1), "1 message is open")
+  assert.notInclude(verdict(2, 0), "open among the dead letters")
 })

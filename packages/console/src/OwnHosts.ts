@@ -2,34 +2,49 @@
  * Under which names the console answers. A page of somebody else's in a visitor's browser may read what comes from its
  * own name: once it makes that name lead to 127.0.0.1 (DNS rebinding), it would read the console, guests and all.
  */
-import { optional } from "@metka/core/configText"
+import { invalid, optional } from "@metka/core/configText"
 import { httpHost } from "@metka/core/HttpServer"
 import { Config, Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { isIP } from "node:net"
+
+/** As a browser writes it in a `Host` header, without a port and an address's brackets; nothing where it names no host. */
+const nameOf = (host: string): string | undefined => {
+  const url = URL.parse(`http://${isIP(host) === 6 ? `[${host}]` : host}`)
+  return url === null || url.pathname !== "/" || url.username !== "" || url.search !== ""
+    ? undefined
+    : url.hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "")
+}
 
 const isLocalhost = (name: string): boolean => name === "localhost" || name.endsWith(".localhost")
 
 /** Any other name can be made to lead here, wherever it leads now. */
 const leadsNowhereElse = (name: string): boolean => isIP(name) !== 0 || isLocalhost(name)
 
-const isLoopback = (host: string): boolean =>
-  isLocalhost(host) || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
-
-/** The name in a `Host` header, without its port and an address's brackets. */
-const nameOf = (host: string): string => {
-  const url = URL.parse(`http://${host}`)
-  return url === null ? host : url.hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "")
-}
+const isLoopback = (name: string): boolean =>
+  isLocalhost(name) || name === "::1" || (isIP(name) === 4 && name.startsWith("127.")) || name.startsWith("::ffff:7f")
 
 const allowedHosts = optional("HTTP_ALLOWED_HOSTS").pipe(
-  Config.map((names) => new Set(names.split(",").map((name) => name.trim().toLowerCase())).difference(new Set([""])))
+  Config.mapEffect((text) =>
+    Effect.forEach(
+      text.split(",").filter((host) => host.trim() !== ""),
+      (host) => {
+        const name = nameOf(host.trim())
+        return name === undefined
+          ? Effect.fail(
+              invalid(`HTTP_ALLOWED_HOSTS must be names of hosts with commas between them, not "${host.trim()}"`)
+            )
+          : Effect.succeed(name)
+      }
+    )
+  ),
+  Config.map((names) => new Set(names))
 )
 
 const refusal = (name: string) =>
   HttpServerResponse.text(
-    `The console does not answer to the name ${name}. Ask for it under its address or as localhost. ` +
-      "Where a proxy passes this name on, add it to HTTP_ALLOWED_HOSTS.\n",
+    `The console does not answer to the name ${name}, since any name can be made to lead to this machine. Ask for it ` +
+      "under its address or as localhost. Where a proxy passes this name on, add it to HTTP_ALLOWED_HOSTS.\n",
     { status: 421 }
   )
 
@@ -37,11 +52,13 @@ const refusal = (name: string) =>
 export const ownHosts = HttpRouter.middleware(
   Effect.gen(function* () {
     const allowed = yield* allowedHosts
-    const answersToAll = allowed.size === 0 && !isLoopback(yield* httpHost)
+    const boundTo = yield* httpHost
+    const answersToAll = allowed.size === 0 && !isLoopback(nameOf(boundTo) ?? boundTo)
     return <E, R>(answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
       Effect.gen(function* () {
         const { headers } = yield* HttpServerRequest.HttpServerRequest
-        const name = nameOf(headers.host ?? "localhost")
+        const host = headers.host ?? "localhost"
+        const name = nameOf(host) ?? host
         return answersToAll || leadsNowhereElse(name) || allowed.has(name) ? yield* answer : refusal(name)
       })
   })

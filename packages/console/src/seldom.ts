@@ -1,8 +1,6 @@
 /** What is asked for far oftener than it is worth: by every open page, each few seconds. */
 import { Clock, Effect, Fiber, Scope, Semaphore } from "effect"
 
-type Phase = string | boolean
-
 /** A reading is good for so many times as long as it took: reading takes a tenth of the time at most. */
 const share = 10
 
@@ -10,13 +8,16 @@ const share = 10
  * Gives what `read` has read, by whomever, until it is time to read again, or `phase` is another than it was when the
  * reading began. Who asks meanwhile waits for the same reading; who gives up waiting leaves it to those that come after.
  */
-export const seldom = Effect.fnUntraced(function* <A, E, R>(read: Effect.Effect<A, E, R>, phase: Effect.Effect<Phase>) {
+export const seldom = Effect.fnUntraced(function* <A, E, R>(
+  read: Effect.Effect<A, E, R>,
+  phase: Effect.Effect<boolean>
+) {
   const scope = yield* Scope.Scope
   const turn = yield* Semaphore.make(1)
-  let last: { readonly value: A; readonly goodUntil: number; readonly phase: Phase } | undefined
-  let underWay: { readonly fiber: Fiber.Fiber<A, E>; readonly phase: Phase } | undefined
+  let last: { readonly value: A; readonly goodUntil: number; readonly phase: boolean } | undefined
+  let underWay: { readonly fiber: Fiber.Fiber<A, E>; readonly phase: boolean } | undefined
 
-  const readAnew = Effect.fnUntraced(function* (phase: Phase) {
+  const readAnew = Effect.fnUntraced(function* (phase: boolean) {
     const startedAt = yield* Clock.currentTimeMillis
     const value = yield* read
     const endedAt = yield* Clock.currentTimeMillis
@@ -24,7 +25,7 @@ export const seldom = Effect.fnUntraced(function* <A, E, R>(read: Effect.Effect<
     return value
   })
 
-  const readingIn = (phase: Phase) =>
+  const readingIn = (phase: boolean) =>
     turn.withPermits(1)(
       Effect.gen(function* () {
         if (underWay?.phase !== phase || underWay.fiber.pollUnsafe() !== undefined) {

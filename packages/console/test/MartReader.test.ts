@@ -90,7 +90,7 @@ const patiently = Effect.fnUntraced(function* <A, E, R>(read: Effect.Effect<A, E
   return yield* Fiber.join(asked)
 })
 
-const steady = Effect.succeed("steady")
+const steady = Effect.succeed(false)
 
 describe("What is asked for often", () => {
   it.effect("is read again after ten times as long as reading took, by one for all who ask", () =>
@@ -145,13 +145,13 @@ describe("What is asked for often", () => {
 
   it.effect("is read again as soon as what it is read from is no longer what it was", () =>
     Effect.gen(function* () {
-      let phase = "loading"
+      let isLoading = true
       const read = yield* seldom(
         Effect.gen(function* () {
           yield* Effect.sleep("7 seconds")
           return yield* Clock.currentTimeMillis
         }),
-        Effect.sync(() => phase)
+        Effect.sync(() => isLoading)
       )
       const first = yield* Effect.forkChild(read)
       yield* TestClock.adjust("7 seconds")
@@ -161,7 +161,7 @@ describe("What is asked for often", () => {
       yield* TestClock.adjust("67 seconds")
       const early = yield* Effect.forkChild(read)
       yield* TestClock.adjust("1 second")
-      phase = "loaded"
+      isLoading = false
       const late = yield* Effect.forkChild(read)
       yield* TestClock.adjust("6 seconds")
       assert.strictEqual(yield* Fiber.join(early), 84_000, "of the one that had begun")

@@ -6,16 +6,33 @@ import { text } from "node:stream/consumers"
 import { memoryDatabase, withMemorySystem } from "../../cli/test/memorySystem.ts"
 import { address, consoleOver, state } from "./browser.ts"
 
-/** Everything that reads the marts, and what does not. */
-const paths = ["/", "/audiences", "/guest?id=anna", "/audience.csv?tag=x", "/api/audiences", "/api/none", "/none"]
+/** Everything that the console answers. */
+const paths = [
+  "/",
+  "/audiences",
+  "/audience?tag=x",
+  "/near?tag=x",
+  "/reach",
+  "/guest?id=anna",
+  "/parked",
+  "/dead-letters",
+  "/audience.csv?tag=x",
+  "/near.csv?tag=x",
+  "/api/audiences",
+  "/api/near?tag=x",
+  "/api/none",
+  "/openapi.json",
+  "/none"
+]
 
 /** `fetch` does not let one choose the name. */
 const ask = Effect.fnUntraced(function* (host: string, path: string) {
-  const { port } = new URL(yield* address)
+  const { hostname, port } = new URL(yield* address)
+  const boundTo = hostname.replace(/^\[(.*)\]$/, "$1")
   return yield* Effect.promise(
     () =>
       new Promise<{ readonly status: number | undefined; readonly said: string }>((resolve, reject) => {
-        request({ host: "127.0.0.1", port, path, headers: { host } }, (response) => {
+        request({ host: boundTo, port, path, headers: { host } }, (response) => {
           text(response).then((said) => resolve({ status: response.statusCode, said }), reject)
         })
           .on("error", reject)
@@ -47,7 +64,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The c
         for (const path of paths) {
           const { said, status } = yield* ask("Evil.example:8080", path)
           assert.strictEqual(status, 421, path)
-          assert.match(said, /^The console does not answer to the name evil\.example\. .* HTTP_ALLOWED_HOSTS\.\n$/)
+          assert.match(said, /^The console does not answer to the name evil\.example, since .* HTTP_ALLOWED_HOSTS\.\n$/)
         }
         assert.deepStrictEqual(
           yield* statuses(foreign),
@@ -64,13 +81,44 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The c
 
   it.effect("answers to the names that a proxy passes on, where an operator says so", () =>
     under(
-      { HTTP_ALLOWED_HOSTS: " metka.example, Tags.example," },
+      { HTTP_ALLOWED_HOSTS: " metka.example, Tags.example:443,метка.рф," },
       Effect.gen(function* () {
-        const allowed = ["metka.example", "tags.example:443", "127.0.0.1:8080"]
+        const allowed = [
+          "metka.example",
+          "tags.example:443",
+          "tags.example.",
+          "xn--80ajpg5a.xn--p1ai",
+          "127.0.0.1:8080"
+        ]
         assert.deepStrictEqual(yield* statuses([...allowed, "evil.example"]), [
           ...allowed.map((host) => [host, 200]),
           ["evil.example", 421]
         ])
+      })
+    )
+  )
+
+  it.effect("is closed to them however the loopback address is written", () =>
+    Effect.forEach(["LOCALHOST", "127.1", "::1"], (host) =>
+      Effect.gen(function* () {
+        const answers = yield* under({ HTTP_HOST: host }, statuses(["evil.example", "127.0.0.1"]))
+        assert.deepStrictEqual(
+          answers.map(([, status]) => status),
+          [421, 200],
+          host
+        )
+      })
+    )
+  )
+
+  it.effect("refuses to start with a name that is none", () =>
+    Effect.forEach(["https://metka.example", "metka.example/x", "a b"], (name) =>
+      Effect.gen(function* () {
+        const refused = yield* Effect.flip(under({ HTTP_ALLOWED_HOSTS: `ok.example, ${name}` }, Effect.void))
+        assert.include(
+          String(refused),
+          `HTTP_ALLOWED_HOSTS must be names of hosts with commas between them, not "${name}"`
+        )
       })
     )
   )

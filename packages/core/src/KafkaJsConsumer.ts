@@ -133,6 +133,8 @@ class GroupMember {
   readonly #skipped = new SkippedOffsets()
   #starting: Promise<void> = Promise.resolve()
   #isLeaving = false
+  /** In which a commit was refused last. */
+  #refusedGeneration = -1
 
   /**
    * `previousId` takes up a membership that ended without leaving, because the broker went away. As somebody else we
@@ -203,6 +205,8 @@ class GroupMember {
   }
 
   #endUnlessJoinedAfter(generation: number): void {
+    if (this.#refusedGeneration === generation) return
+    this.#refusedGeneration = generation
     const end = () => {
       if (generation === this.generation) this.#ended.reject(new Error("the group has gone on without this member"))
     }

@@ -3,10 +3,12 @@ import { readAudiences, readMembersAfter } from "@metka/console/Audiences"
 import { exportRows, type ListedGuest, membersFrom, type Part } from "@metka/console/GuestList"
 import { readNearAfter } from "@metka/console/NearGuests"
 import * as Database from "@metka/core/Database"
-import { Console, Effect, Option, Stream } from "effect"
+import { Console, Effect, Option, Schema, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { audiencesText, listed } from "../AudienceText.ts"
 import { printable } from "../terminal.ts"
+
+export class NoTagGiven extends Schema.TaggedError<NoTagGiven>()("NoTagGiven", { message: Schema.String }) {}
 
 interface ListWords {
   /** What is said where there is nobody. */
@@ -60,9 +62,10 @@ export const audience = Command.make(
     )
   },
   ({ near, tag }) =>
-    Option.match(tag, {
-      onNone: () => Effect.flatMap(readAudiences, (audiences) => Console.log(audiencesText(audiences))),
-      onSome: near ? listNear : listMembers
+    Effect.gen(function* () {
+      if (Option.isSome(tag)) return yield* near ? listNear(tag.value) : listMembers(tag.value)
+      if (near) return yield* new NoTagGiven({ message: "--near lists guests of one tag: metka audience TAG --near" })
+      yield* Console.log(audiencesText(yield* readAudiences))
     }).pipe(Effect.provide(Database.layer("metka audience")))
 ).pipe(
   Command.withDescription(

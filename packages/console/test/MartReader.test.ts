@@ -143,6 +143,23 @@ describe("What is asked for often", () => {
     })
   )
 
+  it.effect("is not kept from while the system was loading, however long it took", () =>
+    Effect.gen(function* () {
+      let isLoading = true
+      const read = yield* seldom(
+        Effect.andThen(Effect.sleep("7 seconds"), Clock.currentTimeMillis),
+        Effect.sync(() => isLoading)
+      )
+      const early = yield* Effect.forkChild(read)
+      yield* TestClock.adjust("7 seconds")
+      assert.strictEqual(yield* Fiber.join(early), 7_000)
+      isLoading = false
+      const late = yield* Effect.forkChild(read)
+      yield* TestClock.adjust("7 seconds")
+      assert.strictEqual(yield* Fiber.join(late), 14_000)
+    })
+  )
+
   it.effect("is read again as soon as what it is read from is no longer what it was", () =>
     Effect.gen(function* () {
       let isLoading = true

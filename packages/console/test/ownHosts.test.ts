@@ -99,7 +99,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The c
   )
 
   it.effect("is closed to them however the loopback address is written", () =>
-    Effect.forEach(["LOCALHOST", "127.1", "::1"], (host) =>
+    Effect.forEach(["LOCALHOST", "127.1", "::1", "::ffff:127.0.0.1"], (host) =>
       Effect.gen(function* () {
         const answers = yield* under({ HTTP_HOST: host }, statuses(["evil.example", "127.0.0.1"]))
         assert.deepStrictEqual(

@@ -1,8 +1,8 @@
 /** Makes the tag rules what a marketer's file says, and applies them to the guests that are already there. */
-import { uuidOf } from "@metka/core/Uuid"
 import { inSnapshot, transaction } from "@metka/core/transaction"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { knownCategories, type UnknownCategory } from "./KnownCategories.ts"
 import {
   decideTags,
   diffRules,
@@ -15,13 +15,6 @@ import {
 } from "./rules.ts"
 import * as Tags from "./TagRepository.ts"
 
-/** A category that no guest has ordered yet: perhaps a slip of the pen. */
-export interface UnknownCategory {
-  readonly category: string
-  /** One that differs in capitals, spaces or ё alone. */
-  readonly similar: string | undefined
-}
-
 /** Guests who get a tag, and who lose it. */
 export interface MovedGuests {
   readonly given: number
@@ -33,36 +26,6 @@ export interface AppliedRules extends MovedGuests {
   readonly ofTags: ReadonlyMap<string, MovedGuests>
   readonly unknownCategories: ReadonlyArray<UnknownCategory>
 }
-
-const looseSpelling = (name: string): string => name.toLowerCase().replaceAll("ё", "е").replaceAll(/\s/g, "")
-
-/** Of these rules the categories that no guest has ordered. */
-export const unknownCategories = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
-  const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<{ name: string }>`select distinct category_name as name from cdm.category_names`
-  const known = new Set(rows.map(({ name }) => name))
-  const similar = new Map(rows.map(({ name }) => [looseSpelling(name), name]))
-  return [...new Set(requests.map(({ category }) => category))]
-    .filter((category) => !known.has(category))
-    .map((category): UnknownCategory => ({ category, similar: similar.get(looseSpelling(category)) }))
-})
-
-/** The keys of categories by name, as they have come; a category nobody has ordered yet is derived from its name. */
-const categoryKeys = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
-  const sql = yield* SqlClient.SqlClient
-  const names = [...new Set(requests.map((request) => request.category))]
-  if (names.length === 0) return derivedKey
-  const rows = yield* sql<{ category_name: string; category_id: string }>`
-    select category_name, category_id from cdm.category_names where category_name = any(${names}::text[])
-    order by category_id desc`
-  const keys = new Map(rows.map((row) => [row.category_name, row.category_id]))
-  for (const row of rows) {
-    if (row.category_id === derivedKey(row.category_name)) keys.set(row.category_name, row.category_id)
-  }
-  return (name: string) => keys.get(name) ?? derivedKey(name)
-})
-
-const derivedKey = (name: string): string => uuidOf("h_category", name)
 
 const writeRules = Effect.fnUntraced(function* (
   changes: ReadonlyArray<RuleChange>,
@@ -137,10 +100,11 @@ export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<R
   yield* Tags.lockRules
   const bound = yield* Tags.bindRules()
   const changes = diffRules(yield* Tags.activeRules, requests, bound)
-  yield* writeRules(changes, yield* categoryKeys(requests))
+  const { keyOf, unknownIn } = yield* knownCategories
+  yield* writeRules(changes, keyOf)
   const applied: AppliedRules = {
     changes,
-    unknownCategories: yield* unknownCategories(requests),
+    unknownCategories: unknownIn(requests),
     ...movedGuests(yield* decideAnew(touchedBy(changes)))
   }
   return applied
@@ -165,11 +129,11 @@ const ruleAfter = (change: RuleChange, keyOf: (category: string) => string): Rea
 /** What applying would change, as of one moment. Nothing is written or locked: reading the marts is enough. */
 export const previewRules = Effect.fnUntraced(function* (requests: ReadonlyArray<RuleRequest>) {
   const changes = diffRules(yield* Tags.activeRules, requests, yield* Tags.unboundRules)
-  const keyOf = yield* categoryKeys(requests)
+  const { keyOf, unknownIn } = yield* knownCategories
   const rules = changes.flatMap((change) => ruleAfter(change, keyOf))
   const preview: AppliedRules = {
     changes,
-    unknownCategories: yield* unknownCategories(requests),
+    unknownCategories: unknownIn(requests),
     ...movedGuests(yield* decide(rules, touchedBy(changes)))
   }
   return preview

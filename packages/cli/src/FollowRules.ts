@@ -1,5 +1,6 @@
 /** The tag rules of the embedded system as a marketer's file says them, and again each time the file is saved. */
-import { type AppliedRules, applyRules, type UnknownCategory, unknownCategories } from "@metka/cdm/ApplyRules"
+import { type AppliedRules, applyRules } from "@metka/cdm/ApplyRules"
+import { knownCategories, type UnknownCategory } from "@metka/cdm/KnownCategories"
 import { tagOf } from "@metka/cdm/rules"
 import { Console, Effect } from "effect"
 import type { SqlClient } from "effect/sql"
@@ -67,7 +68,7 @@ export const startWithRules = Effect.fnUntraced(function* (file: string) {
   })
 
   const started: StartedRules = {
-    warnOnceLoaded: Effect.flatMap(unknownCategories(requests), warn),
+    warnOnceLoaded: Effect.flatMap(knownCategories, ({ unknownIn }) => warn(unknownIn(requests))),
     follow: Effect.andThen(
       Console.log(`  Save ${file}, and what it says then applies.\n`),
       Effect.forever(Effect.delay(look, lookAgain))

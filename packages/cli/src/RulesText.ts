@@ -1,5 +1,6 @@
 /** What applying tag rules changes, as text for a marketer. */
-import type { MovedGuests, UnknownCategory } from "@metka/cdm/ApplyRules"
+import type { MovedGuests } from "@metka/cdm/ApplyRules"
+import type { UnknownCategory } from "@metka/cdm/KnownCategories"
 import { type RuleChange, tagOf } from "@metka/cdm/rules"
 import { counted, number, ordersWith } from "@metka/console/words"
 

@@ -134,11 +134,15 @@ const fetchesOn = (broker: Broker) =>
     )
   })
 
-const isMemberAgain = (broker: Broker) =>
-  eventually(
+const commitsAsMemberAgain = Effect.fnUntraced(function* (broker: Broker, commit: Effect.Effect<void>) {
+  yield* eventually(
     "the group has it again",
     Effect.sync(() => broker.member !== undefined)
   )
+  yield* fetchesOn(broker)
+  yield* commit
+  assert.deepStrictEqual(broker.committed, ["member-2"])
+})
 
 describe("A consumer of kafkajs, as it is patched here", () => {
   it.live("that the group has forgotten does not fetch on without a membership when joining again fails at first", () =>
@@ -146,10 +150,7 @@ describe("A consumer of kafkajs, as it is patched here", () => {
       const { broker, commit } = yield* consuming
       broker.failures.join.push(refusal("COORDINATOR_LOAD_IN_PROGRESS"))
       broker.member = undefined
-      yield* isMemberAgain(broker)
-      yield* fetchesOn(broker)
-      yield* commit
-      assert.deepStrictEqual(broker.committed, ["member-2"])
+      yield* commitsAsMemberAgain(broker, commit)
     }).pipe(Effect.scoped)
   )
 
@@ -159,10 +160,7 @@ describe("A consumer of kafkajs, as it is patched here", () => {
       broker.failures.join.push(refusal("UNKNOWN_MEMBER_ID"), refusal("COORDINATOR_LOAD_IN_PROGRESS"))
       broker.failures.fetch.push(refusal("NOT_LEADER_OR_FOLLOWER"))
       broker.member = undefined
-      yield* isMemberAgain(broker)
-      yield* fetchesOn(broker)
-      yield* commit
-      assert.deepStrictEqual(broker.committed, ["member-2"])
+      yield* commitsAsMemberAgain(broker, commit)
     }).pipe(Effect.scoped)
   )
 

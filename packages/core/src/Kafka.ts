@@ -125,7 +125,7 @@ export class Kafka extends Context.Service<
     commit(group: string, batch: RecordBatch): Effect.Effect<void, KafkaError>
     /** Sends all records, acknowledged by all in-sync replicas. On failure some may have been written. */
     publish(topic: string, records: ReadonlyArray<OutgoingRecord>): Effect.Effect<void, KafkaError>
-    /** Creates the topics that are missing, where the broker allows it. */
+    /** Creates the topics that are missing, where the broker allows it; from then on also when one is missed. */
     ensureTopics(topics: ReadonlyArray<string>): Effect.Effect<void, KafkaError>
     /**
      * Per partition: the committed offset of the group (on a group that never committed: the start of the log, `0` until

@@ -14,7 +14,7 @@ import { registerCodecs } from "./KafkaJsCodecs.ts"
 import { kafkaJsConfig } from "./KafkaJsConfig.ts"
 import { makeConnection } from "./KafkaJsConnection.ts"
 import { GroupMembers } from "./KafkaJsConsumer.ts"
-import { isCoordinatorNotReady, isIllegalGeneration, kafkaError } from "./KafkaJsErrors.ts"
+import { isCoordinatorNotReady, isIllegalGeneration, isTopicMissing, kafkaError } from "./KafkaJsErrors.ts"
 import { sendAll } from "./KafkaJsProducer.ts"
 
 const clientId = "metka"
@@ -161,8 +161,14 @@ export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
         logCreator: toEffectLogger
       })
     const client = makeClient()
-    const members = new GroupMembers(makeClient)
     const admin = yield* makeConnection(() => client.admin())
+    const shape = { numPartitions: config.partitions, replicationFactor: config.replication }
+    const ensured = new Set<string>()
+    const ensure = (topics: ReadonlyArray<string>) =>
+      admin.use("ensureTopics", (client) => createMissing(client, topics, shape), adminTimeoutMillis)
+    const ensureAgain = (topic: string, { reason }: KafkaError) =>
+      ensured.has(topic) && isTopicMissing(reason) ? ensure([topic]) : Effect.void
+    const members = new GroupMembers(makeClient, ensureAgain)
     const producer = yield* makeConnection(() =>
       client.producer({ allowAutoTopicCreation: false, createPartitioner: Partitioners.DefaultPartitioner })
     )
@@ -189,16 +195,16 @@ export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
       publish: Effect.fnUntraced(function* (topic, records) {
         if (records.length === 0) return
         const now = yield* Clock.currentTimeMillis
-        yield* producer.use("publish", (client) => sendAll(client, topic, records, now), publishTimeoutMillis)
+        yield* producer
+          .use("publish", (client) => sendAll(client, topic, records, now), publishTimeoutMillis)
+          .pipe(Effect.tapError((error) => ensureAgain(topic, error)))
       }),
 
       ensureTopics: (topics) =>
-        admin.use(
-          "ensureTopics",
-          (client) =>
-            createMissing(client, topics, { numPartitions: config.partitions, replicationFactor: config.replication }),
-          adminTimeoutMillis
-        ),
+        Effect.suspend(() => {
+          for (const topic of topics) ensured.add(topic)
+          return ensure(topics)
+        }),
 
       lag: (topic, group) => admin.use("lag", (client) => readLag(client, topic, group), adminTimeoutMillis),
 

@@ -294,11 +294,19 @@ class GroupMember {
 /** The memberships of this process. */
 export class GroupMembers {
   readonly #makeClient: () => KafkaClient
+  readonly #ensureAgain: (topic: string, error: KafkaError) => Effect.Effect<void, KafkaError>
   readonly #members = new Set<GroupMember>()
 
-  /** kafkajs keeps offsets by group in the client: two members of one group need two clients. */
-  constructor(makeClient: () => KafkaClient) {
+  /**
+   * kafkajs keeps offsets by group in the client: two members of one group need two clients.
+   * @param ensureAgain makes a topic that an error says is missing
+   */
+  constructor(
+    makeClient: () => KafkaClient,
+    ensureAgain: (topic: string, error: KafkaError) => Effect.Effect<void, KafkaError>
+  ) {
     this.#makeClient = makeClient
+    this.#ensureAgain = ensureAgain
   }
 
   /** See `Kafka.consume`: it waits for a broker that is away, and fails with what only an operator can mend. */
@@ -346,6 +354,7 @@ export class GroupMembers {
         const log = fruitless <= 1 ? Effect.logWarning : Effect.logDebug
         yield* log(`not consuming ${options.topic}, joining again: ${error.message}`)
         if (fruitless >= fruitlessMemberships) yield* told(options, error)
+        yield* this.#ensureAgain(options.topic, error).pipe(Effect.catch((refusal) => told(options, refusal)))
         yield* Effect.sleep(yield* backoffMillis(fruitless))
       }
     })

@@ -58,6 +58,10 @@ const outdatedGeneration = new Set(["ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "
 export const isIllegalGeneration = (error: unknown): boolean =>
   [...namesOf(error)].some((name) => outdatedGeneration.has(name))
 
+/** Somebody has deleted the topic, or the broker has come back with an empty disk. */
+export const isTopicMissing = (error: unknown): boolean =>
+  [...namesOf(error)].some((name) => name === "UNKNOWN_TOPIC_OR_PARTITION")
+
 /** Of several errors in one, "Topic creation errors" says nothing: its parts do. */
 const messageOf = (error: unknown): string =>
   error instanceof Error && "errors" in error && Array.isArray(error.errors)
@@ -73,8 +77,8 @@ export const kafkaError =
     if (cause instanceof KafkaError) return cause
     const names = [...namesOf(cause)]
     const message =
-      topic !== undefined && names.includes("UNKNOWN_TOPIC_OR_PARTITION")
-        ? `there is no topic ${topic}: create it, or restart the service, which creates it where it may`
+      topic !== undefined && isTopicMissing(cause)
+        ? `there is no topic ${topic}: create it where the service may not do so itself`
         : messageOf(cause)
     const fields = { message, cause }
     const reason = names.some((name) => tooLarge.has(name))

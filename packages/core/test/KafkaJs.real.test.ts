@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { eventuallyTrue } from "@metka/testing/eventually"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { ownKafkaServer } from "@metka/testing/servers"
 import { ConfigProvider, Duration, Effect, Layer, Logger, Schedule } from "effect"
@@ -60,9 +61,39 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
       for (const operation of [kafka.lag("no-such", "group"), kafka.publish("no-such", [outgoing("a", "b")])]) {
         const { reason } = yield* Effect.flip(Effect.asVoid(operation))
         assert.strictEqual(reason._tag, "KafkaUnavailable")
-        assert.match(reason.message, /no topic no-such: create it, or restart the service/)
+        assert.match(reason.message, /no topic no-such: create it where the service may not do so itself/)
       }
     }).pipe(Effect.provide(shared))
+  )
+
+  it.live(
+    "a topic that vanishes is made again when it is missed, by a consumer and by who publishes, and the flow goes on",
+    () =>
+      Effect.gen(function* () {
+        const admin = yield* foreignAdmin
+        const vanish = (topic: string) => Effect.promise(() => admin.deleteTopics({ topics: [topic] }))
+        const { group, kafka, topic } = yield* freshTopic
+        const [input, output] = [`${topic}.in`, `${topic}.out`]
+        yield* kafka.ensureTopics([input, output])
+        const member = yield* startMember({ topic: input, group, maxRecords: 10 })
+        yield* kafka.publish(input, [outgoing("a", "before")])
+        yield* eventually("the record from before", () => member.records().length === 1)
+        yield* vanish(input)
+        yield* eventuallyTrue(
+          "the input is there again",
+          Effect.map(
+            Effect.promise(() => admin.listTopics()),
+            (topics) => topics.includes(input)
+          ),
+          "60 seconds"
+        )
+        yield* vanish(output)
+        const untilMade = Schedule.spaced("100 millis").pipe(Schedule.upTo({ duration: "30 seconds" }))
+        yield* Effect.retry(kafka.publish(output, [outgoing("a", "after")]), untilMade)
+        yield* Effect.retry(kafka.publish(input, [outgoing("a", "after")]), untilMade)
+        yield* eventually("the record from after", () => member.records().length === 2)
+      }).pipe(Effect.provide(Layer.merge(shared, RealServers.layer))),
+    120_000
   )
 
   it.live(

@@ -88,7 +88,10 @@ class Script {
 /** A member that has joined. It takes batches of one record, and holds the first one until `goOn`; it commits nothing. */
 const member = Effect.fnUntraced(function* (goOn: Effect.Effect<void>) {
   const script = new Script()
-  const members = new GroupMembers(() => script.client)
+  const members = new GroupMembers(
+    () => script.client,
+    () => Effect.void
+  )
   yield* members.consume({ topic: "in", group: "group", maxRecords: 1 }).pipe(
     Stream.runForEach(() => goOn),
     Effect.forkScoped

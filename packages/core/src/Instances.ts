@@ -3,6 +3,7 @@ import { Clock, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import { hostname } from "node:os"
+import { endingWithin } from "./endingWithin.ts"
 import { Health } from "./Health.ts"
 
 const heartbeatEvery = "10 seconds"
@@ -32,7 +33,7 @@ export const layer = (options: {
         const now = yield* Clock.currentTimeMillis
         const { ready } = yield* health.readiness
         // One statement cannot delete and update the same row, and after a suspension ours may be a day old.
-        yield* sql`with swept_up as (
+        const write = sql`with swept_up as (
             delete from ops.service_instances where heartbeat_at < ${timestamp(now - keptMillis)}::timestamptz
               and instance_id <> ${instanceId}::uuid
           )
@@ -40,7 +41,8 @@ export const layer = (options: {
           (instance_id, service, host, pid, version, started_at, heartbeat_at, ready)
           values (${instanceId}::uuid, ${options.service}, ${hostname()}, ${process.pid}, ${options.version},
             ${startedAt}::timestamptz, ${timestamp(now)}::timestamptz, ${ready})
-          on conflict (instance_id) do update set heartbeat_at = excluded.heartbeat_at, ready = excluded.ready`.pipe(
+          on conflict (instance_id) do update set heartbeat_at = excluded.heartbeat_at, ready = excluded.ready`
+        yield* endingWithin(write, heartbeatEvery).pipe(
           Effect.catch((error) => Effect.logDebug(`the heartbeat is left out: ${error.message}`))
         )
         yield* Effect.timeoutOption(health.turnsFrom(ready), heartbeatEvery)

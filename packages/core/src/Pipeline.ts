@@ -9,6 +9,7 @@
 import { Duration, Effect, Exit, Fiber, FiberHandle, Latch, Result, Schedule, Semaphore, Stream } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
+import { endingWithin } from "./endingWithin.ts"
 import { transaction } from "./transaction.ts"
 import { type BatchTrace, traceBatch } from "./BatchTrace.ts"
 import { type DeadLetter, keepDeadLetters } from "./DeadLetters.ts"
@@ -71,6 +72,11 @@ const concludeAfter = Duration.millis(25)
 /** A transaction that takes longer is told of, and is waited for. */
 const slowAfter = Duration.seconds(10)
 
+/** A first attempt that takes longer is begun anew on another connection. */
+const firstPatience = Duration.minutes(1)
+/** Each further attempt may take twice as long, up to this: one that is only slow must come to its end. */
+const longestPatience = Duration.minutes(16)
+
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
 const grace = Duration.millis(850)
 
@@ -121,9 +127,18 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
         )
       })
 
+    const patiently = <B, E, R2>(attempt: Effect.Effect<B, E, R2>) => {
+      let patience = firstPatience
+      return Effect.suspend(() => {
+        const now = patience
+        patience = Duration.min(Duration.times(now, 2), longestPatience)
+        return endingWithin(attempt, now)
+      })
+    }
+
     /** One that waits for a lock answers nothing and fails with nothing. */
     const tellingSlowness = <B, E, R2>(attempt: Effect.Effect<B, E, R2>) => {
-      const down = `no end of a transaction within ${Duration.format(slowAfter)}: a table may be locked, see pg_locks`
+      const down = `no end of a transaction within ${Duration.format(slowAfter)}: a table may be locked, see pg_locks, or the server be gone`
       const told = Effect.andThen(
         health.report("postgres", { down }, stage.service),
         Effect.logWarning(`waiting: PostgreSQL: ${down}`)
@@ -182,8 +197,10 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
         const prepared = yield* enriched
         const [storeSeconds, stored] = yield* timed(
           waitOut(
-            tellingSlowness(
-              transaction(keepDeadLetters(stage.service, letters).pipe(Effect.andThen(stage.store(prepared))))
+            patiently(
+              tellingSlowness(
+                transaction(keepDeadLetters(stage.service, letters).pipe(Effect.andThen(stage.store(prepared))))
+              )
             )
           )
         )
@@ -207,7 +224,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       if (records.length === 1) {
         const letters = records.map(({ record }) => ({ record, bad: refusal }))
         // There is nowhere else to put it: a refusal is waited out too.
-        return waitOut(transaction(keepDeadLetters(stage.service, letters)), () => false).pipe(
+        return waitOut(patiently(transaction(keepDeadLetters(stage.service, letters))), () => false).pipe(
           Effect.as({ outcomes: {}, letters, seconds: {} })
         )
       }

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { isMissing, RealServers } from "@metka/testing/realServers"
-import { ownPostgresServer } from "@metka/testing/servers"
+import { ownPostgresServer, tcpProxy } from "@metka/testing/servers"
 import { Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
+import { endingWithin } from "../src/endingWithin.ts"
 import { KafkaError, KafkaUnavailable } from "../src/Kafka.ts"
-import { refusalOf, sqlStateOf } from "../src/Outage.ts"
+import { describe as told, isPassing, refusalOf, sqlStateOf } from "../src/Outage.ts"
 import { transaction } from "../src/transaction.ts"
 import { atTimes, clientOf } from "./DatabaseLayers.ts"
 
@@ -55,6 +56,24 @@ describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => 
         assert.isUndefined(refusalOf(lost))
       }).pipe(Effect.provide(clientOf(server.url)))
     })
+  )
+
+  it.live(
+    "a server that vanishes without a word costs the time allowed, and the next attempt has another connection",
+    () =>
+      Effect.gen(function* () {
+        const url = new URL(yield* (yield* RealServers).database)
+        const proxy = yield* tcpProxy(Number(url.port))
+        url.port = String(proxy.port)
+        yield* Effect.gen(function* () {
+          const attempt = (work = select) => endingWithin(transaction(work), "500 millis")
+          assert.deepStrictEqual(yield* attempt(), [{ one: 1 }])
+          const lost = yield* Effect.flip(attempt(Effect.andThen(proxy.strand, select)))
+          assert.isTrue(isPassing(lost), "an outage, which is waited out")
+          assert.strictEqual(told(lost), "PostgreSQL: no end within 500ms, the connection is given up")
+          assert.deepStrictEqual(yield* attempt(), [{ one: 1 }])
+        }).pipe(Effect.provide(clientOf(url.href)))
+      }).pipe(Effect.provide(RealServers.layer))
   )
 
   it.live("a process that falls silent within a transaction loses its session, and its locks, after 30 seconds", () =>

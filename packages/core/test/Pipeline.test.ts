@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, type Layer, Logger, Ref, Result, Stream } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, type Layer, Logger, Ref, Result, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
@@ -254,6 +254,24 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
       yield* passTimeUntil("ready", isReady)
       yield* stop(fiber)
       assert.deepStrictEqual(yield* taken, ["1"])
+    })
+  )
+
+  test(
+    "a transaction that does not end is begun anew, given twice as long each time: its server may be gone, or be slow",
+    Effect.gen(function* () {
+      const begunAt: Array<number> = []
+      yield* settle(["1"], {
+        store: () =>
+          Effect.gen(function* () {
+            begunAt.push(yield* Clock.currentTimeMillis)
+            if (begunAt.length < 3) yield* Effect.never
+          })
+      })
+      assert.deepStrictEqual(yield* taken, ["1"])
+      const waited = begunAt.slice(1).map((at, index) => Math.round((at - (begunAt[index] ?? 0)) / 60_000))
+      assert.deepStrictEqual(waited, [1, 2])
+      assert.isTrue(yield* isReady)
     })
   )
 

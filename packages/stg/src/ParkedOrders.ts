@@ -4,6 +4,7 @@
  * enrichment that was stored.
  */
 import { keepDeadLetters } from "@metka/core/DeadLetters"
+import { endingWithin } from "@metka/core/endingWithin"
 import { decodeSourcePayload } from "@metka/core/messages/SourceOrder"
 import * as Metrics from "@metka/core/Metrics"
 import { describe, retryWhile } from "@metka/core/Outage"
@@ -71,6 +72,8 @@ const retryDueOrders = Effect.gen(function* () {
   return due.length
 }).pipe(Effect.withSpan("retry parked orders", { root: true }))
 
+/** Less than a minute, after which an order that waits is due again. */
+const patience = Duration.seconds(50)
 const pauseBetweenRounds = Duration.seconds(1)
 /** An order parked meanwhile is tried that much later the first time. */
 const pauseWhileNoneIsParked = Duration.seconds(4)
@@ -78,9 +81,10 @@ const pauseWhileNoneIsParked = Duration.seconds(4)
 /** Retries for as long as the service runs; after an outage the next round tries again. */
 export const run = Effect.gen(function* () {
   const round = Effect.gen(function* () {
-    const parked = yield* Repository.countParked
+    const parked = yield* endingWithin(Repository.countParked, patience)
     yield* Metrics.setParkedOrders(parked)
-    if (parked.due > 0) yield* Effect.repeat(retryDueOrders, { while: (taken) => taken === batchSize })
+    if (parked.due > 0)
+      yield* Effect.repeat(endingWithin(retryDueOrders, patience), { while: (taken) => taken === batchSize })
     return parked.count === 0 ? pauseWhileNoneIsParked : pauseBetweenRounds
   }).pipe(
     Effect.tapError((error) => Effect.logWarning(`parked orders wait for the next round: ${describe(error)}`)),

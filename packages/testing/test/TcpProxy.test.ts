@@ -91,6 +91,25 @@ describe("A proxy", () => {
     )
   )
 
+  it.live("says nothing any more on connections that are stranded, and serves new ones", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const proxy = yield* proxied
+        const old = yield* connect(proxy.port)
+        assert.isTrue(yield* saysBack(old, "before"))
+        yield* proxy.strand
+        yield* proxy.stallDuring(Effect.void)
+        let received = ""
+        old.on("data", (bytes) => {
+          received += String(bytes)
+        })
+        old.write("lost")
+        assert.isTrue(yield* saysBack(yield* connect(proxy.port), "after"))
+        assert.strictEqual(received, "")
+      })
+    )
+  )
+
   it.live("closes a connection to a server that does not listen", () =>
     Effect.scoped(
       Effect.gen(function* () {

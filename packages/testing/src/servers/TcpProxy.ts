@@ -9,6 +9,8 @@ export interface TcpProxy {
   readonly port: number
   /** Resets every connection; new ones are taken at once. */
   readonly cut: Effect.Effect<void>
+  /** Passes nothing on any more on the connections there are, without a word; new ones are served. */
+  readonly strand: Effect.Effect<void>
   /** Passes nothing on, either way and for new connections too, for as long as the effect runs. */
   readonly stallDuring: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
@@ -16,6 +18,7 @@ export interface TcpProxy {
 interface Pair {
   readonly client: Socket
   readonly server: Socket
+  isStranded: boolean
 }
 
 const ends = ({ client, server }: Pair) => [client, server]
@@ -30,30 +33,31 @@ export const tcpProxy = Effect.fnUntraced(function* (
     pairs.delete(pair)
     for (const end of ends(pair)) end.resetAndDestroy()
   }
-  const pass = (from: Socket, to: Socket) => {
+  const pass = (from: Socket, to: Socket, pair: Pair) => {
     from.on("data", (bytes) => {
       if (!to.write(bytes)) from.pause()
     })
     to.on("drain", () => {
-      if (!isStalled) from.resume()
+      if (!isStalled && !pair.isStranded) from.resume()
     })
     from.on("end", () => to.end())
   }
   const open = (client: Socket) => {
-    const pair: Pair = { client, server: createConnection({ port: serverPort, host: "127.0.0.1", noDelay: true }) }
+    const server = createConnection({ port: serverPort, host: "127.0.0.1", noDelay: true })
+    const pair: Pair = { client, server, isStranded: false }
     pairs.add(pair)
     client.setNoDelay(true)
     for (const end of ends(pair)) {
       end.on("error", () => close(pair))
       end.on("close", () => close(pair))
     }
-    pass(pair.client, pair.server)
-    pass(pair.server, pair.client)
+    pass(client, server, pair)
+    pass(server, client, pair)
     if (isStalled) for (const end of ends(pair)) end.pause()
   }
   const setStalled = (stalled: boolean) => {
     isStalled = stalled
-    for (const end of [...pairs].flatMap(ends)) {
+    for (const end of [...pairs].filter((pair) => !pair.isStranded).flatMap(ends)) {
       if (stalled) end.pause()
       else end.resume()
     }
@@ -75,6 +79,12 @@ export const tcpProxy = Effect.fnUntraced(function* (
     port,
     cut: Effect.sync(() => {
       for (const pair of pairs) close(pair)
+    }),
+    strand: Effect.sync(() => {
+      for (const pair of pairs) {
+        pair.isStranded = true
+        for (const end of ends(pair)) end.pause()
+      }
     }),
     stallDuring: (effect) =>
       Effect.acquireUseRelease(

@@ -18,6 +18,7 @@ export interface Container {
   }
   readonly envFrom?: ReadonlyArray<{ readonly secretRef?: { readonly name: string } }>
   readonly env?: ReadonlyArray<{ readonly name: string; readonly value?: string }>
+  readonly volumeMounts?: ReadonlyArray<{ readonly name: string; readonly mountPath: string }>
   readonly startupProbe?: Probe
   readonly livenessProbe?: Probe
   readonly readinessProbe?: Probe

@@ -240,6 +240,24 @@ describe("The overlays", () => {
     })
   }
 
+  for (const overlay of overlays) {
+    it(`${overlay}: what a server keeps is mounted where its image declares a volume, which would hide any mount above`, () => {
+      const declared: Readonly<Record<string, string>> = {
+        "apache/kafka": "/var/lib/kafka/data",
+        postgres: "/var/lib/postgresql/data",
+        redis: "/data"
+      }
+      for (const { name, pod, storage } of workloads(all(overlay)).filter(({ kind }) => kind === "StatefulSet")) {
+        const [container] = pod.containers
+        assert.deepStrictEqual(
+          container?.volumeMounts?.filter((mount) => mount.name === "data").map(({ mountPath }) => mountPath),
+          storage.map(() => declared[container?.image.split(":")[0] ?? ""] ?? "not known"),
+          name
+        )
+      }
+    })
+  }
+
   for (const overlay of ["local", "yandex", "portable"] as const) {
     describe(`${overlay}: the three services and the console`, () => {
       const names = ["metka-cdm", "metka-console", "metka-dds", "metka-stg"]
@@ -260,6 +278,12 @@ describe("The overlays", () => {
           ofKind(overlay, "PodDisruptionBudget").map(({ metadata }) => metadata.name),
           names.filter((name) => name !== "metka-console")
         )
+      })
+
+      it("do not hold up a node while a server is away and no replica is ready", () => {
+        for (const { spec } of ofKind(overlay, "PodDisruptionBudget")) {
+          assert.propertyVal(spec, "unhealthyPodEvictionPolicy", "AlwaysAllow")
+        }
       })
 
       it("can be left out by their label, so that the migration is applied and done before them", () => {
@@ -425,6 +449,41 @@ describe("The overlays", () => {
       })
     })
   }
+
+  for (const overlay of ["yandex", "portable"] as const) {
+    it(`${overlay}: the brokers have names that KEDA finds from its own namespace`, () => {
+      const data = ofKind(overlay, "ConfigMap").map((manifest) => manifest["data"] as Readonly<Record<string, string>>)
+      const brokers = data.flatMap((each) => each["KAFKA_BROKERS"]?.split(",") ?? [])
+      assert.isNotEmpty(brokers)
+      for (const broker of brokers) assert.match(broker, /^[^.]+\.(metka\.svc|.+\.net):\d+$/)
+    })
+  }
+
+  it("portable: full topics leave room on each broker's volume, which has a replica of every partition", () => {
+    const ofTopic = ofKind("portable", "KafkaTopic").map(({ spec }) => {
+      const { config, partitions } = spec as { readonly config: Readonly<Record<string, number>>; partitions: number }
+      return partitions * ((config["retention.bytes"] ?? Infinity) + (config["segment.bytes"] ?? Infinity))
+    })
+    const [pool] = ofKind("portable", "KafkaNodePool").map(
+      ({ spec }) => spec as { readonly storage: { readonly volumes: ReadonlyArray<{ readonly size: string }> } }
+    )
+    assert.isAtMost(
+      ofTopic.reduce((sum, bytes) => sum + bytes, 0),
+      quantity(pool?.storage.volumes[0]?.size ?? "none") - 2 ** 31
+    )
+  })
+
+  it("portable: PostgreSQL has connections for all replicas at once, for new ones beside old, for people and for BI", () => {
+    const ofProcess = 5
+    const scaled = ofKind("portable", "ScaledObject").map(({ spec }) => spec as ScaledObjectSpec)
+    // A rollout has a quarter more of them for a while. Beside them: the console, the operator, the migration.
+    const processes = scaled.reduce((sum, { maxReplicaCount }) => sum + Math.ceil(1.25 * maxReplicaCount), 3)
+    const ofBi = Number(/connection limit (\d+)/.exec(databaseRoles.map(({ options }) => options).join())?.[1])
+    const [postgres] = ofKind("portable", "Cluster").map(
+      ({ spec }) => spec as { readonly postgresql: { readonly parameters: Readonly<Record<string, string>> } }
+    )
+    assert.isAtLeast(Number(postgres?.postgresql.parameters["max_connections"]), processes * ofProcess + ofBi)
+  })
 
   it("portable: topics as many partitions as the scaler counts on, each message on two brokers at least", () => {
     for (const { metadata, spec } of ofKind("portable", "KafkaTopic")) {

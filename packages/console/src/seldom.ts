@@ -1,8 +1,11 @@
 /** What is asked for far oftener than it is worth: by every open page, each few seconds. */
-import { Clock, Effect, Fiber, Scope, Semaphore } from "effect"
+import { Effect, Fiber, Scope, Semaphore } from "effect"
 
 /** A reading is good for so many times as long as it took: reading takes a tenth of the time at most. */
-const share = 10
+const share = 10n
+
+/** In nanoseconds, by a clock that nobody sets. */
+const elapsed = Effect.clockWith((clock) => Effect.sync(() => clock.monotonicTimeNanosUnsafe()))
 
 /**
  * Gives what `read` has read, by whomever, until it is time to read again, or `phase` is another than it was when the
@@ -14,13 +17,13 @@ export const seldom = Effect.fnUntraced(function* <A, E, R>(
 ) {
   const scope = yield* Scope.Scope
   const turn = yield* Semaphore.make(1)
-  let last: { readonly value: A; readonly goodUntil: number; readonly phase: boolean } | undefined
+  let last: { readonly value: A; readonly goodUntil: bigint; readonly phase: boolean } | undefined
   let underWay: { readonly fiber: Fiber.Fiber<A, E>; readonly phase: boolean } | undefined
 
   const readAnew = Effect.fnUntraced(function* (phase: boolean) {
-    const startedAt = yield* Clock.currentTimeMillis
+    const startedAt = yield* elapsed
     const value = yield* read
-    const endedAt = yield* Clock.currentTimeMillis
+    const endedAt = yield* elapsed
     last = { value, goodUntil: endedAt + share * (endedAt - startedAt), phase }
     return value
   })
@@ -36,7 +39,7 @@ export const seldom = Effect.fnUntraced(function* <A, E, R>(
     )
 
   return Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
+    const now = yield* elapsed
     const phaseNow = yield* phase
     if (last !== undefined && last.phase === phaseNow && now < last.goodUntil) return last.value
     return yield* Fiber.join(yield* readingIn(phaseNow))

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Fiber, Option } from "effect"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
+import { atTimes } from "../../core/test/DatabaseLayers.ts"
 import { MartReader } from "../src/MartReader.ts"
 import { seldom } from "../src/seldom.ts"
 
@@ -115,6 +116,29 @@ describe("What is asked for often", () => {
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Fiber.join(later), 12_000)
       assert.strictEqual(readings, 2)
+    })
+  )
+
+  it.effect("is not kept for longer where the machine's clock was set forward during the reading", () =>
+    Effect.gen(function* () {
+      let readings = 0
+      let aheadMillis = 0
+      const read = yield* seldom(
+        Effect.gen(function* () {
+          yield* Effect.sleep("1 second")
+          aheadMillis += 3_600_000
+          return ++readings
+        }),
+        steady
+      )
+      const reading = Effect.gen(function* () {
+        const asked = yield* Effect.forkChild(atTimes(() => aheadMillis)(read))
+        yield* TestClock.adjust("1 second")
+        return yield* Fiber.join(asked)
+      })
+      assert.strictEqual(yield* reading, 1)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* reading, 2)
     })
   )
 

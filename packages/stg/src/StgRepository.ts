@@ -177,6 +177,10 @@ export const unparkOrders = Effect.fnUntraced(function* (
     delete from stg.parked_orders parked using locked where parked.object_id = locked.object_id`
 })
 
+/** No attempt is planned further ahead: one that seems to be was planned by a clock that went wrong. */
+const isDue = (sql: SqlClient.SqlClient, now: string) =>
+  sql`(next_attempt_at <= ${now}::timestamptz or next_attempt_at > ${now}::timestamptz + interval '61 seconds')`
+
 /**
  * Takes the parked orders that are due, skipping those that another replica has just taken, and sets their next
  * attempt: 1 s after the first, doubling up to 60 s, spread by the order's id.
@@ -195,7 +199,7 @@ export const takeDueOrders = Effect.fnUntraced(function* (limit: number) {
     kafka_timestamp: Date
   }>`
     with due as (
-      select object_id from stg.parked_orders where next_attempt_at <= ${now}::timestamptz
+      select object_id from stg.parked_orders where ${isDue(sql, now)}
       order by next_attempt_at limit ${limit}::int for update skip locked
     ), taken as (
       update stg.parked_orders parked set attempts = attempts + 1,
@@ -245,7 +249,7 @@ export const countParked = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const now = iso(yield* Clock.currentTimeMillis)
   const rows = yield* sql<{ count: number; due: number; oldest_seconds: number }>`
-    select count(*)::int as count, (count(*) filter (where next_attempt_at <= ${now}::timestamptz))::int as due,
+    select count(*)::int as count, (count(*) filter (where ${isDue(sql, now)}))::int as due,
       coalesce(extract(epoch from ${now}::timestamptz - min(parked_at)), 0)::float8 as oldest_seconds
     from stg.parked_orders`
   const [row] = rows

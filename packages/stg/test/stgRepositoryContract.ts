@@ -205,6 +205,21 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
       })
     )
 
+    it.effect("an order whose next attempt a clock an hour ahead has planned is due, and counted as that", () =>
+      Effect.gen(function* () {
+        yield* emptied
+        const now = Date.parse("2023-04-08T00:00:00Z")
+        yield* atTime(now + 3_600_000)(park(1, 1))
+        assert.strictEqual((yield* atTime(now)(Repository.countParked)).due, 1)
+        const due = yield* atTime(now)(Repository.takeDueOrders(10))
+        assert.deepStrictEqual(
+          due.map(({ objectId }) => objectId),
+          [1]
+        )
+        assert.strictEqual((yield* atTime(now)(Repository.countParked)).due, 0)
+      })
+    )
+
     it.effect("a parked order is tried again after a second, then less and less often, at least every 60 seconds", () =>
       Effect.gen(function* () {
         yield* emptied

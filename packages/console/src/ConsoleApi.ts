@@ -1,22 +1,24 @@
 /** What the console's HTTP API answers, and `/openapi.json` says of it. It changes nothing. */
 import { version } from "@metka/core/version"
 import { Schema } from "effect"
-import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema, OpenApi } from "effect/http-api"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, OpenApi } from "effect/http-api"
 import { Audience, Members } from "./Audiences.ts"
 import { guestQuery, limitQuery, membersQuery } from "./ConsoleQuery.ts"
 import { Counts } from "./Counts.ts"
 import { DeadLetters } from "./DeadLetters.ts"
+import { describeQuery } from "./describeQuery.ts"
 import { MartsBusy, MartsUnreadable } from "./MartReader.ts"
 import { EverybodyIsNear, NearGuests } from "./NearGuests.ts"
 import { ParkedOrders } from "./ParkedOrders.ts"
+import { problem } from "./problem.ts"
 import { Reach } from "./Reach.ts"
 import { RunningService } from "./RunningServices.ts"
 import { GuestUnknown, TagReasons } from "./TagReasons.ts"
 import { UnknownTag } from "./UnknownTag.ts"
 
-const unanswered = [MartsUnreadable.pipe(HttpApiSchema.status(503)), MartsBusy.pipe(HttpApiSchema.status(503))] as const
-const unknownTag = UnknownTag.pipe(HttpApiSchema.status(404))
-const everybodyIsNear = EverybodyIsNear.pipe(HttpApiSchema.status(404))
+const unanswered = [problem(503, MartsUnreadable), problem(503, MartsBusy)] as const
+const unknownTag = problem(404, UnknownTag)
+const everybodyIsNear = problem(404, EverybodyIsNear)
 
 const marts = HttpApiGroup.make("marts")
   .add(
@@ -32,12 +34,16 @@ const marts = HttpApiGroup.make("marts")
       query: membersQuery,
       success: Members,
       error: [unknownTag, ...unanswered]
-    }).annotate(OpenApi.Summary, "The guests with a tag, sorted by their ids"),
+    })
+      .annotate(OpenApi.Summary, "The guests with a tag, sorted by their ids")
+      .annotate(OpenApi.Transform, describeQuery(membersQuery)),
     HttpApiEndpoint.get("near", "/near", {
       query: membersQuery,
       success: NearGuests,
       error: [everybodyIsNear, unknownTag, ...unanswered]
-    }).annotate(OpenApi.Summary, "The guests whom one more order would give a tag, sorted by their ids"),
+    })
+      .annotate(OpenApi.Summary, "The guests whom one more order would give a tag, sorted by their ids")
+      .annotate(OpenApi.Transform, describeQuery(membersQuery)),
     HttpApiEndpoint.get("reach", "/reach", { success: Reach, error: unanswered }).annotate(
       OpenApi.Summary,
       "How many guests a rule would give its tag to"
@@ -45,8 +51,10 @@ const marts = HttpApiGroup.make("marts")
     HttpApiEndpoint.get("guest", "/guest", {
       query: guestQuery,
       success: TagReasons,
-      error: [GuestUnknown.pipe(HttpApiSchema.status(404)), unknownTag, ...unanswered]
-    }).annotate(OpenApi.Summary, "Why a guest has a tag, or has it not: the rule, the counter, the orders behind it")
+      error: [problem(404, GuestUnknown), unknownTag, ...unanswered]
+    })
+      .annotate(OpenApi.Summary, "Why a guest has a tag, or has it not: the rule, the counter, the orders behind it")
+      .annotate(OpenApi.Transform, describeQuery(guestQuery))
   )
   .prefix("/api")
 
@@ -60,12 +68,16 @@ const operations = HttpApiGroup.make("operations")
       query: limitQuery,
       success: ParkedOrders,
       error: unanswered
-    }).annotate(OpenApi.Summary, "The orders that wait for a guest, restaurant or dish"),
+    })
+      .annotate(OpenApi.Summary, "The orders that wait for a guest, restaurant or dish")
+      .annotate(OpenApi.Transform, describeQuery(limitQuery)),
     HttpApiEndpoint.get("deadLetters", "/dead-letters", {
       query: limitQuery,
       success: DeadLetters,
       error: unanswered
-    }).annotate(OpenApi.Summary, "The messages about which something is left to do")
+    })
+      .annotate(OpenApi.Summary, "The messages about which something is left to do")
+      .annotate(OpenApi.Transform, describeQuery(limitQuery))
   )
   .prefix("/api")
 

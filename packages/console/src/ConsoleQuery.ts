@@ -2,32 +2,37 @@
 import { Effect, Schema } from "effect"
 
 /** PostgreSQL holds no such text, so there is nothing to find. */
-const Text = Schema.String.check(
-  Schema.makeFilter((text) => !text.includes("\u0000") || "text without the character U+0000")
-)
+const Storable = Schema.makeFilter((text: string) => !text.includes("\u0000") || "text without the character U+0000")
 
-const between = (minimum: number, maximum: number, otherwise: number) =>
-  Schema.FiniteFromString.annotate({ description: `${minimum} to ${maximum}; ${otherwise} unless given` })
-    .check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
+const text = (description: string, example: string) =>
+  Schema.String.annotate({ description, examples: [example] }).check(Storable)
+
+const between = (minimum: number, maximum: number, otherwise: number, description: string) =>
+  Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
+    .annotate({ description, default: otherwise })
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed(String(otherwise))))
+
+const tag = text("The tag, spelled as in its rule", "Любитель супов")
+const guestId = text("The app's own id of the guest", "626a81ce9a8cd1920641e29c")
 
 /** How many rows can be asked for. */
 export const maxLimit = 1_000
 
-const limit = between(1, maxLimit, 20)
+const limit = between(1, maxLimit, 20, "How many to list")
 
 /** Of an audience, more rows make sense. */
-const memberLimit = between(1, 10_000, 1_000)
+const memberLimit = between(1, 10_000, 1_000, "How many guests to list at once; `after` asks for the others")
 
-/** From 1 on. */
-const page = between(1, 1_000_000, 1)
+const after = text("`next` of the answer before: the guests after those", "626a81ce9a8cd1920641e29c")
 
-export const tagQuery = { tag: Text }
-export const membersQuery = { tag: Text, after: Schema.optionalKey(Text), limit: memberLimit }
-export const tagPageQuery = { tag: Text, page }
-export const guestQuery = { id: Text, tag: Schema.optionalKey(Text), limit }
+const page = between(1, 1_000_000, 1, "Which page of the list")
+
+export const tagQuery = { tag }
+export const membersQuery = { tag, after: Schema.optionalKey(after), limit: memberLimit }
+export const tagPageQuery = { tag, page }
+export const guestQuery = { id: guestId, tag: Schema.optionalKey(tag), limit }
 export const limitQuery = { limit }
 /** Without an id there is nobody to tell of yet. */
-export const guestPageQuery = { ...guestQuery, id: Schema.optionalKey(Text) }
+export const guestPageQuery = { ...guestQuery, id: Schema.optionalKey(guestId) }
 /** `/?still` */
-export const overviewQuery = { still: Schema.optionalKey(Text) }
+export const overviewQuery = { still: Schema.optionalKey(Schema.String) }

@@ -15,6 +15,12 @@ import { readReach } from "../src/Reach.ts"
 import { readTagReasons } from "../src/TagReasons.ts"
 import { address, consoleOver, get } from "./browser.ts"
 
+interface Parameter {
+  readonly name: string
+  readonly description?: string
+  readonly schema: { readonly [keyword: string]: unknown; readonly examples?: ReadonlyArray<string> }
+}
+
 const references = cafeReferences(["anna"], [{ id: "d1", name: "Борщ", category: "Супы" }])
 const rules = [{ tag: "Любитель супов", category: "Супы", threshold: 1 }]
 
@@ -94,6 +100,30 @@ layer(Layer.mergeAll(consoleOver(), FetchHttpClient.layer).pipe(Layer.provideMer
         assert.match(nobody.text, /"status":400/)
         assert.match(nobody.text, /"errors":.*"id"/)
         assert.strictEqual((yield* get("/api/parked", { limit: "1001" })).status, 400)
+      })
+    )
+  )
+
+  it.effect("tells what failed as RFC 9457 has it, with the failure's own fields beside", () =>
+    withMemorySystem(
+      {},
+      Effect.gen(function* () {
+        const { headers, text } = yield* get("/api/guest", { id: "anna" })
+        assert.strictEqual(headers.get("content-type"), "application/problem+json")
+        const { detail, message, ...problem } = JSON.parse(text)
+        assert.deepStrictEqual(problem, {
+          _tag: "GuestUnknown",
+          guest: "anna",
+          type: "about:blank",
+          title: "Not Found",
+          status: 404
+        })
+        assert.isString(message)
+        assert.strictEqual(detail, message)
+        const { status, text: unfound, ...answer } = yield* get("/api/nothing")
+        assert.strictEqual(status, 404)
+        assert.strictEqual(answer.headers.get("content-type"), "application/problem+json")
+        assert.include(JSON.parse(unfound), { title: "Not Found", detail: "/openapi.json lists what there is" })
       })
     )
   )
@@ -194,6 +224,27 @@ layer(Layer.mergeAll(consoleOver(), FetchHttpClient.layer).pipe(Layer.provideMer
         Object.keys(path).filter((method) => method !== "get")
       )
       assert.deepStrictEqual(changing, [])
+    })
+  )
+
+  it.effect("tells machines what each parameter means, and of a number its limits and what it is unless given", () =>
+    Effect.gen(function* () {
+      const { paths } = JSON.parse((yield* get("/openapi.json")).text)
+      const parametersOf = (path: string): ReadonlyArray<Parameter> => paths[path].get.parameters
+      for (const path of Object.keys(paths)) {
+        for (const { description = "", name } of parametersOf(path)) assert.isNotEmpty(description, `${path} ${name}`)
+      }
+      const limitOf = (path: string) => parametersOf(path).find(({ name }) => name === "limit")?.schema
+      const list = { type: "integer", minimum: 1, maximum: 1_000, default: 20 }
+      assert.deepStrictEqual(limitOf("/api/guest"), list)
+      assert.deepStrictEqual(limitOf("/api/parked"), list)
+      assert.deepStrictEqual(limitOf("/api/dead-letters"), list)
+      assert.deepStrictEqual(limitOf("/api/audience"), { ...list, maximum: 10_000, default: 1_000 })
+      assert.deepStrictEqual(limitOf("/api/near"), { ...list, maximum: 10_000, default: 1_000 })
+      assert.deepStrictEqual(
+        parametersOf("/api/guest").map(({ schema }) => schema.examples?.length ?? 0),
+        [1, 1, 0]
+      )
     })
   )
 })

@@ -511,6 +511,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("A pag
       assert.include(text, `<meta http-equiv="refresh" content="5"`)
       assert.strictEqual(api.status, 503)
       assert.match(api.text, /"MartsUnreadable".*npm run migrate/)
+      assert.include(JSON.parse(api.text), { title: "Service Unavailable", status: 503 })
       assert.strictEqual(csv.status, 503)
     }).pipe(Effect.provide(consoleOver(state)))
   )

@@ -1,7 +1,7 @@
 /** The HTTP side of every service: health for Kubernetes, metrics for Prometheus, and whatever routes it adds. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Config, Effect, Layer, Schema } from "effect"
-import { HttpMiddleware, HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import type { Server } from "node:http"
 import { invalid } from "./configText.ts"
@@ -72,6 +72,30 @@ const traceWhatMatters = Layer.succeed(HttpMiddleware.TracerDisabledWhen, (reque
   untraced.has(request.url.split("?", 1)[0] ?? "")
 )
 
+const readMethods: ReadonlySet<string> = new Set(["GET", "HEAD"])
+
+/** Over HTTP nothing is changed, whatever the path is. */
+const readOnly = HttpRouter.middleware(
+  (answer) =>
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ method }) =>
+      readMethods.has(method)
+        ? answer
+        : Effect.succeed(
+            HttpServerResponse.setHeader(
+              ProblemDetails.toResponse({
+                type: ProblemDetails.blankType,
+                title: "Method Not Allowed",
+                status: 405,
+                detail: `${method} is not answered: everything here is only read, with GET`
+              }),
+              "allow",
+              [...readMethods].join(", ")
+            )
+          )
+    ),
+  { global: true }
+)
+
 /** What is still open after the graceful part of a shutdown, an event stream or half a request, must not hold it up. */
 const closeConnections = (server: Server) =>
   Layer.effectDiscard(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())))
@@ -97,6 +121,7 @@ export const layer = <E = never, R = never>(options: {
         Layer.catchTag("ServeError", (error) => Layer.effectContext(Effect.fail(listenFailed(host, port, error.cause))))
       )
       const own = Layer.mergeAll(
+        readOnly,
         healthRoutes,
         PrometheusMetrics.layerHttp({ path: metricsPath, metricNameMapper: prometheusName })
       )

@@ -56,6 +56,27 @@ describe("HttpServer", () => {
     }).pipe(Effect.provide(serve(HttpRouter.add("GET", "/api/hello", HttpServerResponse.text("hello")))))
   )
 
+  it.live("answers what would change something with 405 and what may be asked, whatever the path is", () =>
+    Effect.gen(function* () {
+      for (const path of ["/hello", "/health/live", "/nothing"]) {
+        const at = yield* url(path)
+        const [refused, asked] = yield* Effect.promise(() =>
+          Promise.all([fetch(at, { method: "POST", body: "{}" }), fetch(at, { method: "HEAD" })])
+        )
+        assert.strictEqual(refused.status, 405, path)
+        assert.strictEqual(refused.headers.get("allow"), "GET, HEAD")
+        assert.strictEqual(refused.headers.get("content-type"), "application/problem+json")
+        assert.deepStrictEqual(JSON.parse(yield* Effect.promise(() => refused.text())), {
+          type: "about:blank",
+          title: "Method Not Allowed",
+          status: 405,
+          detail: "POST is not answered: everything here is only read, with GET"
+        })
+        assert.strictEqual(asked.status, path === "/nothing" ? 404 : 200)
+      }
+    }).pipe(Effect.provide(serve(HttpRouter.add("GET", "/hello", HttpServerResponse.text("hello")))))
+  )
+
   it.live("a port in use fails with one line that says so", () =>
     Effect.gen(function* () {
       const port = new URL(yield* url("/")).port

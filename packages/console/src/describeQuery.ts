@@ -1,0 +1,26 @@
+/**
+ * What `/openapi.json` says of a query's parameters. HttpApi describes the text that travels, which of a number is any
+ * text; who makes a client from the description needs the number, with its limits and what it is unless given.
+ */
+import { type JsonSchema, Schema } from "effect"
+
+interface Parameter {
+  readonly name: string
+  readonly schema: JsonSchema.JsonSchema
+}
+
+/** For `OpenApi.Transform` of the endpoint that takes the query. */
+export const describeQuery = (query: Schema.Struct.Fields) => {
+  const meant = Schema.toJsonSchemaDocument(Schema.toType(Schema.Struct(query))).schema.properties as Readonly<
+    Record<string, JsonSchema.JsonSchema>
+  >
+  const described = ({ schema, ...parameter }: Parameter) => {
+    const number = meant[parameter.name]
+    const { description, ...rest } = number?.type === "integer" ? number : schema
+    return { ...parameter, description, schema: rest }
+  }
+  return (operation: Record<string, unknown>) => ({
+    ...operation,
+    parameters: (operation.parameters as ReadonlyArray<Parameter>).map(described)
+  })
+}

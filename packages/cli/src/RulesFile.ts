@@ -1,17 +1,22 @@
 /** The tag rules as a marketer writes them: YAML, `rules: [{ tag, category, threshold }]`. */
 import type { RuleRequest, TagRule } from "@metka/cdm/rules"
 import { utf8Text } from "@metka/core/messages/utf8Text"
-import { Effect, Schema } from "effect"
+import { Effect, Schema, SchemaIssue } from "effect"
 import { readFile } from "node:fs/promises"
 import { buffer as bufferOf } from "node:stream/consumers"
-import { isMap, isNode, isSeq, LineCounter, parseDocument, stringify, type YAMLMap } from "yaml"
+import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, stringify, type YAMLMap } from "yaml"
 
 export class RulesFileInvalid extends Schema.TaggedError<RulesFileInvalid>()("RulesFileInvalid", {
   message: Schema.String
 }) {}
 
 /** Long enough for any label, short enough for an index of PostgreSQL. */
-const Label = Schema.NonEmptyString.check(Schema.isMaxLength(200))
+const Label = Schema.NonEmptyString.check(
+  Schema.isMaxLength(200),
+  Schema.makeFilter(
+    (text) => (text.isWellFormed() && !text.includes("\u0000")) || "Expected characters that can be stored"
+  )
+)
 
 const Rule = Schema.Struct({
   tag: Label,
@@ -19,11 +24,9 @@ const Rule = Schema.Struct({
   threshold: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2_147_483_646 }))
 })
 
-const decodeRule = Schema.decodeUnknownResult(Rule)
+const decodeRule = Schema.decodeUnknownResult(Rule, { errors: "all" })
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 const allowedKeys = new Set(["tag", "category", "threshold"])
-
-const plain = (value: unknown): boolean =>
-  typeof value !== "string" || (value.isWellFormed() && !value.includes("\u0000"))
 
 /** A lenient reader would put U+FFFD into names, and no guest would ever order from such a category. */
 const textOf = (bytes: Buffer, file: string): string => {
@@ -34,38 +37,75 @@ const textOf = (bytes: Buffer, file: string): string => {
   throw new RulesFileInvalid({ message: `${file}:${line}: the line is not UTF-8 text; save the file as UTF-8` })
 }
 
-/** Reads the rules out of YAML text; every error names its line. */
+interface Mistake {
+  /** Where it is in the text. */
+  readonly offset: number
+  readonly message: string
+}
+
+const startOf = (node: unknown): number => (isNode(node) ? (node.range?.[0] ?? 0) : 0)
+
+/** Where the rule has the field, or begins if it has it not. */
+const placeOf = (rule: YAMLMap, field: unknown): number =>
+  startOf(rule.items.find(({ key }) => isScalar(key) && key.value === field)?.key ?? rule)
+
+type Decoded = ReturnType<typeof decodeRule>
+
+const mistakesIn = (rule: YAMLMap, fields: object, decoded: Decoded): ReadonlyArray<Mistake> => [
+  ...Object.keys(fields)
+    .filter((field) => !allowedKeys.has(field))
+    .map((field) => ({
+      offset: placeOf(rule, field),
+      message: `unknown field \`${field}\`; a rule has tag, category and threshold`
+    })),
+  ...(decoded._tag === "Success" ? [] : issuesOf(decoded.failure.issue).issues).map(({ message, path = [] }) => ({
+    offset: placeOf(rule, path[0]),
+    message: `${message} at ${JSON.stringify(path)}`
+  }))
+]
+
+/** Reads the rules out of YAML text; all mistakes are told at once, each with its line. */
 const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { lineCounter })
-  const fail = (offset: number, message: string): never => {
-    throw new RulesFileInvalid({ message: `${file}:${lineCounter.linePos(offset).line}: ${message}` })
+  const lineOf = (offset: number): number => lineCounter.linePos(offset).line
+  const refuse = (mistakes: ReadonlyArray<Mistake>): never => {
+    const lines = mistakes
+      .toSorted((a, b) => a.offset - b.offset)
+      .map(({ message, offset }) => `${file}:${lineOf(offset)}: ${message}`)
+    throw new RulesFileInvalid({ message: lines.join("\n") })
   }
-  const [error] = document.errors
-  if (error !== undefined) return fail(error.pos[0], error.message.split("\n")[0] ?? error.message)
+  if (document.errors.length > 0) {
+    return refuse(
+      document.errors.map(({ message, pos }) => ({ offset: pos[0], message: message.split("\n")[0] ?? message }))
+    )
+  }
   const rules: unknown = document.get("rules")
-  if (!isSeq(rules)) return fail(0, "expected `rules:` with a list of { tag, category, threshold }")
-  const seen = new Map<string, number>()
-  return rules.items.map((item) => {
+  if (!isSeq(rules)) {
+    return refuse([{ offset: 0, message: "expected `rules:` with a list of { tag, category, threshold }" }])
+  }
+  const requests: Array<RuleRequest> = []
+  const mistakes: Array<Mistake> = []
+  const lines = new Map<string, number>()
+  for (const item of rules.items) {
     if (!isMap(item)) {
-      return fail(isNode(item) ? (item.range?.[0] ?? 0) : 0, "expected every rule to be { tag, category, threshold }")
+      mistakes.push({ offset: startOf(item), message: "expected every rule to be { tag, category, threshold }" })
+      continue
     }
-    const offset = startOf(item)
-    const value: unknown = item.toJSON()
-    const unknownKey = Object.keys(value ?? {}).find((key) => !allowedKeys.has(key))
-    if (unknownKey !== undefined)
-      return fail(offset, `unknown field \`${unknownKey}\`; a rule has tag, category and threshold`)
-    const decoded = decodeRule(value)
-    if (decoded._tag === "Failure") return fail(offset, decoded.failure.message.split("\n").join(" "))
-    const rule = decoded.success
-    if (!plain(rule.tag) || !plain(rule.category)) return fail(offset, "a name holds a character that cannot be stored")
-    const before = seen.get(rule.tag)
-    if (before !== undefined) {
-      return fail(offset, `the tag «${rule.tag}» has a rule already, in line ${before}; a tag has one rule`)
+    const fields: Readonly<Record<string, unknown>> = item.toJSON()
+    const decoded = decodeRule(fields)
+    mistakes.push(...mistakesIn(item, fields, decoded))
+    if (decoded._tag === "Success") requests.push(decoded.success)
+    const { tag } = fields
+    if (typeof tag !== "string") continue
+    const offset = placeOf(item, "tag")
+    const before = lines.get(tag)
+    if (before === undefined) lines.set(tag, lineOf(offset))
+    else {
+      mistakes.push({ offset, message: `the tag «${tag}» has a rule already, in line ${before}; a tag has one rule` })
     }
-    seen.set(rule.tag, lineCounter.linePos(offset).line)
-    return rule
-  })
+  }
+  return mistakes.length === 0 ? requests : refuse(mistakes)
 }
 
 /** A file that makes the rules what they are. */
@@ -73,8 +113,6 @@ export const rulesFileText = (rules: ReadonlyArray<TagRule>): string =>
   stringify({
     rules: rules.map(({ categoryName, tag, threshold }) => ({ tag, category: categoryName, threshold }))
   }).trimEnd()
-
-const startOf = (item: YAMLMap): number => item.range?.[0] ?? 0
 
 /** @param file `-` for standard input */
 export const readRulesFile = (file: string): Effect.Effect<ReadonlyArray<RuleRequest>, RulesFileInvalid> => {

@@ -25,7 +25,7 @@ describe("A rules file", () => {
     Effect.gen(function* () {
       const file = join(yield* temporaryFolder, "rules.yaml")
       yield* Effect.promise(() => writeFile(file, bytes))
-      return yield* Effect.mapError(readRulesFile(file), ({ message }) => message.replace(file, "rules.yaml"))
+      return yield* Effect.mapError(readRulesFile(file), ({ message }) => message.replaceAll(file, "rules.yaml"))
     })
 
   it.effect("that is not UTF-8 is refused with its line, and gives no rule a name nobody wrote", () =>
@@ -40,6 +40,38 @@ describe("A rules file", () => {
       const said = "the line is not UTF-8 text; save the file as UTF-8"
       assert.strictEqual(yield* Effect.flip(read(file)), `rules.yaml:3: ${said}`)
       assert.strictEqual(yield* Effect.flip(read(Buffer.from(`\uFEFF${rules}`, "utf16le"))), `rules.yaml:1: ${said}`)
+    })
+  )
+
+  it.effect("with mistakes is told all of them at once, each with the line it is in", () =>
+    Effect.gen(function* () {
+      const file = `rules:
+  - { tag: Кофеман, category: Кофе, threshold: -1 }
+  - tag: Сладкоежка
+    category: Десерты
+    treshold: 5
+  - { tag: Гурман, category: Стейки, threshold: 0 }
+  - { tag: Кофеман, category: 7, threshold: 2.5 }
+  - Гурман
+  - { tag: "\\0", category: "", threshold: many }
+`
+      assert.deepStrictEqual((yield* Effect.flip(read(file))).split("\n"), [
+        'rules.yaml:2: Expected a value between 0 and 2147483646 at ["threshold"]',
+        'rules.yaml:3: Missing key at ["threshold"]',
+        "rules.yaml:5: unknown field `treshold`; a rule has tag, category and threshold",
+        "rules.yaml:7: the tag «Кофеман» has a rule already, in line 2; a tag has one rule",
+        'rules.yaml:7: Expected string at ["category"]',
+        'rules.yaml:7: Expected an integer at ["threshold"]',
+        "rules.yaml:8: expected every rule to be { tag, category, threshold }",
+        'rules.yaml:9: Expected characters that can be stored at ["tag"]',
+        'rules.yaml:9: Expected a value with a length of at least 1 at ["category"]',
+        'rules.yaml:9: Expected number at ["threshold"]'
+      ])
+      const unreadable = yield* Effect.flip(read("rules:\n  - { tag: A, tag: B }\n  - { tag: B\n"))
+      assert.deepStrictEqual(
+        unreadable.split("\n").map((line) => line.split(" ", 1)[0]),
+        ["rules.yaml:2:", "rules.yaml:4:"]
+      )
     })
   )
 

@@ -19,6 +19,7 @@ import { martChecks } from "./martChecks.ts"
 import { nameOrders } from "./nameOrders.ts"
 import { type OrderRecord, orderRecords } from "./OrderRecord.ts"
 import { runSqlChecks } from "./SqlCheck.ts"
+import { beginStep, type OnProgress } from "./Steps.ts"
 import { checkTags } from "./tagCheck.ts"
 import { vaultChecks } from "./vaultChecks.ts"
 
@@ -47,7 +48,7 @@ export interface VerifyOptions<E, R> {
   readonly most: number
   /** What became of versions that the next stage did not hold yet. */
   readonly fateOf: (waiting: ReadonlyArray<Waiting>) => Effect.Effect<Fate, E, R>
-  readonly onProgress: (done: number, total: number, note: string) => Effect.Effect<void>
+  readonly onProgress: OnProgress
 }
 
 /** Of a stage that is far behind not every order is looked at again. */
@@ -76,21 +77,15 @@ export const verify = Effect.fnUntraced(function* <E, R>({ fateOf, most, onProgr
     Effect.gen(function* () {
       const sqlChecks = [...martChecks, ...vaultChecks]
       const rows = yield* countRows
-      const total = rows.orders + rows.rows + sqlChecks.length
-      let done = 0
-      const advance = (count: number, note: string) =>
-        Effect.suspend(() => {
-          done = Math.min(total, done + count)
-          return onProgress(done, total, note)
-        })
-      const read = yield* checkOrders(findings, advance)
-      yield* checkDerivedKeys(findings, advance)
-      yield* runSqlChecks(sqlChecks, findings, advance)
+      const read = yield* checkOrders(findings, yield* beginStep(onProgress, "orders, one by one", rows.orders))
+      yield* checkDerivedKeys(findings, yield* beginStep(onProgress, "keys", rows.rows))
+      yield* runSqlChecks(sqlChecks, findings, yield* beginStep(onProgress, "tables", sqlChecks.length))
+      yield* beginStep(onProgress, "tags")
       yield* checkTags(findings)
-      yield* onProgress(total, total, "")
       return { ...read, openDeadLetters: yield* countOpenDeadLetters }
     })
   )
+  yield* beginStep(onProgress, "orders in flight")
   const fate = yield* fateOf(waiting.list)
   findings.add(fate.lost.map(lostVersion))
   const verdict: Verdict = {
@@ -108,10 +103,7 @@ export const verify = Effect.fnUntraced(function* <E, R>({ fateOf, most, onProgr
 })
 
 /** Order by order: STG, vault and ledger. */
-const checkOrders = Effect.fnUntraced(function* (
-  findings: Findings,
-  onRows: (count: number, note: string) => Effect.Effect<void>
-) {
+const checkOrders = Effect.fnUntraced(function* (findings: Findings, onOrders: (count: number) => Effect.Effect<void>) {
   const orders = { total: 0, withoutStg: 0, parked: 0 }
   const waiting = { list: new Array<Waiting>(), count: 0 }
   yield* forEachPage<OrderRecord, SqlError, SqlClient.SqlClient>(orderRecords, (records) =>
@@ -133,7 +125,7 @@ const checkOrders = Effect.fnUntraced(function* (
       }
       findings.add(yield* unmetInVault(rows, inVault))
       findings.add(yield* staleNames(page.flatMap((order) => order.inLedger ?? [])))
-      yield* onRows(records.length, "orders")
+      yield* onOrders(records.length)
     })
   )
   return { orders, waiting }

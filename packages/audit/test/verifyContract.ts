@@ -4,6 +4,8 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { type Break, martBreaks, sourceBreaks } from "./breaks.ts"
 import { restored, verdict } from "./messyDatabase.ts"
+import { assumeInFlight } from "../src/LookAgain.ts"
+import { verify } from "../src/Verify.ts"
 
 /** Breaks one thing, and says which orders it may be called by. */
 export const breakOne = Effect.fnUntraced(function* (broken: Break) {
@@ -24,6 +26,28 @@ export const verifyContract = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) =
       assert.isAbove(orders.parked, 0)
       assert.strictEqual(orders.withoutStg, 5)
       assert.strictEqual(orders.inFlight, 0)
+    })
+  )
+
+  it.effect("verify tells who waits which of its steps it is at, and how much is done: never less than before", () =>
+    Effect.gen(function* () {
+      const told: Array<readonly [number, string]> = []
+      yield* verify({
+        most: 1,
+        fateOf: assumeInFlight,
+        onProgress: (percent, note) => Effect.sync(() => told.push([percent, note]))
+      })
+      const steps = told.map(([, note]) => note.split(",", 1)[0])
+      assert.deepStrictEqual(
+        [...new Set(steps)],
+        ["1 of 5: orders", "2 of 5: keys", "3 of 5: tables", "4 of 5: tags", "5 of 5: orders in flight"]
+      )
+      const percents = told.map(([percent]) => percent)
+      assert.deepStrictEqual(
+        percents,
+        percents.toSorted((a, b) => a - b)
+      )
+      assert.deepStrictEqual([percents[0], percents.at(-1)], [0, 100])
     })
   )
 

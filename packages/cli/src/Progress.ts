@@ -17,11 +17,15 @@ interface Task {
   readonly unit: string
 }
 
+/** A rate and the time left say nothing where the parts of the whole are not alike: the time that has passed does. */
+const isShare = ({ unit }: Task): boolean => unit === "%"
+
 /** How often a line is written of a task whose tenths are not known. */
 const lineEveryMillis = 5_000
 
 /** Where the output is no terminal, a line is written at every tenth instead of a bar that is redrawn. */
-const lines = ({ label, total, unit }: Task, startedAt: number): Progress => {
+const lines = (task: Task, startedAt: number): Progress => {
+  const { label, total, unit } = task
   let shown = total === undefined ? 0 : -1
   return {
     update: (done, note = "") =>
@@ -30,6 +34,10 @@ const lines = ({ label, total, unit }: Task, startedAt: number): Progress => {
         const part = total === undefined ? elapsed / lineEveryMillis : total === 0 ? 10 : (done / total) * 10
         if (Math.floor(part) <= shown) return
         shown = Math.floor(part)
+        if (isShare(task)) {
+          process.stderr.write(`${label}: ${done} %, ${Math.round(elapsed / 1_000)} s, ${note}\n`)
+          return
+        }
         const rate = elapsed < 500 ? "" : `, ${Math.round((done / elapsed) * 1_000)}/s`
         const count = total === undefined ? done : `${done}/${total}`
         process.stderr.write(`${`${label}: ${count} ${unit}${rate} ${note}`.trimEnd()}\n`)
@@ -37,13 +45,19 @@ const lines = ({ label, total, unit }: Task, startedAt: number): Progress => {
   }
 }
 
-const bar = ({ label, total, unit }: Task, startedAt: number): Progress & { readonly stop: () => void } => {
+const barFormat = (task: Task): string => {
+  const { label, total, unit } = task
+  if (isShare(task)) return `${label} {bar} {percentage}% │ {duration_formatted} │ {note}`
+  return total === undefined
+    ? `${label} {value} ${unit} │ {rate}/s {note}`
+    : `${label} {bar} {percentage}% │ {value}/{total} ${unit} │ {rate}/s │ {left} left {note}`
+}
+
+const bar = (task: Task, startedAt: number): Progress & { readonly stop: () => void } => {
+  const { total } = task
   const drawn = new cliProgress.SingleBar(
     {
-      format:
-        total === undefined
-          ? `${label} {value} ${unit} │ {rate}/s {note}`
-          : `${label} {bar} {percentage}% │ {value}/{total} ${unit} │ {rate}/s │ {left} left {note}`,
+      format: barFormat(task),
       barsize: 28,
       hideCursor: true,
       clearOnComplete: false,

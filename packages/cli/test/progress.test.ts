@@ -4,17 +4,17 @@ import { TestClock } from "effect/testing"
 import { withProgress } from "../src/Progress.ts"
 
 /** What is written of ten steps of a second, where standard error is no terminal. */
-const written = Effect.fnUntraced(function* (total: number | undefined) {
+const written = Effect.fnUntraced(function* (total: number | undefined, unit = "messages", perStep = 100) {
   const lines: Array<string> = []
   const { write } = process.stderr
   process.stderr.write = (text) => {
     lines.push(String(text))
     return true
   }
-  const steps = withProgress({ label: "orders", total, unit: "messages" }, (progress) =>
+  const steps = withProgress({ label: "orders", total, unit }, (progress) =>
     Effect.gen(function* () {
       for (let step = 0; step <= 10; step += 1) {
-        yield* progress.update(step * 100)
+        yield* progress.update(step * perStep, `step ${step}`)
         yield* TestClock.adjust("1 second")
       }
     })
@@ -33,15 +33,25 @@ describe("Progress without a terminal", () => {
     Effect.gen(function* () {
       const lines = yield* written(1_000)
       assert.strictEqual(lines.length, 11)
-      assert.strictEqual(lines[10], "orders: 1000/1000 messages, 100/s\n")
+      assert.strictEqual(lines[10], "orders: 1000/1000 messages, 100/s step 10\n")
     })
   )
 
   it.effect("writes of standard input, whose end nobody knows, how much has come every 5 seconds", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* written(undefined), [
-        "orders: 500 messages, 100/s\n",
-        "orders: 1000 messages, 100/s\n"
+        "orders: 500 messages, 100/s step 5\n",
+        "orders: 1000 messages, 100/s step 10\n"
+      ])
+    })
+  )
+
+  it.effect("writes of a percentage for how long it has been under way, and what it is at", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual((yield* written(100, "%", 4)).slice(0, 3), [
+        "orders: 0 %, 0 s, step 0\n",
+        "orders: 12 %, 3 s, step 3\n",
+        "orders: 20 %, 5 s, step 5\n"
       ])
     })
   )

@@ -16,11 +16,7 @@ const keptOfACheck = 5
 
 const withBar = <E, R>(most: number, fateOf: VerifyOptions<E, R>["fateOf"]) =>
   withProgress({ label: "verify", total: 100, unit: "%" }, (progress) =>
-    verifyTables({
-      most,
-      fateOf,
-      onProgress: (done, total, note) => progress.update(total === 0 ? 100 : Math.floor((done / total) * 100), note)
-    })
+    verifyTables({ most, fateOf, onProgress: progress.update })
   )
 
 export const verify = Command.make(

@@ -9,6 +9,7 @@ export interface Resources {
 export interface Container {
   readonly name: string
   readonly image: string
+  readonly command?: ReadonlyArray<string>
   readonly args?: ReadonlyArray<string>
   readonly resources?: { readonly requests?: Resources; readonly limits?: Resources }
   readonly securityContext?: {

@@ -1,11 +1,14 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
 import { applyRules } from "@metka/cdm/ApplyRules"
 import { readAudiences, readMembersAfter } from "@metka/console/Audiences"
 import { membersFrom } from "@metka/console/GuestList"
 import { readNearAfter } from "@metka/console/NearGuests"
-import { Effect, Stream } from "effect"
+import { Console, Effect, Stream } from "effect"
+import { Command } from "effect/cli"
 import { SqlClient } from "effect/sql"
 import { audiencesText, listed } from "../src/AudienceText.ts"
+import { audienceOver } from "../src/commands/audience.ts"
 import { memoryDatabase } from "./memorySystem.ts"
 
 const give = (tag: string, user: string, guest: string | null) =>
@@ -17,13 +20,13 @@ const give = (tag: string, user: string, guest: string | null) =>
   })
 
 const guestsWith = (tag: string, pageSize: number) =>
-  membersFrom((after) => readMembersAfter(tag, after, pageSize)).pipe(
+  membersFrom((after) => readMembersAfter(tag, {}, after, pageSize)).pipe(
     Stream.map(({ guest }) => guest),
     Stream.runCollect
   )
 
 const nearTo = (tag: string, pageSize: number) =>
-  membersFrom((after) => readNearAfter(tag, after, pageSize)).pipe(
+  membersFrom((after) => readNearAfter(tag, {}, after, pageSize)).pipe(
     Stream.map(({ guest }) => guest),
     Stream.runCollect
   )
@@ -36,6 +39,28 @@ const count = (tag: string, user: string, orders: number, guest: string | null) 
       select ${user}::uuid, category_id, category_name, ${orders}::int from cdm.tag_rules where active and tag = ${tag}`
     if (guest !== null) yield* sql`insert into cdm.guests (user_id, guest_id) values (${user}::uuid, ${guest})`
   })
+
+/** An order that counts. */
+const order = (user: string, at: string) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    yield* sql`insert into cdm.order_contributions
+      (order_id, order_version, user_id, order_dt, product_ids, category_ids, recorded_at)
+      values (${`${user} ${at}`}, '1', ${user}::uuid, ${at}::timestamp, array[${user}::uuid], array[${user}::uuid], now())`
+  })
+
+/** What the command prints, and in the end what it fails with. */
+const printed = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
+  const lines: Array<string> = []
+  const keep = (...texts: ReadonlyArray<unknown>) => void lines.push(texts.join(" "))
+  const failed = yield* Command.runWith(audienceOver, { version: "1" })(args).pipe(
+    Effect.as([]),
+    Effect.catch((error) => Effect.succeed([error.message])),
+    Effect.provide(NodeServices.layer),
+    Effect.provideService(Console.Console, { ...globalThis.console, log: keep, warn: keep, error: keep })
+  )
+  return [...lines, ...failed].join("\n")
+})
 
 const user = (number: number): string => `00000000-0000-5000-8000-00000000000${number}`
 
@@ -104,6 +129,62 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         (yield* Effect.flip(nearTo("Сластёна", 3))).message,
         /no active rule gives the tag «Сластёна». There are: «Чайник»/
       )
+    })
+  )
+
+  it.effect(
+    "--ordered-since and --not-ordered-since list those whose last order was in these days, of either list",
+    () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`update bi.settings set time_zone = 'Asia/Omsk'`
+        yield* sql`truncate cdm.user_tags, cdm.user_category_counters, cdm.guests`
+        yield* applyRules([
+          { tag: "Гурман", category: "Стейки", threshold: 1 },
+          { tag: "Знаток", category: "Стейки", threshold: 2 }
+        ])
+        for (const [number, guest] of ["a", "b", "c"].entries()) {
+          yield* count("Гурман", user(number), 2, guest)
+          yield* give("Гурман", user(number), null)
+        }
+        yield* order(user(0), "2026-11-20 17:59")
+        yield* order(user(1), "2026-11-20 18:00")
+        yield* order(user(2), "2026-11-24 10:00")
+        for (const list of [["Гурман"], ["Знаток", "--near"]]) {
+          assert.strictEqual(yield* printed(...list), "a\nb\nc")
+          assert.strictEqual(yield* printed(...list, "--ordered-since", "2026-11-21"), "b\nc")
+          assert.strictEqual(yield* printed(...list, "--not-ordered-since", "2026-11-21"), "a")
+          const both = ["--ordered-since", "2026-11-21", "--not-ordered-since", "2026-11-24"]
+          assert.strictEqual(yield* printed(...list, ...both), "b")
+        }
+        assert.strictEqual(
+          yield* printed("Гурман", "--ordered-since", "2026-12-01"),
+          "No guest with the tag «Гурман» last ordered on 2026-12-01 or later."
+        )
+        assert.strictEqual(
+          yield* printed("Знаток", "--near", "--not-ordered-since", "2026-11-01"),
+          "No guest one order short of the tag «Знаток» last ordered before 2026-11-01."
+        )
+      })
+  )
+
+  it.effect("takes the days of a calendar only, and with a tag only, and explains them", () =>
+    Effect.gen(function* () {
+      assert.match(
+        yield* printed("Гурман", "--ordered-since", "2026-02-30"),
+        /ordered-since.*a day of the calendar, as Y/s
+      )
+      assert.match(
+        yield* printed("Гурман", "--not-ordered-since", ""),
+        /not-ordered-since.*a day of the calendar, as Y/s
+      )
+      assert.match(
+        yield* printed("--not-ordered-since", "2026-11-01"),
+        /metka audience TAG --ordered-since YYYY-MM-DD$/
+      )
+      const help = yield* printed("--help")
+      assert.match(help, /--ordered-since YYYY-MM-DD .*last order was on this day or later, in the business time zone/)
+      assert.match(help, /--not-ordered-since YYYY-MM-DD .*last order was before this day, in the business time zone/)
     })
   )
 })

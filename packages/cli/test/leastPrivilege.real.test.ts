@@ -194,6 +194,7 @@ const consoleShows = Effect.fnUntraced(function* (databaseUrl: string, { userTag
     "/audiences",
     `/audience?tag=${tag}`,
     `/audience.csv?tag=${tag}`,
+    `/audience?tag=${tag}&orderedSince=2023-01-01`,
     `/near?tag=${tag}`,
     `/near.csv?tag=${tag}`,
     "/reach",
@@ -258,6 +259,7 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services over TLS"
           const tagged = expected.userTags[0]
           assert.include(yield* metka(marketer, "audience"), tagged?.tag ?? "no tag")
           yield* metka(marketer, "audience", tagged?.tag ?? "", "--near")
+          yield* metka(marketer, "audience", tagged?.tag ?? "", "--ordered-since", "2023-01-01")
           assert.match(yield* metka(marketer, "why", tagged?.user_id ?? ""), /^Guest .* has \d+ tags?, [^]*given/)
           assert.include(yield* metka(marketer, "rules", "list"), tagged?.tag ?? "no tag")
           assert.match(yield* metka(operator, "bi", "refresh"), /as of now/)

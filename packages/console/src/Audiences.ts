@@ -2,7 +2,8 @@
 import { inSnapshot } from "@metka/core/transaction"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { ListedGuest, listedColumns, partOf, readPageOf, readPartAfter } from "./GuestList.ts"
+import { type GuestList, ListedGuest, listedColumns, partOf, readPageOf, readPartAfter } from "./GuestList.ts"
+import type { LastOrderSpan } from "./LastOrder.ts"
 import { nearSizes } from "./NearGuests.ts"
 import { ruleOf } from "./UnknownTag.ts"
 
@@ -36,25 +37,41 @@ export const readAudiences = Effect.gen(function* () {
     where rule.active order by rule.tag collate "C"`
 })
 
-export const Member = Schema.Struct({ ...ListedGuest.fields, givenAt: Schema.Date })
+const { lastOrderAt, ...firstFields } = ListedGuest.fields
+
+/** Fields are the columns of a file, which some read by their place: a new one is the last. */
+export const Member = Schema.Struct({ ...firstFields, givenAt: Schema.Date, lastOrderAt })
 export type Member = typeof Member.Type
 
 export const Members = partOf(Member)
 
-const membersOf = (sql: SqlClient.SqlClient, tag: string) => sql`
-  select ${sql.literal(listedColumns)}, given_at as "givenAt"
-  from cdm.user_tags held left join cdm.guests using (user_id) where held.tag = ${tag}`
+const membersOf = (sql: SqlClient.SqlClient, tag: string, span: LastOrderSpan): GuestList => ({
+  guests: sql`select ${sql.literal(listedColumns)}, given_at as "givenAt"
+    from cdm.user_tags held left join cdm.guests using (user_id) where held.tag = ${tag}`,
+  columns: `guest, "orderCount", "givenAt"`,
+  span
+})
 
 /** Guests with the tag. Fails where no active rule gives it. */
-export const readMembersAfter = Effect.fnUntraced(function* (tag: string, after: string | null, limit: number) {
+export const readMembersAfter = Effect.fnUntraced(function* (
+  tag: string,
+  span: LastOrderSpan,
+  after: string | null,
+  limit: number
+) {
   const sql = yield* SqlClient.SqlClient
   yield* ruleOf(tag)
-  return yield* readPartAfter<Member>(membersOf(sql, tag), after, limit)
+  return yield* readPartAfter<Member>(membersOf(sql, tag, span), after, limit)
 }, inSnapshot)
 
 /** Fails where no active rule gives the tag. */
-export const readMemberPage = Effect.fnUntraced(function* (tag: string, page: number, pageSize: number) {
+export const readMemberPage = Effect.fnUntraced(function* (
+  tag: string,
+  span: LastOrderSpan,
+  page: number,
+  pageSize: number
+) {
   const sql = yield* SqlClient.SqlClient
   const rule = yield* ruleOf(tag)
-  return { rule, ...(yield* readPageOf<Member>(membersOf(sql, tag), page, pageSize)) }
+  return { rule, ...(yield* readPageOf<Member>(membersOf(sql, tag, span), page, pageSize)) }
 }, inSnapshot)

@@ -20,8 +20,8 @@ const marts = HttpApiBuilder.group(
     return handlers.handleAll({
       counts: () => counts,
       audiences: () => ask(readAudiences),
-      audience: ({ query: { after = null, limit, tag } }) => ask(readMembersAfter(tag, after, limit)),
-      near: ({ query: { after = null, limit, tag } }) => ask(readNearAfter(tag, after, limit)),
+      audience: ({ query: { after = null, limit, tag, ...span } }) => ask(readMembersAfter(tag, span, after, limit)),
+      near: ({ query: { after = null, limit, tag, ...span } }) => ask(readNearAfter(tag, span, after, limit)),
       reach: () => ask(readReach),
       guest: ({ query: { id, limit, tag } }) => ask(readTagReasons(id, tag, limit))
     })

@@ -1,5 +1,6 @@
 /** What can be asked for, by a browser or a program. */
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema, SchemaGetter } from "effect"
+import { isDay } from "./LastOrder.ts"
 
 /** PostgreSQL holds no such text, so there is nothing to find. */
 const Storable = Schema.makeFilter((text: string) => !text.includes("\u0000") || "text without the character U+0000")
@@ -27,9 +28,37 @@ const after = text("`next` of the answer before: the guests after those", "626a8
 
 const page = between(1, 1_000_000, 1, "Which page of the list")
 
-export const tagQuery = { tag }
-export const membersQuery = { tag, after: Schema.optionalKey(after), limit: memberLimit }
-export const tagPageQuery = { tag, page }
+const day = (description: string) =>
+  Schema.String.annotate({
+    description: `${description}, as YYYY-MM-DD in the business time zone`,
+    examples: ["2023-04-08"]
+  }).check(isDay)
+
+const orderedSince = day("Guests whose last order was on this day or later")
+const notOrderedSince = day("Guests whose last order was before this day")
+
+const spanQuery = {
+  orderedSince: Schema.optionalKey(orderedSince),
+  notOrderedSince: Schema.optionalKey(notOrderedSince)
+}
+
+/** A form sends the day that was not filled in as an empty text. A program that does so has lost a day: it is told. */
+const filledIn = (given: Schema.String) =>
+  Schema.optionalKey(Schema.String).pipe(
+    Schema.decodeTo(Schema.optionalKey(given), {
+      decode: SchemaGetter.transformOptional(Option.filter((text) => text !== "")),
+      encode: SchemaGetter.passthrough()
+    })
+  )
+
+export const tagQuery = { tag, ...spanQuery }
+export const membersQuery = { tag, after: Schema.optionalKey(after), limit: memberLimit, ...spanQuery }
+export const tagPageQuery = {
+  tag,
+  page,
+  orderedSince: filledIn(orderedSince),
+  notOrderedSince: filledIn(notOrderedSince)
+}
 export const guestQuery = { id: guestId, tag: Schema.optionalKey(tag), limit }
 export const limitQuery = { limit }
 /** Without an id there is nobody to tell of yet. */

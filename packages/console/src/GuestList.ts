@@ -2,15 +2,27 @@
 import { Effect, Option, Schema, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
+import { isLimited, lastOrderOf, type LastOrderSpan } from "./LastOrder.ts"
 
 export const ListedGuest = Schema.Struct({
   guest: Schema.String.annotate({ description: "The app's own id; the key in cdm where the app's id never came" }),
-  orderCount: Schema.Int.annotate({ description: "The guest's counter of the category now" })
+  orderCount: Schema.Int.annotate({ description: "The guest's counter of the category now" }),
+  lastOrderAt: Schema.NullOr(Schema.Date).annotate({
+    description: "Of the guest's orders of any category that are CLOSED now, with dishes; null where none has a date"
+  })
 })
 export type ListedGuest = typeof ListedGuest.Type
 
 /** What a list selects, of `cdm.guests` and a table with counters. */
-export const listedColumns = `coalesce(guest_id, user_id::text) collate "C" as guest, order_cnt as "orderCount"`
+export const listedColumns = `user_id, coalesce(guest_id, user_id::text) collate "C" as guest, order_cnt as "orderCount"`
+
+export interface GuestList {
+  /** Selects `listedColumns` at least. */
+  readonly guests: Fragment
+  /** What is told of each, beside their last order. */
+  readonly columns: string
+  readonly span: LastOrderSpan
+}
 
 export const partOf = <Guest extends Schema.Constraint>(guest: Guest) =>
   Schema.Struct({
@@ -25,25 +37,39 @@ export interface Part<Guest> {
   readonly next: string | null
 }
 
+/** The last orders of all guests are looked up only where they decide who is in the list. */
+const readSlice = Effect.fnUntraced(function* <Guest extends ListedGuest>(
+  { columns, guests, span }: GuestList,
+  order: string,
+  slice: Fragment
+) {
+  const sql = yield* SqlClient.SqlClient
+  const sorted = sql.literal(`order by ${order}`)
+  const [before, after] = isLimited(span) ? [sql``, slice] : [sql`${sorted} ${slice}`, sql``]
+  return yield* sql<Guest>`
+    with asked as materialized (select * from (${guests}) listed ${before})
+    select ${sql.literal(columns)}, last_order_dt at time zone 'UTC' as "lastOrderAt"
+    from asked ${lastOrderOf(sql, "asked", span)} ${sorted} ${after}`
+})
+
 /**
  * Sorted by their ids.
- * @param list selects them
  * @param after of the ids after this one, or of all when `null`
  */
 export const readPartAfter = Effect.fnUntraced(function* <Guest extends ListedGuest>(
-  list: Fragment,
+  list: GuestList,
   after: string | null,
   limit: number
 ) {
   const sql = yield* SqlClient.SqlClient
-  const members = yield* sql<Guest>`
-    select * from (${list}) listed where ${after}::text is null or guest > ${after}::text
-    order by guest limit ${limit}::int`
+  const guests = sql`select * from (${list.guests}) listed where ${after}::text is null or guest > ${after}::text`
+  const members = yield* readSlice<Guest>({ ...list, guests }, "guest", sql`limit ${limit}::int`)
   const part: Part<Guest> = { members, next: members.length < limit ? null : (members.at(-1)?.guest ?? null) }
   return part
 })
 
-export const exportRows = 5_000
+/** How many guests a part has for a file: each part scans the ledger for their last orders. */
+export const exportRows = 20_000
 
 /** All guests of a list, a part after the other: one who comes to it or leaves it meanwhile may be left out. */
 export const membersFrom = <Guest, E, R>(readAfter: (after: string | null) => Effect.Effect<Part<Guest>, E, R>) =>
@@ -51,16 +77,27 @@ export const membersFrom = <Guest, E, R>(readAfter: (after: string | null) => Ef
     Effect.map(readAfter(after), ({ members, next }) => [members, Option.fromNullOr(next)])
   )
 
+const countOf = Effect.fnUntraced(function* ({ guests, span }: GuestList) {
+  const sql = yield* SqlClient.SqlClient
+  const [counted] = yield* sql<{ total: number }>`
+    with asked as materialized (${guests})
+    select count(*)::int as total from asked ${isLimited(span) ? lastOrderOf(sql, "asked", span) : sql``}`
+  return counted?.total ?? 0
+})
+
 /** @param page from 1 on, of those with the most orders first */
 export const readPageOf = Effect.fnUntraced(function* <Guest extends ListedGuest>(
-  list: Fragment,
+  list: GuestList,
   page: number,
   pageSize: number
 ) {
   const sql = yield* SqlClient.SqlClient
-  const [counted] = yield* sql<{ total: number }>`select count(*)::int as total from (${list}) listed`
-  const members = yield* sql<Guest>`
-    select * from (${list}) listed order by "orderCount" desc, guest
-    limit ${pageSize}::int offset ${(page - 1) * pageSize}::int`
-  return { members, total: counted?.total ?? 0 }
+  const members = yield* readSlice<Guest & { readonly inSpan: number }>(
+    { ...list, columns: `${list.columns}, (count(*) over ())::int as "inSpan"` },
+    `"orderCount" desc, guest`,
+    sql`limit ${pageSize}::int offset ${(page - 1) * pageSize}::int`
+  )
+  // A limited list is read whole for any of its pages: to count it apart would scan the ledger once more.
+  const counted = isLimited(list.span) ? members[0]?.inSpan : undefined
+  return { members, total: counted ?? (yield* countOf(list)) }
 })

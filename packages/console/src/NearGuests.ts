@@ -2,7 +2,8 @@
 import { inSnapshot } from "@metka/core/transaction"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { ListedGuest, listedColumns, partOf, readPageOf, readPartAfter } from "./GuestList.ts"
+import { type GuestList, ListedGuest, listedColumns, partOf, readPageOf, readPartAfter } from "./GuestList.ts"
+import type { LastOrderSpan } from "./LastOrder.ts"
 import { ruleOf } from "./UnknownTag.ts"
 
 /** They are everybody who does not have the tag, the app's guests who never ordered included: no list here has these. */
@@ -37,21 +38,34 @@ export const nearRuleOf = Effect.fnUntraced(function* (tag: string) {
   return rule.threshold > 0 ? rule : yield* everybodyIsNear(tag, rule.categoryName)
 })
 
-const near = (sql: SqlClient.SqlClient, tag: string) => sql`
-  select ${sql.literal(listedColumns)}
-  from ${sql.literal(countersOfRules)} left join cdm.guests using (user_id)
-  where ${sql.literal(isNear)} and rule.tag = ${tag}`
+const near = (sql: SqlClient.SqlClient, tag: string, span: LastOrderSpan): GuestList => ({
+  guests: sql`select ${sql.literal(listedColumns)}
+    from ${sql.literal(countersOfRules)} left join cdm.guests using (user_id)
+    where ${sql.literal(isNear)} and rule.tag = ${tag}`,
+  columns: `guest, "orderCount"`,
+  span
+})
 
 /** Fails as `nearRuleOf` does. */
-export const readNearAfter = Effect.fnUntraced(function* (tag: string, after: string | null, limit: number) {
+export const readNearAfter = Effect.fnUntraced(function* (
+  tag: string,
+  span: LastOrderSpan,
+  after: string | null,
+  limit: number
+) {
   const sql = yield* SqlClient.SqlClient
   yield* nearRuleOf(tag)
-  return yield* readPartAfter<ListedGuest>(near(sql, tag), after, limit)
+  return yield* readPartAfter<ListedGuest>(near(sql, tag, span), after, limit)
 }, inSnapshot)
 
 /** Fails as `nearRuleOf` does. */
-export const readNearPage = Effect.fnUntraced(function* (tag: string, page: number, pageSize: number) {
+export const readNearPage = Effect.fnUntraced(function* (
+  tag: string,
+  span: LastOrderSpan,
+  page: number,
+  pageSize: number
+) {
   const sql = yield* SqlClient.SqlClient
   const rule = yield* nearRuleOf(tag)
-  return { rule, ...(yield* readPageOf<ListedGuest>(near(sql, tag), page, pageSize)) }
+  return { rule, ...(yield* readPageOf<ListedGuest>(near(sql, tag, span), page, pageSize)) }
 }, inSnapshot)

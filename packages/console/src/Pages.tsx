@@ -72,14 +72,15 @@ const overview = Effect.fnUntraced(function* ({ ask, counts, state }: MartReader
 const audiences = Effect.map(readAudiences, (all) => <AudiencesPage audiences={all} />)
 
 const audience = Effect.gen(function* () {
-  const { page, tag } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagPageQuery))
-  const members = yield* readMemberPage(tag, page, pageSize)
-  return <AudiencePage {...members} page={page} timeZone={yield* readTimeZone} />
+  const { page, tag, ...span } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagPageQuery))
+  const members = yield* readMemberPage(tag, span, page, pageSize)
+  return <AudiencePage {...members} span={span} page={page} timeZone={yield* readTimeZone} />
 })
 
 const near = Effect.gen(function* () {
-  const { page, tag } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagPageQuery))
-  return <NearPage {...yield* readNearPage(tag, page, pageSize)} page={page} />
+  const { page, tag, ...span } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagPageQuery))
+  const guests = yield* readNearPage(tag, span, page, pageSize)
+  return <NearPage {...guests} span={span} page={page} timeZone={yield* readTimeZone} />
 })
 
 const reach = Effect.map(readReach, (all) => <ReachPage reach={all} />)

@@ -1,6 +1,6 @@
 /** Guests as a file, for the tool that sends a campaign. */
 import type { TagRule } from "@metka/cdm/rules"
-import { Effect, Schema, Stream } from "effect"
+import { Effect, Schema, SchemaGetter, Stream } from "effect"
 import { Csv } from "effect/encoding"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { SqlClient } from "effect/sql"
@@ -8,6 +8,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { Member, readMembersAfter } from "./Audiences.ts"
 import { tagQuery } from "./ConsoleQuery.ts"
 import { exportRows, ListedGuest, membersFrom, type Part } from "./GuestList.ts"
+import type { LastOrderSpan } from "./LastOrder.ts"
 import type { MartReader, MartsBusy, MartsUnreadable } from "./MartReader.ts"
 import { type EverybodyIsNear, nearRuleOf, readNearAfter } from "./NearGuests.ts"
 import { ruleOf, type UnknownTag } from "./UnknownTag.ts"
@@ -40,6 +41,16 @@ type Read<A> = Effect.Effect<A, EverybodyIsNear | UnknownTag | SqlError, SqlClie
 
 type Row = Schema.Constraint & { readonly EncodingServices: never }
 
+/** The codec of null alone would be the word "null". */
+const emptyCell = Schema.Null.pipe(
+  Schema.encodeTo(Schema.Literal(""), {
+    decode: SchemaGetter.transform(() => null),
+    encode: SchemaGetter.transform(() => "" as const)
+  })
+)
+
+const lastOrderAt = Schema.Union([Schema.Date, emptyCell])
+
 interface GuestFile<Guest extends Row> {
   /** Its fields are the columns. */
   readonly guest: Guest
@@ -47,17 +58,22 @@ interface GuestFile<Guest extends Row> {
   readonly name: (tag: string) => string
   /** Fails where there is no such list. */
   readonly ruleOf: (tag: string) => Read<TagRule>
-  readonly readAfter: (tag: string, after: string | null, limit: number) => Read<Part<Guest["Type"]>>
+  readonly readAfter: (
+    tag: string,
+    span: LastOrderSpan,
+    after: string | null,
+    limit: number
+  ) => Read<Part<Guest["Type"]>>
 }
 
 /** What is wrong from the start is said before the first byte; an answer that breaks off is not the whole file. */
 const guestCsv = <Guest extends Row>({ guest, name, readAfter, ruleOf }: GuestFile<Guest>) =>
   Effect.fnUntraced(
     function* (ask: MartReader["Service"]["ask"]) {
-      const { tag } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagQuery))
+      const { tag, ...span } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagQuery))
       yield* ask(ruleOf(tag))
       const context = yield* Effect.context<SqlClient.SqlClient>()
-      const csv = membersFrom((after) => ask(readAfter(tag, after, exportRows))).pipe(
+      const csv = membersFrom((after) => ask(readAfter(tag, span, after, exportRows))).pipe(
         Stream.pipeThroughChannel(Csv.encodeSchema(guest)({ headers: true })),
         Stream.provideContext(context)
       )
@@ -73,7 +89,7 @@ const guestCsv = <Guest extends Row>({ guest, name, readAfter, ruleOf }: GuestFi
 
 /** The guests with a tag. */
 export const audienceCsv = guestCsv({
-  guest: Member,
+  guest: Schema.Struct({ ...Member.fields, lastOrderAt }),
   name: (tag) => tag,
   ruleOf,
   readAfter: readMembersAfter
@@ -81,7 +97,7 @@ export const audienceCsv = guestCsv({
 
 /** The guests whom one more order would give a tag. */
 export const nearCsv = guestCsv({
-  guest: ListedGuest,
+  guest: Schema.Struct({ ...ListedGuest.fields, lastOrderAt }),
   name: (tag) => `${tag}, one order short`,
   ruleOf: nearRuleOf,
   readAfter: readNearAfter

@@ -1,4 +1,5 @@
 /** What pages and the command line say in the same words. */
+import type { LastOrderSpan } from "./LastOrder.ts"
 import type { TagEvent } from "./TagReasons.ts"
 
 const numbers = new Intl.NumberFormat("en")
@@ -11,6 +12,13 @@ export const counted = (count: number, one: string, more: string): string =>
 /** What a rule counts, up to its threshold. */
 export const ordersWith = (count: number, category: string): string =>
   `${counted(count, "order", "orders")} with «${category}»`
+
+/** What guests did, of a limited span. */
+export const lastOrdered = ({ notOrderedSince, orderedSince }: LastOrderSpan): string => {
+  const since = orderedSince === undefined ? [] : [`on ${orderedSince} or later`]
+  const before = notOrderedSince === undefined ? [] : [`before ${notOrderedSince}`]
+  return `last ordered ${[...since, ...before].join(" and ")}`
+}
 
 /** @param time of an instant, as a person reads it */
 export const eventText = (

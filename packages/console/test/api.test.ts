@@ -48,7 +48,7 @@ layer(Layer.mergeAll(consoleOver(), FetchHttpClient.layer).pipe(Layer.provideMer
         assert.deepStrictEqual(yield* marts.reach(), yield* readReach)
         const [tag = ""] = rules.map((rule) => rule.tag)
         const { members } = yield* marts.audience({ query: { tag, limit: 10 } })
-        assert.deepStrictEqual(members, (yield* readMembersAfter(tag, null, 10)).members)
+        assert.deepStrictEqual(members, (yield* readMembersAfter(tag, {}, null, 10)).members)
         assert.deepStrictEqual(
           members.map(({ guest, orderCount }) => [guest, orderCount]),
           [["anna", 2]]
@@ -56,7 +56,7 @@ layer(Layer.mergeAll(consoleOver(), FetchHttpClient.layer).pipe(Layer.provideMer
         assert.deepStrictEqual(yield* marts.near({ query: { tag, limit: 10 } }), { members: [], next: null })
         yield* applyRules([{ tag: "Знаток супов", category: "Супы", threshold: 2 }, ...rules])
         assert.deepStrictEqual(yield* marts.near({ query: { tag: "Знаток супов", limit: 10 } }), {
-          members: [{ guest: "anna", orderCount: 2 }],
+          members: [{ guest: "anna", orderCount: 2, lastOrderAt: new Date("2023-04-02T20:00:00Z") }],
           next: null
         })
         const reasons = yield* marts.guest({ query: { id: "anna", limit: 20 } })

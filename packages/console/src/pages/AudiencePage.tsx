@@ -1,21 +1,33 @@
 /** The guests with a tag. */
 import type { TagRule } from "@metka/cdm/rules"
 import type { Member } from "../Audiences.ts"
+import { isLimited, type LastOrderSpan } from "../LastOrder.ts"
 import { timeIn } from "../TimeZone.ts"
-import { counted, number, ordersWith } from "../words.ts"
-import { GuestTable } from "./GuestTable.tsx"
+import { counted, lastOrdered, number, ordersWith } from "../words.ts"
+import { GuestTable, lastOrderColumn } from "./GuestTable.tsx"
+import { LastOrderForm } from "./LastOrderForm.tsx"
 import { Layout } from "./Layout.tsx"
 import { audienceCsvPath, audiencePath, nearPath } from "./paths.ts"
+
+const audienceText = (total: number, span: LastOrderSpan, timeZone: string): string => {
+  if (isLimited(span)) {
+    return `${counted(total, "guest", "guests")} with the tag ${lastOrdered(span)}, in ${timeZone}.`
+  }
+  return total === 0 ? "No guest has the tag now." : `${counted(total, "guest has", "guests have")} the tag now.`
+}
 
 export const AudiencePage = ({
   members,
   page,
   rule,
+  span,
   timeZone,
   total
 }: {
   readonly rule: TagRule
   readonly members: ReadonlyArray<Member>
+  readonly span: LastOrderSpan
+  /** Of the members in the span. */
   readonly total: number
   readonly page: number
   readonly timeZone: string
@@ -25,25 +37,29 @@ export const AudiencePage = ({
     <Layout title={rule.tag} place="/audiences">
       <p>
         More than {ordersWith(rule.threshold, rule.categoryName)} (version {rule.version}).{" "}
-        {total === 0 ? "No guest has the tag now." : `${counted(total, "guest has", "guests have")} the tag now.`}{" "}
-        {total > 0 && <a href={audienceCsvPath(rule.tag)}>Their ids as CSV</a>}
+        {audienceText(total, span, timeZone)}{" "}
+        {total > 0 && <a href={audienceCsvPath(rule.tag, span)}>Their ids as CSV</a>}
       </p>
       <p>
-        <a href={nearPath(rule.tag)}>Who is one order short</a>
+        <a href={nearPath(rule.tag, span)}>Who is one order short</a>
       </p>
+      {(total > 0 || isLimited(span)) && (
+        <LastOrderForm action="/audience" tag={rule.tag} span={span} everybody={audiencePath(rule.tag)} />
+      )}
       <GuestTable
         tag={rule.tag}
         members={members}
         total={total}
         page={page}
-        path={(other) => audiencePath(rule.tag, other)}
+        path={(other) => audiencePath(rule.tag, span, other)}
         columns={[
           {
             heading: `Orders with «${rule.categoryName}»`,
             kind: "number",
             text: ({ orderCount }) => number(orderCount)
           },
-          { heading: `Given, ${timeZone}`, kind: "time", text: ({ givenAt }) => time(givenAt) }
+          { heading: `Given, ${timeZone}`, kind: "time", text: ({ givenAt }) => time(givenAt), isMinor: true },
+          lastOrderColumn(timeZone)
         ]}
       />
     </Layout>

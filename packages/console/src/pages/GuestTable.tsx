@@ -1,5 +1,6 @@
 /** A page of a list of guests, each of whom leads to their orders. */
 import type { ListedGuest } from "../GuestList.ts"
+import { timeIn } from "../TimeZone.ts"
 import { number } from "../words.ts"
 import { guestPath } from "./paths.ts"
 
@@ -9,7 +10,21 @@ interface Column<Guest> {
   readonly heading: string
   readonly kind: "number" | "time"
   readonly text: (guest: Guest) => string
+  /** Left out on a phone. */
+  readonly isMinor?: boolean
 }
+
+export const lastOrderColumn = (timeZone: string): Column<ListedGuest> => {
+  const time = timeIn(timeZone)
+  return {
+    heading: `Last order, ${timeZone}`,
+    kind: "time",
+    text: ({ lastOrderAt }) => (lastOrderAt === null ? "no date" : time(lastOrderAt))
+  }
+}
+
+const classOf = ({ isMinor = false, kind }: Pick<Column<ListedGuest>, "isMinor" | "kind">): string =>
+  isMinor ? `${kind} minor` : kind
 
 const Pager = ({ page, path, total }: Pick<GuestTableProps<ListedGuest>, "page" | "path" | "total">) => {
   const pages = Math.max(1, Math.ceil(total / pageSize))
@@ -46,9 +61,9 @@ export const GuestTable = <Guest extends ListedGuest>({
         <table>
           <tr>
             <th>Guest</th>
-            {columns.map(({ heading, kind }) => (
-              <th key={heading} class={kind}>
-                {heading}
+            {columns.map((column) => (
+              <th key={column.heading} class={classOf(column)}>
+                {column.heading}
               </th>
             ))}
           </tr>
@@ -57,9 +72,9 @@ export const GuestTable = <Guest extends ListedGuest>({
               <td>
                 <a href={guestPath(member.guest, { tag })}>{member.guest}</a>
               </td>
-              {columns.map(({ heading, kind, text }) => (
-                <td key={heading} class={kind}>
-                  {text(member)}
+              {columns.map((column) => (
+                <td key={column.heading} class={classOf(column)}>
+                  {column.text(member)}
                 </td>
               ))}
             </tr>

@@ -1,43 +1,60 @@
 /** The guests whom one more order would give a tag. */
 import type { TagRule } from "@metka/cdm/rules"
 import type { ListedGuest } from "../GuestList.ts"
-import { counted, number, ordersWith } from "../words.ts"
-import { GuestTable } from "./GuestTable.tsx"
+import { isLimited, type LastOrderSpan } from "../LastOrder.ts"
+import { counted, lastOrdered, number, ordersWith } from "../words.ts"
+import { GuestTable, lastOrderColumn } from "./GuestTable.tsx"
+import { LastOrderForm } from "./LastOrderForm.tsx"
 import { Layout } from "./Layout.tsx"
 import { audiencePath, nearCsvPath, nearPath } from "./paths.ts"
 
 export const nearTitle = (tag: string): string => `${tag}: one order short`
 
+const nearText = ({ threshold }: TagRule, total: number, span: LastOrderSpan, timeZone: string): string => {
+  if (isLimited(span)) {
+    const guests = `${counted(total, "guest", "guests")} with ${number(threshold)} now, one order short,`
+    return `${guests} ${lastOrdered(span)}, in ${timeZone}.`
+  }
+  return total === 0
+    ? "No guest is one order short now."
+    : `${counted(total, "guest has", "guests have")} ${number(threshold)} now, one order short.`
+}
+
 export const NearPage = ({
   members,
   page,
   rule,
+  span,
+  timeZone,
   total
 }: {
   readonly rule: TagRule
   readonly members: ReadonlyArray<ListedGuest>
+  readonly span: LastOrderSpan
+  /** Of the guests in the span. */
   readonly total: number
   readonly page: number
+  readonly timeZone: string
 }) => (
   <Layout title={nearTitle(rule.tag)} place="/audiences">
     <p>
       More than {ordersWith(rule.threshold, rule.categoryName)} (version {rule.version}).{" "}
-      {total === 0
-        ? "No guest is one order short now."
-        : `${counted(total, "guest has", "guests have")} ${number(rule.threshold)} now, one order short.`}{" "}
-      {total > 0 && <a href={nearCsvPath(rule.tag)}>Their ids as CSV</a>}
+      {nearText(rule, total, span, timeZone)} {total > 0 && <a href={nearCsvPath(rule.tag, span)}>Their ids as CSV</a>}
     </p>
     <p>
-      <a href={audiencePath(rule.tag)}>Who has the tag</a>
+      <a href={audiencePath(rule.tag, span)}>Who has the tag</a>
     </p>
+    {(total > 0 || isLimited(span)) && (
+      <LastOrderForm action="/near" tag={rule.tag} span={span} everybody={nearPath(rule.tag)} />
+    )}
     <GuestTable
       tag={rule.tag}
       members={members}
       total={total}
       page={page}
-      path={(other) => nearPath(rule.tag, other)}
-      // All of them have as many orders as the sentence above says.
-      columns={[]}
+      path={(other) => nearPath(rule.tag, span, other)}
+      // All of them have as many orders of the category as the sentence above says.
+      columns={[lastOrderColumn(timeZone)]}
     />
   </Layout>
 )

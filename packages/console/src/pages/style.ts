@@ -27,9 +27,9 @@ td.rule { background: var(--soft); font-weight: 600 } td small { display: block;
 .card h2 { margin: 0 0 .25rem } .held { border-left: .35rem solid var(--accent) }
 .doubt { border-left: .35rem solid #c0392b; padding-left: .75rem }
 meter { width: 10rem; vertical-align: middle }
-form { display: flex; flex-wrap: wrap; gap: .5rem; margin: 1rem 0 }
+form { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; margin: 1rem 0 }
 input, button { font: inherit; color: inherit; background: var(--back); padding: .35rem .7rem; border-radius: .4rem; border: 1px solid #8888 }
-input { flex: 1 1 16rem } button { background: var(--accent); border-color: var(--accent); color: var(--back); cursor: pointer }
+input { flex: 1 1 16rem } label { display: flex; flex-wrap: wrap; gap: .25rem .5rem; align-items: center } label input { flex: none } button { background: var(--accent); border-color: var(--accent); color: var(--back); cursor: pointer }
 @media (max-width: 40rem) {
   td.time, th.number { white-space: normal } th, td { padding: .3rem } .minor { display: none }
   .wide th:first-child, .wide td:first-child { position: sticky; left: 0; background: var(--back); overflow-wrap: anywhere; min-width: 5.5rem }

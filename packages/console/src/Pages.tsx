@@ -61,11 +61,18 @@ const noticeOf = (error: Unshowable, note: string): HttpServerResponse.HttpServe
 
 const overview = Effect.fnUntraced(function* ({ ask, counts, state }: MartReader["Service"]) {
   const { still } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(overviewQuery))
-  const { note } = yield* state
+  const { isLoading, note } = yield* state
   const counted = yield* counts
   const { services, timeZone } = yield* ask(Effect.all({ services: readRunningServices, timeZone: readTimeZone }))
   return (
-    <OverviewPage counts={counted} note={note} services={services} still={still !== undefined} timeZone={timeZone} />
+    <OverviewPage
+      counts={counted}
+      isLoading={isLoading}
+      note={note}
+      services={services}
+      still={still !== undefined}
+      timeZone={timeZone}
+    />
   )
 })
 

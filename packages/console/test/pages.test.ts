@@ -467,21 +467,97 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
     )
   )
 
-  it.effect("tell a service that works from one that waits, and from one that is silent", () =>
+  it.effect("tell of each process that is alive, and of the silent ones in one line a service, with what to do", () =>
     inMemory(
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         yield* sql`insert into ops.service_instances
             (instance_id, service, host, pid, version, started_at, heartbeat_at, ready)
-            select gen_random_uuid(), service, 'pod', 1, '1', now() - interval '1 day', now() - age, ready
-            from (values ('stg', interval '28 seconds', true), ('dds', interval '5 seconds', false),
-              ('cdm', interval '31 seconds', true)) as row (service, age, ready)`
+            select gen_random_uuid(), service, 'pod-' || number, 1, '1', now() - interval '20 hours',
+              now() - age - (number - 1) * interval '1 minute', ready
+            from (values ('stg', interval '28 seconds', true, 1), ('stg', interval '31 seconds', true, 200),
+              ('dds', interval '5 seconds', false, 2), ('cdm', interval '31 seconds', true, 1)
+            ) as row (service, age, ready, copies), generate_series(1, copies) as number
+            where age > interval '28 seconds' or number = 1`
+        const overview = yield* words("/")
+        const time = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d`
+        assert.match(
+          overview,
+          new RegExp(
+            `Services dds waits for a server that it needs since ${time} 1 on pod-1 stg ready since ${time} 1 on pod-1 ` +
+              `1 process of cdm has been silent since ${time}, on pod-1\\. No process does the work of cdm now: start it\\. ` +
+              `200 processes of stg have been silent, the last since ${time}, on pod-1\\. Its work is done by another ` +
+              "process: nothing is left to do, unless they become more\\. Silent is a process that was killed, .* no longer\\.$"
+          )
+        )
+        yield* sql`delete from ops.service_instances where service = 'dds' or heartbeat_at > now() - interval '30 seconds'`
+        assert.match(
+          yield* words("/"),
+          /Services No service runs on this database\. 1 process of cdm .* No process does the work of stg now: start it\./
+        )
+        yield* sql`insert into ops.service_instances values
+          (gen_random_uuid(), 'all', 'pod-9', 1, '1', now(), now(), true)`
+        const whole = yield* words("/")
+        assert.match(
+          whole,
+          /Services all ready since .* 1 process of cdm .*, on pod-1\. Its work is done by another process/
+        )
+        assert.notInclude(whole, "start it")
+      })
+    )
+  )
+
+  it.effect("tell on an empty database what to do next, and no longer once there are orders and rules", () =>
+    inMemory(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        assert.match(
+          yield* words("/"),
+          new RegExp(
+            "What to do next There are no orders yet, so there is nothing to count\\. Fill .* npx metka references load FILE .* npx metka rules apply FILE " +
+              ".* npm run stg, npm run dds, npm run cdm .* npx metka load --wait FILE"
+          )
+        )
+        yield* send([{ key: null, value: Buffer.from("{") }])
+        yield* settled(0)
+        const refused = (yield* Effect.provide(get("/"), consoleOver())).text
+        assert.match(wordsOf(refused), /There are no orders yet, .* could not be used: the dead letters say why\. Fill/)
+        yield* sql`insert into ops.service_instances values
+          (gen_random_uuid(), 'stg', 'pod', 1, '1', now(), now(), true),
+          (gen_random_uuid(), 'dds', 'pod', 1, '1', now(), now() - interval '1 hour', true)`
+        yield* applyRules([{ tag: soups, category: "Супы", threshold: 0 }])
+        const ruled = yield* Effect.provide(words("/"), consoleOver())
+        assert.notInclude(ruled, "rules apply")
+        assert.match(ruled, /next There are no orders yet, .* Start what does not run: npm run dds, npm run cdm Load/)
+        yield* loadReferences(cafeReferences(["anna"], menu))
+        yield* send([cafeOrder("anna", 1, "2023-04-01 20:00", ["d1"])])
+        yield* settled(0)
+        assert.notInclude(yield* Effect.provide(words("/"), consoleOver()), "What to do next")
+      })
+    )
+  )
+
+  it.effect("tell where there are orders and no rule that no guest gets a tag, and what to do", () =>
+    inMemory(
+      Effect.gen(function* () {
+        yield* loadReferences(cafeReferences(["anna"], menu))
+        yield* send([cafeOrder("anna", 1, "2023-04-01 20:00", ["d1"])])
+        yield* settled(0)
         const overview = yield* words("/")
         assert.match(
           overview,
-          /Services cdm silent: .* last seen [\d -:]+ 1 on pod dds waits for a server .* since .* stg ready since [\d -:]+ 1 on pod$/
+          /What to do next There are no tag rules: npx metka rules apply FILE\. Until then no guest gets a tag\. What a rule/
         )
+        assert.notInclude(overview, "metka load")
       })
+    )
+  )
+
+  it.effect("tell of no next step while the week is being loaded", () =>
+    Effect.gen(function* () {
+      assert.notInclude(yield* words("/"), "What to do next")
+    }).pipe(Effect.provide(consoleOver({ note: "The week is being loaded.", isLoading: true })), (use) =>
+      withMemorySystem({}, use)
     )
   )
 })

@@ -1,10 +1,12 @@
 /** What there is, and whether it runs. */
 import type { Counts, Ranked } from "../Counts.ts"
 import type { RunningService } from "../RunningServices.ts"
-import { secondsIn, timeIn } from "../TimeZone.ts"
+import { secondsIn } from "../TimeZone.ts"
 import { counted, number } from "../words.ts"
 import { Layout, refreshSeconds } from "./Layout.tsx"
+import { NextSteps } from "./NextSteps.tsx"
 import { audiencePath } from "./paths.ts"
+import { ServicesSection } from "./ServicesSection.tsx"
 
 const Figure = ({ href, label, value }: { readonly label: string; readonly value: number; readonly href?: string }) => {
   const content = (
@@ -41,48 +43,16 @@ const RankedTable = (props: {
     </section>
   )
 
-const stateText = {
-  ready: "ready",
-  waiting: "waits for a server that it needs",
-  silent: "silent: it has ended without a farewell, or hangs; its log says more"
-}
-
-const Services = ({
-  services,
-  timeZone
-}: {
-  readonly services: ReadonlyArray<RunningService>
-  readonly timeZone: string
-}) => {
-  const time = timeIn(timeZone)
-  return (
-    <section>
-      <h2>Services</h2>
-      {services.length === 0 && <p>No service runs on this database.</p>}
-      <div class="wide">
-        <table>
-          {services.map(({ heartbeatAt, host, service, startedAt, state, version }) => (
-            <tr key={`${service} ${host} ${startedAt.getTime()}`}>
-              <td>{service}</td>
-              <td>{stateText[state]}</td>
-              <td class="time">{state === "silent" ? `last seen ${time(heartbeatAt)}` : `since ${time(startedAt)}`}</td>
-              <td>{`${version} on ${host}`}</td>
-            </tr>
-          ))}
-        </table>
-      </div>
-    </section>
-  )
-}
-
 export const OverviewPage = ({
   counts,
+  isLoading,
   note,
   services,
   still,
   timeZone
 }: {
   readonly note: string
+  readonly isLoading: boolean
   /** Whether the page stays as it is until somebody asks for it again. */
   readonly still: boolean
   readonly counts: Counts
@@ -111,11 +81,12 @@ export const OverviewPage = ({
       <Figure label="waiting orders" value={counts.parked} href="/parked" />
       <Figure label="dead letters" value={counts.deadLetters} href="/dead-letters" />
     </div>
+    <NextSteps counts={counts} isLoading={isLoading} services={services} />
     <div class="tables">
       <RankedTable title="Guests by tag" unit={["guest", "guests"]} ranked={counts.tags} path={audiencePath} />
       <RankedTable title="Top categories" unit={["order", "orders"]} ranked={counts.categories} />
       <RankedTable title="Top dishes" unit={["order", "orders"]} ranked={counts.dishes} />
     </div>
-    <Services services={services} timeZone={timeZone} />
+    <ServicesSection services={services} timeZone={timeZone} />
   </Layout>
 )

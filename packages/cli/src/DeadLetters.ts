@@ -8,7 +8,7 @@ import { moreLines, printable, tableLines, timeText } from "./terminal.ts"
 
 const listedDetail = 100
 
-const columns = ["id", "received", "service", "topic", "partition", "offset", "reason", "detail"]
+const columns = ["id", "received", "service", "topic", "partition", "offset", "order", "reason", "detail"]
 
 const cut = (text: string): string =>
   text.length > listedDetail ? `${text.slice(0, listedDetail).toWellFormed()}…` : text
@@ -16,13 +16,14 @@ const cut = (text: string): string =>
 /** The list for a terminal. */
 export const deadLettersText = ({ newest, total }: DeadLetters): string => {
   if (newest.length === 0) return "No dead letters."
-  const rows = newest.map(({ detail, id, offset, partition, reason, receivedAt, service, topic }) => [
+  const rows = newest.map(({ detail, id, offset, orderId, partition, reason, receivedAt, service, topic }) => [
     id,
     timeText(receivedAt),
     service,
     topic,
     String(partition),
     offset,
+    orderId ?? "unknown",
     reason,
     cut(printable(detail.replaceAll(/\s+/g, " ")))
   ])
@@ -49,8 +50,8 @@ export interface StoredLetter extends ListedLetter {
 
 /** What a `StoredLetter` is read by. */
 export const storedColumns = `id::text as id, received_at as "receivedAt", service, topic, partition,
-  "offset"::text as "offset", reason, detail, kafka_timestamp as timestamp, replayed_at as "replayedAt",
-  closed_at as "closedAt", key, value, headers`
+  "offset"::text as "offset", order_id as "orderId", reason, detail, kafka_timestamp as timestamp,
+  replayed_at as "replayedAt", closed_at as "closedAt", key, value, headers`
 
 /** `undefined` when there is no such letter. */
 export const readDeadLetter = Effect.fnUntraced(function* (id: number) {
@@ -109,6 +110,7 @@ export const deadLetterText = (letter: StoredLetter): string => {
     ["received", timeText(letter.receivedAt)],
     ["service", letter.service],
     ["topic", `${letter.topic}, partition ${letter.partition}, offset ${letter.offset}`],
+    ["order", letter.orderId ?? "unknown"],
     ["timestamp", letter.timestamp.toISOString()],
     ["reason", letter.reason],
     ["detail", letter.detail],

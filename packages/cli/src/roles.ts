@@ -110,7 +110,7 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
       "usage on schema stg, dds, cdm, bi",
       "select on all tables in schema cdm, bi",
       // No message's bytes.
-      'select (id, service, topic, partition, "offset", reason, detail, received_at, replayed_at, closed_at) on ops.dead_letters',
+      'select (id, service, topic, partition, "offset", order_id, reason, detail, received_at, replayed_at, closed_at) on ops.dead_letters',
       "select on stg.parked_orders",
       // Neither the payload nor the guest's name and login.
       "select (id, object_id, order_version, received_at) on stg.order_events",

@@ -65,11 +65,7 @@ export const rightsOn = Effect.fnUntraced(function* (columns: ReadonlyArray<Colu
     )
     const found = [
       ...(yield* onColumns("select", names, (column) => `select ${column} from ${table} where false`)),
-      ...(yield* onColumns(
-        "insert",
-        names,
-        (column) => `insert into ${table} (${column}) overriding system value select null where false`
-      )),
+      ...(yield* onColumns("insert", names, (column) => `insert into ${table} (${column}) values (default)`)),
       ...(yield* onColumns("update", names, (column) => `update ${table} set ${column} = default where false`)),
       ...whole.map(([verb]) => verb)
     ]

@@ -83,14 +83,18 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         for (let place = 1; place <= 10; place++) yield* keep("stg", letter(place, "{", { topic: "orders" }))
         yield* keep(
           "dds",
-          letter(11, "[]", { reason: "bad_header", detail: `order-id:\n \u001B[2J${"x".repeat(200)}` })
+          letter(11, "[]", {
+            reason: "bad_header",
+            detail: `order-id:\n \u001B[2J${"x".repeat(200)}`,
+            headers: new Map([["order-id", Buffer.from("42")]])
+          })
         )
         assert.strictEqual(
           deadLettersText(yield* readDeadLetters(open, 2)),
           [
-            "id  received              service  topic              partition  offset  reason      detail",
-            `11  2026-11-24T05:00:00Z  dds      cdm-service-stats  0          11      bad_header  order-id: \\u001b[2J${"x".repeat(81)}…`,
-            "10  2026-11-24T05:00:00Z  stg      orders             0          10      schema      detail",
+            "id  received              service  topic              partition  offset  order    reason      detail",
+            `11  2026-11-24T05:00:00Z  dds      cdm-service-stats  0          11      42       bad_header  order-id: \\u001b[2J${"x".repeat(81)}…`,
+            "10  2026-11-24T05:00:00Z  stg      orders             0          10      unknown  schema      detail",
             "… and 9 more: --limit 11 lists them.",
             "",
             "npx metka dead-letters show ID    prints all of one",
@@ -122,6 +126,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
             "received    2026-11-24T05:00:00Z",
             "service     cdm",
             "topic       cdm-service-stats, partition 0, offset 5",
+            "order       7",
             "timestamp   2023-03-28T10:40:00.005Z",
             "reason      schema",
             "detail      detail",

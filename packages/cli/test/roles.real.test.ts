@@ -134,7 +134,7 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
           )
           assert.strictEqual(
             console["ops.dead_letters"],
-            'select (id, service, topic, partition, "offset", reason, detail, received_at, replayed_at, closed_at)'
+            'select (id, service, topic, partition, "offset", reason, detail, received_at, replayed_at, closed_at, order_id)'
           )
           const operator = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_operator", url)))
           assert.sameMembers(Object.keys(operator), [...new Set(columns.map(({ table }) => table))])

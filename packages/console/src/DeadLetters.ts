@@ -32,6 +32,9 @@ export const ListedLetter = Schema.Struct({
   topic: Schema.String,
   partition: Schema.Int,
   offset: Schema.String,
+  orderId: Schema.NullOr(Schema.String).annotate({
+    description: "The order that the message is about, where the beginning of its value or its header order-id tells"
+  }),
   reason: Schema.String,
   detail: Schema.String
 })
@@ -46,8 +49,8 @@ export type DeadLetters = typeof DeadLetters.Type
 export const readDeadLetters = Effect.fnUntraced(function* (selection: Selection, limit: number) {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<ListedLetter & { readonly total: number }>`
-    select id::text as id, received_at as "receivedAt", service, topic, partition, "offset"::text as "offset", reason,
-      detail, (count(*) over ())::int as total
+    select id::text as id, received_at as "receivedAt", service, topic, partition, "offset"::text as "offset",
+      order_id as "orderId", reason, detail, (count(*) over ())::int as total
     from ops.dead_letters where ${isSelected(sql, selection)} order by dead_letters.id desc limit ${limit}::int`
   const letters: DeadLetters = { newest: rows, total: rows[0]?.total ?? 0 }
   return letters

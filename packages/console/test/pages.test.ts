@@ -432,7 +432,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
             offset,
             timestamp: 1_680_000_000_000,
             key: null,
-            value: Buffer.from("{"),
+            value: Buffer.from(offset === 8 ? `{"object_id": 1371198, "object_type": "none"}` : "{"),
             headers: new Map()
           },
           bad: new BadRecord({ reason: "not_json", detail: `it ends too early ${evil}` })
@@ -448,8 +448,8 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         assert.match(waiting, / 2 guest zoe \d{4}-/)
         assert.include(
           yield* words("/dead-letters"),
-          "2 2026-11-25 02:00 stg order-service_orders, partition 3, offset 8 not_json it ends too early " +
-            `${evil} 1 2026-11-25 02:00`
+          "2 2026-11-25 02:00 stg order-service_orders, partition 3, offset 8 not_json 1371198 it ends too early " +
+            `${evil} 1 2026-11-25 02:00 stg order-service_orders, partition 3, offset 7 not_json unknown it ends`
         )
         const overview = (yield* get("/")).text
         assert.include(wordsOf(overview), "2 waiting orders 2 dead letters")

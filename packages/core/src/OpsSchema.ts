@@ -40,6 +40,19 @@ comment on table ops.service_instances is 'Every running instance of a service a
 alter table ops.dead_letters add column closed_at timestamptz;
 comment on column ops.dead_letters.replayed_at is 'When it was last sent again to the service that could not use it';
 comment on column ops.dead_letters.closed_at is 'When somebody said that nothing is left to do about it';
+`,
+    // Whatever a message holds, this must not fail: its bytes are escaped, neither decoded nor parsed.
+    "0004_orders_of_letters": `
+alter table ops.dead_letters add column order_id text generated always as (
+  coalesce(
+    substring(
+      encode(substring(value from 1 for 8192), 'escape')
+      from '"object_id"\\s*:\\s*([1-9][0-9]{0,15})(?:\\.0+)?\\s*[,}]'
+    ),
+    substring(headers ->> 'order-id' from '^[1-9][0-9]{0,15}$')
+  )
+) stored;
+comment on column ops.dead_letters.order_id is 'The order that the message is about, where the beginning of its value or its header order-id tells';
 `
   }
 }

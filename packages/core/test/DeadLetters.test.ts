@@ -39,6 +39,16 @@ const kept = Effect.gen(function* () {
 const bytes = (value: Uint8Array | null | undefined): ReadonlyArray<number> | null =>
   value === null || value === undefined ? null : [...value]
 
+/** Which order the letter of this record is said to be about. */
+const orderOf = Effect.fnUntraced(function* (record: Partial<KafkaRecord>) {
+  yield* emptied
+  yield* keepDeadLetters("stg", [letter(record)])
+  const sql = yield* SqlClient.SqlClient
+  const [row] = yield* sql<{ order: string | null }>`select order_id as order from ops.dead_letters`
+  assert.isDefined(row)
+  return row?.order
+})
+
 layer(embedded(opsMigrations), { excludeTestServices: true, timeout: "1 minute" })("Dead letters", (it) => {
   it.effect(
     "hold the raw bytes, whatever they are, and what is said of them",
@@ -134,6 +144,50 @@ layer(embedded(opsMigrations), { excludeTestServices: true, timeout: "1 minute" 
       yield* emptied
       yield* keepDeadLetters("stg", [letter({ timestamp })])
       assert.strictEqual((yield* kept).length, 1)
+    })
+  )
+
+  it.effect.each([
+    ["first in its value", `{"object_id":1371198,"object_type":"order"}`, "1371198"],
+    ["later, with spaces and after text that is no ASCII", `{ "a": "Кот 😀",\n"object_id" : 322519 \r\n}`, "322519"],
+    ["in JSON that breaks off after it", `{"object_id": 7, "payload": {"na`, "7"],
+    ["as a whole number with a fraction", `{"object_id": 875.00}`, "875"],
+    ["before so much that it cannot be read back", `{"object_id": 8, "${"x".repeat(15_000_000)}"}`, "8"]
+  ] as const)("say which order they are about that a message names %s", ([, value, order]) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* orderOf({ value: Buffer.from(value) }), order)
+    })
+  )
+
+  it.effect("say which order they are about that a header names, where the value does not", () =>
+    Effect.gen(function* () {
+      const headers = new Map([["order-id", Buffer.from("42")]])
+      assert.strictEqual(yield* orderOf({ value: Buffer.from("[]"), headers }), "42")
+      assert.strictEqual(yield* orderOf({ value: null, headers }), "42")
+      assert.strictEqual(yield* orderOf({ value: Buffer.from(`{"object_id":7}`), headers }), "7")
+    })
+  )
+
+  it.effect.each([
+    ["no value", null],
+    ["an empty one", ""],
+    ["bytes that are no text", Uint8Array.from({ length: 256 }, (_, index) => index)],
+    ["a number that breaks off", `{"object_id": 13`],
+    ["a number that is not whole", `{"object_id": 12.5}`],
+    ["a power", `{"object_id": 1e3}`],
+    ["none that an order can have", `{"object_id": -3, "a": {"object_id": 0}, "b": {"object_id": 12345678901234567}}`],
+    ["text", `{"object_id": "7"}`],
+    ["a name in a text", `{"name": "\\"object_id\\": 7, "}`],
+    ["it too late", `{"${"x".repeat(9_000)}": 1, "object_id": 7}`],
+    ["it where the beginning ends", `{"${"x".repeat(8_192 - 18)}":"object_id": 7}`]
+  ] as const)("do not say which order a message is about that has %s", ([, value]) =>
+    Effect.gen(function* () {
+      const headers = new Map([
+        ["order-id", Buffer.from("1; drop")],
+        ["odd", Buffer.from([0xff, 0])]
+      ])
+      assert.isNull(yield* orderOf({ value: value === null ? null : Buffer.from(value), headers }))
+      assert.isNull(yield* orderOf({ headers: new Map([["order-id", Buffer.from([0xff])]]) }))
     })
   )
 

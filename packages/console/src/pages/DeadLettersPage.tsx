@@ -30,9 +30,10 @@ export const DeadLettersPage = ({
                 <th class="minor">Service</th>
                 <th class="minor">Place</th>
                 <th>Reason</th>
+                <th>Order</th>
                 <th>Detail</th>
               </tr>
-              {newest.map(({ detail, id, offset, partition, reason, receivedAt, service, topic }) => (
+              {newest.map(({ detail, id, offset, orderId, partition, reason, receivedAt, service, topic }) => (
                 <tr key={id}>
                   <td class="number">{id}</td>
                   <td class="time">{time(receivedAt)}</td>
@@ -41,6 +42,7 @@ export const DeadLettersPage = ({
                     {topic}, partition {partition}, offset {offset}
                   </td>
                   <td>{reason}</td>
+                  <td>{orderId ?? "unknown"}</td>
                   <td class="long">{detail}</td>
                 </tr>
               ))}

@@ -53,10 +53,19 @@ const notGivenLines = (tags: ReadonlyArray<TagReason>): ReadonlyArray<string> =>
         )
       ]
 
+const pastLines = (pastTags: TagReasons["pastTags"], time: Time): ReadonlyArray<string> =>
+  pastTags.length === 0
+    ? []
+    : [
+        "",
+        "Of rules that are retired:",
+        ...indented(pastTags.map(({ last, tag }) => printable(`«${tag}»: ${eventText(last, time)}`)))
+      ]
+
 const tagCountText = (count: number): string => (count === 0 ? "no tag" : counted(count, "tag", "tags"))
 
 /** @param isAsked whether it was asked for one tag: then its orders are told also when the guest does not have it */
-export const tagReasonsText = ({ guest, tags, timeZone }: TagReasons, isAsked: boolean): string => {
+export const tagReasonsText = ({ guest, pastTags, tags, timeZone }: TagReasons, isAsked: boolean): string => {
   const time = timeIn(timeZone)
   const held = tags.filter(({ isHeld }) => isHeld)
   const others = isAsked ? [] : tags.filter(({ isHeld }) => !isHeld)
@@ -64,6 +73,7 @@ export const tagReasonsText = ({ guest, tags, timeZone }: TagReasons, isAsked: b
     `Guest ${printable(guest)}${isAsked ? "" : ` has ${tagCountText(held.length)}`}, times in ${timeZone}`,
     ...(isAsked ? tags : held).flatMap((reason) => reasonLines(reason, time)),
     ...notGivenLines(others),
-    ...(tags.length === 0 ? ["", `${noRules}.`] : [])
+    ...(tags.length === 0 ? ["", `${noRules}.`] : []),
+    ...pastLines(pastTags, time)
   ].join("\n")
 }

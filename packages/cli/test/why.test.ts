@@ -203,10 +203,29 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         )
         assert.match(
           yield* told("anna"),
-          /more than 0 orders with «Сладости» \(version 2\); no guest has ordered from this category yet: is it spelled as in the menus\?$/
+          /more than 0 orders with «Сладости» \(version 2\); no guest has ordered from this category yet: is it spelled as in the menus\?\n\n/
         )
+      })
+    )
+  )
+
+  it.effect("tells last of the tags that the guest had by rules that are retired, and of no others", () =>
+    onDemand(
+      Effect.gen(function* () {
+        assert.notInclude(yield* told("anna"), "retired")
+        yield* applyRules([{ tag: sweets, category: "Сладости", threshold: 0 }])
+        const past = [
+          "",
+          "Of rules that are retired:",
+          "  «Любитель супов»: taken <time> with 2 orders (version 1: more than 1 with «Супы»)"
+        ].join("\n")
+        const text = withoutTimes(yield* told("anna"))
+        assert.isTrue(text.endsWith(`menus?\n${past}`), text)
+        assert.notInclude(yield* told("boris"), "retired")
         yield* applyRules([])
-        assert.match(yield* told("anna"), /has no tag, [^]*There are no tag rules: npx metka rules apply FILE\.$/)
+        assert.isTrue(
+          withoutTimes(yield* told("anna")).endsWith(`\nThere are no tag rules: npx metka rules apply FILE.\n${past}`)
+        )
       })
     )
   )

@@ -13,7 +13,8 @@ import { AudiencePage } from "./pages/AudiencePage.tsx"
 import { AudiencesPage } from "./pages/AudiencesPage.tsx"
 import { DeadLettersPage } from "./pages/DeadLettersPage.tsx"
 import { pageSize } from "./pages/GuestTable.tsx"
-import { GuestPage, GuestSearchPage } from "./pages/GuestPage.tsx"
+import { GuestPage } from "./pages/GuestPage.tsx"
+import { GuestSearchPage } from "./pages/GuestSearchPage.tsx"
 import { NearPage } from "./pages/NearPage.tsx"
 import {
   BusyPage,
@@ -31,6 +32,7 @@ import { readParkedOrders } from "./ParkedOrders.ts"
 import { readReach } from "./Reach.ts"
 import { readRunningServices } from "./RunningServices.ts"
 import { type GuestUnknown, readTagReasons } from "./TagReasons.ts"
+import { readTaggedLately } from "./TaggedLately.ts"
 import { readTimeZone } from "./TimeZone.ts"
 import type { UnknownTag } from "./UnknownTag.ts"
 
@@ -92,9 +94,13 @@ const near = Effect.gen(function* () {
 
 const reach = Effect.map(readReach, (all) => <ReachPage reach={all} />)
 
+const guestSearch = Effect.gen(function* () {
+  return <GuestSearchPage examples={yield* readTaggedLately} timeZone={yield* readTimeZone} />
+})
+
 const guest = Effect.gen(function* () {
   const { id, limit, tag } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(guestPageQuery))
-  if (id === undefined || id === "") return <GuestSearchPage />
+  if (id === undefined || id === "") return yield* guestSearch
   const told = (guestId: string) =>
     Effect.map(readTagReasons(guestId, tag, limit), (reasons) => (
       <GuestPage asked={tag !== undefined} reasons={reasons} />
@@ -103,7 +109,7 @@ const guest = Effect.gen(function* () {
   const trimmed = id.trim()
   return yield* Effect.catchTag(told(id), "GuestUnknown", (error) => {
     if (trimmed === id) return Effect.fail(error)
-    return trimmed === "" ? Effect.succeed(<GuestSearchPage />) : told(trimmed)
+    return trimmed === "" ? guestSearch : told(trimmed)
   })
 })
 

@@ -56,10 +56,15 @@ export const TagReason = Schema.Struct({
 })
 export type TagReason = typeof TagReason.Type
 
+const PastTag = Schema.Struct({ tag: Schema.String, last: TagEvent })
+
 export const TagReasons = Schema.Struct({
   guest: Schema.String.annotate({ description: "The app's own id; the key in cdm where the app's id never came" }),
   timeZone: Schema.String.annotate({ description: "In which pages and the command line tell the times" }),
-  tags: Schema.Array(TagReason)
+  tags: Schema.Array(TagReason),
+  pastTags: Schema.Array(PastTag).annotate({
+    description: "Tags that the guest had by rules that are retired; none where one tag was asked for"
+  })
 })
 export type TagReasons = typeof TagReasons.Type
 
@@ -101,26 +106,22 @@ const readRules = Effect.fnUntraced(function* (userId: string, tag: string | und
     where ${isMeant} order by rule.tag collate "C"`
 })
 
-const readEvents = Effect.fnUntraced(function* (userId: string, tags: ReadonlyArray<string>) {
+/** All of them by tag, in the order of the tags: those of a guest are few. */
+const readEvents = Effect.fnUntraced(function* (userId: string) {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<TagEvent & { readonly tag: string }>`
     select history.tag, action, order_cnt as "orderCount", at,
       rule_version as "ruleVersion", threshold, category_name as "categoryName"
     from cdm.user_tag_history history
     join cdm.tag_rules rule on rule.tag = history.tag and rule.version = history.rule_version
-    where user_id = ${userId}::uuid and history.tag = any(${tags}::text[]) order by event_id`
-  const ofTag = (tag: string): ReadonlyArray<TagEvent> =>
-    rows
-      .filter((row) => row.tag === tag)
-      .map(({ action, at, categoryName, orderCount, ruleVersion, threshold }) => ({
-        action,
-        orderCount,
-        at,
-        ruleVersion,
-        threshold,
-        categoryName
-      }))
-  return new Map(tags.map((tag) => [tag, ofTag(tag)]))
+    where user_id = ${userId}::uuid order by history.tag collate "C", event_id`
+  const events = new Map<string, Array<TagEvent>>()
+  for (const { tag, ...event } of rows) {
+    const own = events.get(tag)
+    if (own === undefined) events.set(tag, [event])
+    else own.push(event)
+  }
+  return events
 })
 
 interface LedgerOrder {
@@ -181,13 +182,11 @@ export const readTagReasons = Effect.fnUntraced(function* (guest: string, tag: s
   if (tag !== undefined && rules.length === 0) {
     return yield* unknownTag(tag, yield* activeRules)
   }
-  const events = yield* readEvents(
-    found.userId,
-    rules.map((rule) => rule.tag)
-  )
+  const events = yield* readEvents(found.userId)
   const orders = yield* readOrders(found.userId, [...new Set(rules.map((rule) => rule.categoryId))], limit)
   const dishes = yield* readDishes(orders)
   const ofCategory = Map.groupBy(orders, ({ categoryId }) => categoryId)
+  const told = new Set(rules.map((rule) => rule.tag))
   const reasons: TagReasons = {
     guest: found.guest,
     timeZone: yield* readTimeZone,
@@ -203,7 +202,14 @@ export const readTagReasons = Effect.fnUntraced(function* (guest: string, tag: s
         orderTotal: own[0]?.total ?? 0,
         events: events.get(rule.tag) ?? []
       }
-    })
+    }),
+    pastTags:
+      tag === undefined
+        ? [...events].flatMap(([past, own]) => {
+            const last = own.at(-1)
+            return told.has(past) || last === undefined ? [] : [{ tag: past, last }]
+          })
+        : []
   }
   return reasons
 }, inSnapshot)

@@ -341,6 +341,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
           ["/audience", { tag: evil }],
           ["/near", { tag: evil }],
           ["/near", { tag: "Сладкоежка" }],
+          ["/guest", {}],
           ["/guest", { id: evil }],
           ["/guest", { id: "anna" }],
           ["/guest", { id: `${evil}?` }],
@@ -558,6 +559,57 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
       assert.notInclude(yield* words("/"), "What to do next")
     }).pipe(Effect.provide(consoleOver({ note: "The week is being loaded.", isLoading: true })), (use) =>
       withMemorySystem({}, use)
+    )
+  )
+
+  it.effect("offer one who has no guest in mind those who were given a tag lately", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`update cdm.user_tags set given_at = '2026-11-24T20:00:00Z'
+          where user_id = (select user_id from cdm.guests where guest_id = 'anna') and tag = ${soups}`
+        yield* sql`update cdm.user_tags set given_at = '2026-11-23T20:00:00Z'
+          where given_at <> '2026-11-24T20:00:00Z'`
+        const giveOthers = (count: number, at: string) => sql`
+          insert into cdm.user_tags (user_id, tag, category_id, order_cnt, rule_version, given_at)
+          select gen_random_uuid(), ${soups}, gen_random_uuid(), 3, 1, ${at}::timestamptz
+          from generate_series(1, ${count}::int)`
+        yield* giveOthers(60, "2026-11-22T20:00:00Z")
+        const search = yield* words("/guest")
+        assert.match(
+          search,
+          /Given a tag lately Guest Newest tag Given, Asia\/Omsk anna Любитель супов 2026-11-25 02:00 <script>/
+        )
+        assert.include((yield* get("/guest", { id: " " })).text, `<a href="/guest?id=anna">anna</a>`)
+        yield* giveOthers(10, "2026-11-25T20:00:00Z")
+        const { text } = yield* get("/guest")
+        assert.strictEqual(text.match(/href="\/guest\?id=/g)?.length, 5)
+        assert.notInclude(text, "anna")
+      })
+    )
+  )
+
+  it.effect("tell of a guest which tags they had by rules that are retired, and lead to why", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        assert.notInclude(yield* words("/guest", { id: "anna" }), "retired")
+        yield* applyRules([{ tag: evil, category: "Десерты", threshold: 1 }])
+        const { text } = yield* get("/guest", { id: "anna" })
+        assert.match(
+          wordsOf(text),
+          /1 tag\. .* Tags of rules that are retired Любитель супов : taken [\d :-]+ with 3 orders \(version 1: more than 2 with «Супы»\)$/
+        )
+        const link = /<li><a href="([^"]*)"/.exec(text)?.[1]?.replaceAll("&amp;", "&") ?? ""
+        assert.match(yield* words(link), /^Guest anna .* Любитель супов: not given Retired /)
+        assert.notInclude(yield* words(link), "Tags of rules")
+        yield* applyRules([])
+        const none = yield* words("/guest", { id: evil })
+        assert.match(
+          none,
+          /There are no tag rules: npx metka rules apply FILE\. Tags of rules that are retired <script>/
+        )
+        assert.notInclude(yield* words("/guest", { id: "boris" }), "retired")
+      })
     )
   )
 })

@@ -9,13 +9,6 @@ import { GuestForm } from "./GuestForm.tsx"
 import { Layout } from "./Layout.tsx"
 import { audiencePath, guestPath } from "./paths.ts"
 
-export const GuestSearchPage = () => (
-  <Layout title="Guest" place="/guest">
-    <p>Which tags a guest has, and the orders behind each of them.</p>
-    <GuestForm />
-  </Layout>
-)
-
 type Time = (at: Date) => string
 
 const Rule = ({ reason, time }: { readonly reason: TagReason; readonly time: Time }) => (
@@ -102,9 +95,23 @@ const Reason = (props: { readonly guest: string; readonly reason: TagReason; rea
   )
 }
 
+const PastTags = (props: { readonly guest: string; readonly pastTags: TagReasons["pastTags"]; readonly time: Time }) =>
+  props.pastTags.length === 0 ? null : (
+    <section>
+      <h2>Tags of rules that are retired</h2>
+      <ul>
+        {props.pastTags.map(({ last, tag }) => (
+          <li key={tag}>
+            <a href={guestPath(props.guest, { tag })}>{tag}</a>: {eventText(last, props.time)}
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+
 export const GuestPage = ({
   asked,
-  reasons: { guest, tags, timeZone }
+  reasons: { guest, pastTags, tags, timeZone }
 }: {
   readonly reasons: TagReasons
   /** Whether one tag alone was asked for. */
@@ -128,6 +135,7 @@ export const GuestPage = ({
       {[...held, ...others].map((reason) => (
         <Reason key={reason.tag} guest={guest} reason={reason} time={time} />
       ))}
+      <PastTags guest={guest} pastTags={pastTags} time={time} />
     </Layout>
   )
 }

@@ -153,9 +153,24 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         assert.match(first, /Page 1 of 3 after →$/)
         const last = yield* words("/audience", { tag: soups, page: "3" })
         assert.match(last, /anna 3 \d{4}-\d\d-\d\d \d\d:\d\d 2023-04-04 02:00 ← before Page 3 of 3$/)
-        const beyond = (yield* get("/audience", { tag: soups, page: "9" })).text
-        assert.match(wordsOf(beyond), / 101 guests have the tag now\. .* ← before Page 9 of 3$/)
-        assert.include(beyond, "page=3")
+      })
+    )
+  )
+
+  it.effect("say beyond the last page of a list how many there are, and lead to the last", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const one = (yield* get("/audience", { tag: soups, page: "2" })).text
+        assert.match(wordsOf(one), / 1 guest has the tag now\. .* There is only one page: to it$/)
+        assert.match(one, /href="\/audience\?tag=[^"&]*">to it/)
+        yield* sql`insert into cdm.user_tags (user_id, tag, category_id, order_cnt, rule_version, given_at)
+            select ('00000000-0000-5000-8000-' || lpad(number::text, 12, '0'))::uuid, ${soups}, user_id, 3, 1, now()
+            from cdm.user_tags, generate_series(1, 100) as number where tag = ${soups}`
+        const beyond = (yield* get("/audience", { tag: soups, page: "99" })).text
+        assert.match(wordsOf(beyond), / 101 guests have the tag now\. .* There are only 3 pages: to the last$/)
+        assert.match(beyond, /href="\/audience\?tag=[^"]*page=3">to the last/)
+        assert.notInclude(beyond, "<table")
       })
     )
   )

@@ -28,9 +28,17 @@ const classOf = ({ isMinor = false, kind }: Pick<Column<ListedGuest>, "isMinor" 
 
 const Pager = ({ page, path, total }: Pick<GuestTableProps<ListedGuest>, "page" | "path" | "total">) => {
   const pages = Math.max(1, Math.ceil(total / pageSize))
+  if (total > 0 && page > pages) {
+    return (
+      <p>
+        {pages === 1 ? "There is only one page" : `There are only ${number(pages)} pages`}:{" "}
+        <a href={path(pages)}>{pages === 1 ? "to it" : "to the last"}</a>
+      </p>
+    )
+  }
   return pages === 1 ? null : (
     <p>
-      {page > 1 && <a href={path(Math.min(page - 1, pages))}>← before</a>} Page {number(page)} of {number(pages)}{" "}
+      {page > 1 && <a href={path(page - 1)}>← before</a>} Page {number(page)} of {number(pages)}{" "}
       {page < pages && <a href={path(page + 1)}>after →</a>}
     </p>
   )
@@ -56,7 +64,7 @@ export const GuestTable = <Guest extends ListedGuest>({
   total
 }: GuestTableProps<Guest>) => (
   <>
-    {total > 0 && (
+    {members.length > 0 && (
       <div class="wide">
         <table>
           <tr>

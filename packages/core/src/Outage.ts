@@ -6,10 +6,10 @@ import { BadRecord, cleanDetail } from "./messages/BadRecord.ts"
 import type { ReferenceUnavailable } from "./ReferenceData.ts"
 
 /** What a stage may fail with. */
-export type Outage = SqlError | KafkaError | ReferenceUnavailable
+export type StageError = SqlError | KafkaError | ReferenceUnavailable
 
 /** The server an error speaks of. */
-export const componentOf = (error: Outage): "postgres" | "kafka" | "redis" => {
+export const componentOf = (error: StageError): "postgres" | "kafka" | "redis" => {
   switch (error._tag) {
     case "SqlError":
       return "postgres"
@@ -40,7 +40,7 @@ export const sqlStateOf = ({ reason: { cause } }: SqlError): string | undefined 
     : undefined
 
 /** Says that an error is the data's fault, or `undefined` when it is an outage. */
-export const refusalOf = (error: Outage): BadRecord | undefined => {
+export const refusalOf = (error: StageError): BadRecord | undefined => {
   if (error._tag === "KafkaError" && error.reason._tag === "RecordTooLarge") {
     return new BadRecord({ reason: "refused_by_kafka", detail: cleanDetail(error.message) })
   }

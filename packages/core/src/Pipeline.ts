@@ -20,7 +20,7 @@ import { BadRecord, cleanDetail } from "./messages/BadRecord.ts"
 import * as MessagingMetrics from "./MessagingMetrics.ts"
 import * as Metrics from "./Metrics.ts"
 import { makeOffsetCommits } from "./OffsetCommits.ts"
-import { componentOf, describe, isContention, type Outage, refusalOf, retryWhile } from "./Outage.ts"
+import { componentOf, describe, isContention, type StageError, refusalOf, retryWhile } from "./Outage.ts"
 import { publish } from "./publish.ts"
 import { eachInTurns } from "./turns.ts"
 
@@ -49,11 +49,11 @@ export interface Stage<A, P, R> {
   /** Pure; what it refuses becomes a dead letter. */
   readonly decode: (record: KafkaRecord) => Result.Result<A, BadRecord>
   /** Everything a batch needs before its transaction opens: pure transforms and reads of reference data. */
-  readonly enrich: (received: ReadonlyArray<Received<A>>) => Effect.Effect<P, Outage, R>
+  readonly enrich: (received: ReadonlyArray<Received<A>>) => Effect.Effect<P, StageError, R>
   /** Runs inside the transaction. */
   readonly store: (prepared: P) => Effect.Effect<Stored, SqlError, SqlClient.SqlClient>
   /** Runs after the batch is published, for what is announced because something changed. */
-  readonly announce?: Effect.Effect<void, Outage, SqlClient.SqlClient | R>
+  readonly announce?: Effect.Effect<void, StageError, SqlClient.SqlClient | R>
 }
 
 /**
@@ -96,16 +96,16 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const offsets = makeOffsetCommits(kafka, stage.group)
 
     const isUp = (component: string) => health.report(component, "up", stage.service)
-    const isDown = (component: string, error: Outage) =>
+    const isDown = (component: string, error: StageError) =>
       health.report(component, { down: describe(error) }, stage.service)
 
     /** Retries for as long as an outage lasts, and says that it is one, and when it is over. */
-    const waitOut = <B, E extends Outage, R2>(effect: Effect.Effect<B, E, R2>, isRefused = isRefusal) =>
+    const waitOut = <B, E extends StageError, R2>(effect: Effect.Effect<B, E, R2>, isRefused = isRefusal) =>
       effect.pipe(
         Effect.catch((failure) => (isRefused(failure) ? Effect.fail(failure) : tryAgain(effect, failure, isRefused)))
       )
 
-    const tryAgain = <B, E extends Outage, R2>(
+    const tryAgain = <B, E extends StageError, R2>(
       effect: Effect.Effect<B, E, R2>,
       failure: E,
       isRefused: (error: E) => boolean
@@ -191,8 +191,8 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const settle = (
       records: BatchTrace["records"],
       letters: ReadonlyArray<DeadLetter>,
-      enriched: Effect.Effect<P, Outage, R>
-    ): Effect.Effect<Metrics.Settled, Outage, R | SqlClient.SqlClient> =>
+      enriched: Effect.Effect<P, StageError, R>
+    ): Effect.Effect<Metrics.Settled, StageError, R | SqlClient.SqlClient> =>
       Effect.gen(function* () {
         const prepared = yield* enriched
         const [storeSeconds, stored] = yield* timed(
@@ -220,7 +220,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const isolate = (
       records: BatchTrace["records"],
       refusal: BadRecord
-    ): Effect.Effect<Metrics.Settled, Outage, R | SqlClient.SqlClient> => {
+    ): Effect.Effect<Metrics.Settled, StageError, R | SqlClient.SqlClient> => {
       if (records.length === 1) {
         const letters = records.map(({ record }) => ({ record, bad: refusal }))
         // There is nowhere else to put it: a refusal is waited out too.
@@ -251,7 +251,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
 
     const consume = Effect.gen(function* () {
       const memory = Semaphore.makeUnsafe(batchesInMemory)
-      const concluding = yield* FiberHandle.make<void, Outage>()
+      const concluding = yield* FiberHandle.make<void, StageError>()
       /** Open while a batch is being settled: the one before need not wait any longer. */
       const hurry = Latch.makeUnsafe(false)
       /** Of the batch that is being settled. */
@@ -335,7 +335,7 @@ const stoppingAfter = <A, E, R, E2, R2>(
     })
   )
 
-const isRefusal = (error: Outage): boolean => refusalOf(error) !== undefined
+const isRefusal = (error: StageError): boolean => refusalOf(error) !== undefined
 
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [seconds: number, value: A], E, R> =>
   Effect.clockWith((clock) => {

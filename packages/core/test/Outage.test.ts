@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectionError, SqlError, UniqueViolation, UnknownError } from "effect/sql/SqlError"
 import { KafkaError, KafkaRefused, KafkaUnavailable, RecordTooLarge } from "../src/Kafka.ts"
-import { componentOf, describe as describeError, type Outage, refusalOf } from "../src/Outage.ts"
+import { componentOf, describe as describeError, type StageError, refusalOf } from "../src/Outage.ts"
 import { ReferenceUnavailable } from "../src/ReferenceData.ts"
 
 const sqlError = (code: string | undefined, message = "no") =>
@@ -72,7 +72,7 @@ describe("An error", () => {
   })
 
   it("names the server it speaks of", () => {
-    const errors: ReadonlyArray<Outage> = [
+    const errors: ReadonlyArray<StageError> = [
       sqlError("08006"),
       kafkaError(new KafkaUnavailable({ message: "no" })),
       new ReferenceUnavailable({ message: "no" })

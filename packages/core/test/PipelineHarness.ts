@@ -8,7 +8,7 @@ import { Health } from "../src/Health.ts"
 import { Kafka, type KafkaRecord, type OutgoingRecord } from "../src/Kafka.ts"
 import { BadRecord } from "../src/messages/BadRecord.ts"
 import type { SchemaMigrations } from "../src/Migrations.ts"
-import type { Outage } from "../src/Outage.ts"
+import type { StageError } from "../src/Outage.ts"
 import * as Pipeline from "../src/Pipeline.ts"
 
 export const takenMigrations: SchemaMigrations = {
@@ -47,10 +47,10 @@ export const topics = { topic: "in", group: "group", output: "out" }
 /** What a test may change of the stage. */
 export interface StageFaults {
   readonly decode?: (record: KafkaRecord) => Result.Result<string, BadRecord>
-  readonly enrich?: (values: ReadonlyArray<string>) => Effect.Effect<void, Outage>
+  readonly enrich?: (values: ReadonlyArray<string>) => Effect.Effect<void, StageError>
   /** Before the rows are written, in the transaction. */
   readonly store?: (values: ReadonlyArray<string>) => Effect.Effect<unknown, SqlError, SqlClient.SqlClient>
-  readonly announce?: Effect.Effect<void, Outage>
+  readonly announce?: Effect.Effect<void, StageError>
   readonly onCommitted?: () => void
   readonly maxRecords?: number
   /** The message that the output gets; as the value, unless told. */

@@ -104,11 +104,11 @@ const takeRound = Effect.fnUntraced(function* ({ columns, orders, rows }: Round,
   const numbers = yield* Repository.takeOrders(columns, source)
   const again = numbers.size === 0 ? [] : rows.orders.filter(({ pk }) => numbers.get(pk) === 0)
   const held = again.length === 0 ? new Map<string, string>() : yield* Repository.heldVersions(again)
-  const notTaken = new Map(again.map(({ orderId, pk }) => [orderId, held.get(pk)]))
-  const fresh = orders.filter(({ orderId }) => !notTaken.has(orderId))
+  const passedOver = new Map(again.map(({ orderId, pk }) => [orderId, held.get(pk)]))
+  const fresh = orders.filter(({ orderId }) => !passedOver.has(orderId))
   const things = known.unknown(again.length === 0 ? rows : rowsOf(fresh))
   yield* Repository.insertRows(things, rows.orders, columns, numbers, source)
-  const duplicates = orders.filter(({ orderId, orderVersion }) => notTaken.get(orderId) === orderVersion)
+  const duplicates = orders.filter(({ orderId, orderVersion }) => passedOver.get(orderId) === orderVersion)
   return { fresh, duplicates, things }
 })
 

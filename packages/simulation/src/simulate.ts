@@ -2,7 +2,7 @@
 import { applyRules } from "@metka/cdm/ApplyRules"
 import type { RuleRequest } from "@metka/cdm/rules"
 import { MemoryBroker } from "@metka/core/KafkaMemory"
-import { retryWhile, type Outage } from "@metka/core/Outage"
+import { retryWhile, type StageError } from "@metka/core/Outage"
 import type { ReferenceData } from "@metka/core/ReferenceData"
 import { inputsOf, type TopologyShape } from "@metka/core/Topology"
 import { type Random, seededRandom } from "@metka/testing/messyStream/Random"
@@ -244,7 +244,7 @@ export class Run {
         Effect.asVoid(
           Effect.retry(
             applyRules(rules),
-            retryWhile<Outage>(() => true)
+            retryWhile<StageError>(() => true)
           )
         )
       )

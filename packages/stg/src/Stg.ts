@@ -128,9 +128,9 @@ export const toOutgoing = (
 
 const store = Effect.fnUntraced(function* ({ candidates, columns, superseded }: Prepared) {
   if (candidates.length === 0) return { outgoing: [], outcomes: { stale: superseded } }
-  const kept = yield* Repository.upsertOrders(columns)
+  const passedOver = yield* Repository.upsertOrders(columns)
   const held = yield* storedBefore(
-    kept.size === 0 ? [] : candidates.filter(({ delivered }) => kept.has(delivered.objectId))
+    passedOver.size === 0 ? [] : candidates.filter(({ delivered }) => passedOver.has(delivered.objectId))
   )
 
   const outgoing: Array<Kafka.OutgoingRecord> = []
@@ -141,7 +141,7 @@ const store = Effect.fnUntraced(function* ({ candidates, columns, superseded }: 
     const { found, traceparent } = candidate
     const { objectId, version } = candidate.delivered
     const before = held.get(objectId)
-    if (kept.has(objectId) && before?.version !== version) {
+    if (passedOver.has(objectId) && before?.version !== version) {
       stale += 1
     } else if (before?.enrichment !== undefined) {
       outgoing.push(outgoingAgain(candidate, before.enrichment))
@@ -158,8 +158,8 @@ const store = Effect.fnUntraced(function* ({ candidates, columns, superseded }: 
   return {
     outgoing,
     outcomes: {
-      accepted: candidates.length - kept.size,
-      duplicate: kept.size - (stale - superseded),
+      accepted: candidates.length - passedOver.size,
+      duplicate: passedOver.size - (stale - superseded),
       parked: parked.length,
       stale
     }

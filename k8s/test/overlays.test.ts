@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { createStatements, databaseRoles } from "@metka/cli/roles"
+import { maxConnections } from "@metka/core/Database"
 import { rightsOfPage } from "@metka/testing/aclsOfPage"
 import { deployedBrokerSettings, deployedSettings } from "@metka/testing/servers"
 import { Effect } from "effect"
@@ -475,7 +476,6 @@ describe("The overlays", () => {
   })
 
   it("portable: PostgreSQL has connections for all replicas at once, for new ones beside old, for people and for BI", () => {
-    const ofProcess = 5
     const scaled = ofKind("portable", "ScaledObject").map(({ spec }) => spec as ScaledObjectSpec)
     // A rollout has a quarter more of them for a while. Beside them: the console, the operator, the migration.
     const processes = scaled.reduce((sum, { maxReplicaCount }) => sum + Math.ceil(1.25 * maxReplicaCount), 3)
@@ -483,7 +483,7 @@ describe("The overlays", () => {
     const [postgres] = ofKind("portable", "Cluster").map(
       ({ spec }) => spec as { readonly postgresql: { readonly parameters: Readonly<Record<string, string>> } }
     )
-    assert.isAtLeast(Number(postgres?.postgresql.parameters["max_connections"]), processes * ofProcess + ofBi)
+    assert.isAtLeast(Number(postgres?.postgresql.parameters["max_connections"]), processes * maxConnections + ofBi)
   })
 
   it("portable: topics as many partitions as the scaler counts on, each message on two brokers at least", () => {

@@ -3,6 +3,7 @@
  * outbox: written with the tags, drained in order by one publisher at a time, each row marked when it is sent.
  */
 import { texts } from "@metka/core/arrays"
+import { endingWithin } from "@metka/core/endingWithin"
 import { KafkaError, KafkaUnavailable, type OutgoingRecord } from "@metka/core/Kafka"
 import type { GuestTag } from "@metka/core/messages/GuestTag"
 import { header } from "@metka/core/messages/headers"
@@ -20,6 +21,10 @@ const slow = new KafkaError({
 })
 
 const pageSize = 1_000
+
+/** Long for a page, which waits for Kafka 10 seconds at most. */
+const bounded = <A, E, R>(work: Effect.Effect<A, E, R>) => endingWithin(work, "1 minute")
+
 const publisherLock = 7_370_119
 
 interface OutboxRow {
@@ -96,7 +101,7 @@ const publishPage = Effect.gen(function* () {
 
 /** Sends all that waits. */
 export const publishTags = Effect.gen(function* () {
-  if (yield* somethingWaits) yield* Effect.repeat(publishPage, { while: (sent) => sent === pageSize })
+  if (yield* bounded(somethingWaits)) yield* Effect.repeat(bounded(publishPage), { while: (sent) => sent === pageSize })
 })
 
 /**

@@ -1,10 +1,12 @@
 /** The one `PgClient` of a process, from the environment: `DATABASE_URL`, with libpq's `sslmode` and `sslrootcert`. */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Effect, Layer, Redacted, Schema } from "effect"
+import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { SqlClient } from "effect/sql"
 import type { ConnectionOptions } from "node:tls"
 import { arrayTypes } from "./arrays.ts"
 import { readCaFile } from "./CaFile.ts"
 import { required } from "./configText.ts"
+import { interruptTransactions } from "./interruptibleTransactions.ts"
 
 export class DatabaseConfigError extends Schema.TaggedError<DatabaseConfigError>()("DatabaseConfigError", {
   message: Schema.String
@@ -70,11 +72,10 @@ const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, DatabaseConfi
       })
   })
 
-/**
- * Connects when first asked to and again whenever the server comes back.
- * `maxConnections` covers one batch in its transaction, the announcing of the tags of the one before, the background
- * tasks and the probes.
- */
+/** For one batch in its transaction, the announcing of the tags of the one before, the background tasks and the probes. */
+export const maxConnections = 5
+
+/** Connects when first asked to and again whenever the server comes back. */
 export const layer = (applicationName: string) =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -84,7 +85,7 @@ export const layer = (applicationName: string) =>
         applicationName,
         types: arrayTypes,
         minConnections: 0,
-        maxConnections: 5,
+        maxConnections,
         connectTimeout: "3 seconds",
         keepAlive: "30 seconds",
         // A session keeps what the database or the role was set to when it began, a read-only default for example.
@@ -96,6 +97,8 @@ export const layer = (applicationName: string) =>
           // than an outbox transaction waits for Kafka.
           idle_in_transaction_session_timeout: "30s"
         }
-      })
+      }).pipe(
+        Layer.tap((context) => Effect.sync(() => interruptTransactions(Context.get(context, SqlClient.SqlClient))))
+      )
     })
   )

@@ -78,7 +78,7 @@ export const kafkaError =
     const names = [...namesOf(cause)]
     const message =
       topic !== undefined && isTopicMissing(cause)
-        ? `there is no topic ${topic}: create it where the service may not do so itself`
+        ? `there is no topic ${topic}: the service creates it if it may; if not, create it`
         : messageOf(cause)
     const fields = { message, cause }
     const reason = names.some((name) => tooLarge.has(name))

@@ -69,7 +69,7 @@ const batchesInMemory = 2
  */
 const concludeAfter = Duration.millis(25)
 
-/** A transaction that takes longer is told of, and is waited for. */
+/** A transaction that takes longer is told of. */
 const slowAfter = Duration.seconds(10)
 
 /** A first attempt that takes longer is begun anew on another connection. */
@@ -138,7 +138,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
 
     /** One that waits for a lock answers nothing and fails with nothing. */
     const tellingSlowness = <B, E, R2>(attempt: Effect.Effect<B, E, R2>) => {
-      const down = `no end of a transaction within ${Duration.format(slowAfter)}: a table may be locked, see pg_locks, or the server be gone`
+      const down = `no end of a transaction within ${Duration.format(slowAfter)}: a table may be locked, see pg_locks, or the server may be gone`
       const told = Effect.andThen(
         health.report("postgres", { down }, stage.service),
         Effect.logWarning(`waiting: PostgreSQL: ${down}`)

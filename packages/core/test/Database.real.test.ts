@@ -3,6 +3,7 @@ import { isMissing, RealServers } from "@metka/testing/realServers"
 import { ownPostgresServer, tcpProxy } from "@metka/testing/servers"
 import { Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql/SqlError"
 import { endingWithin } from "../src/endingWithin.ts"
 import { KafkaError, KafkaUnavailable } from "../src/Kafka.ts"
 import { describe as told, isPassing, refusalOf, sqlStateOf } from "../src/Outage.ts"
@@ -59,21 +60,45 @@ describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => 
   )
 
   it.live(
-    "a server that vanishes without a word costs the time allowed, and the next attempt has another connection",
+    "a server that vanishes without a word costs the time allowed, whatever was asked last, and the next has another connection",
     () =>
       Effect.gen(function* () {
         const url = new URL(yield* (yield* RealServers).database)
-        const proxy = yield* tcpProxy(Number(url.port))
-        url.port = String(proxy.port)
-        yield* Effect.gen(function* () {
-          const attempt = (work = select) => endingWithin(transaction(work), "500 millis")
-          assert.deepStrictEqual(yield* attempt(), [{ one: 1 }])
-          const lost = yield* Effect.flip(attempt(Effect.andThen(proxy.strand, select)))
-          assert.isTrue(isPassing(lost), "an outage, which is waited out")
-          assert.strictEqual(told(lost), "PostgreSQL: no end within 500ms, the connection is given up")
-          assert.deepStrictEqual(yield* attempt(), [{ one: 1 }])
-        }).pipe(Effect.provide(clientOf(url.href)))
-      }).pipe(Effect.provide(RealServers.layer))
+        const attempt = <A, E, R>(work: Effect.Effect<A, E, R>) => endingWithin(transaction(work), "500 millis")
+        const asked = Effect.asVoid(select)
+        const lostAt = (
+          vanishing: (vanish: Effect.Effect<void>) => ReturnType<typeof attempt<void, SqlError, SqlClient.SqlClient>>
+        ) =>
+          Effect.gen(function* () {
+            const proxy = yield* tcpProxy(Number(url.port))
+            const proxied = Object.assign(new URL(url), { port: String(proxy.port) })
+            yield* Effect.gen(function* () {
+              yield* attempt(asked)
+              const lost = yield* Effect.flip(vanishing(proxy.strand))
+              assert.isTrue(isPassing(lost), "an outage, which is waited out")
+              assert.strictEqual(told(lost), "PostgreSQL: no end within 500ms, the connection is given up")
+              yield* attempt(asked)
+            }).pipe(Effect.provide(clientOf(proxied.href)))
+          })
+        yield* Effect.all(
+          [
+            lostAt((vanish) => Effect.andThen(vanish, attempt(asked))),
+            lostAt((vanish) => attempt(Effect.andThen(vanish, asked))),
+            lostAt((vanish) => attempt(Effect.andThen(asked, vanish)))
+          ],
+          { concurrency: "unbounded" }
+        )
+      }).pipe(Effect.provide(RealServers.layer)),
+    30_000
+  )
+
+  it.live("a transaction that goes on after a statement has failed is not taken for committed", () =>
+    Effect.gen(function* () {
+      const url = yield* (yield* RealServers).database
+      const failed = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`select 1 / 0`)
+      const lost = yield* Effect.flip(transaction(Effect.ignore(failed))).pipe(Effect.provide(clientOf(url)))
+      assert.match(lost.message, /rolled back/)
+    }).pipe(Effect.provide(RealServers.layer))
   )
 
   it.live("a process that falls silent within a transaction loses its session, and its locks, after 30 seconds", () =>

@@ -61,7 +61,7 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
       for (const operation of [kafka.lag("no-such", "group"), kafka.publish("no-such", [outgoing("a", "b")])]) {
         const { reason } = yield* Effect.flip(Effect.asVoid(operation))
         assert.strictEqual(reason._tag, "KafkaUnavailable")
-        assert.match(reason.message, /no topic no-such: create it where the service may not do so itself/)
+        assert.match(reason.message, /no topic no-such: the service creates it if it may; if not, create it/)
       }
     }).pipe(Effect.provide(shared))
   )

@@ -19,6 +19,9 @@ import * as Repository from "./StgRepository.ts"
 
 const batchSize = 500
 
+/** Long for what is asked of PostgreSQL here, and less than a minute, after which an order that waits is due again. */
+const bounded = <A, E, R>(work: Effect.Effect<A, E, R>) => endingWithin(work, "50 seconds")
+
 const takeDue = Effect.gen(function* () {
   const due = yield* Repository.takeDueOrders(batchSize)
   return due.map((order) => ({
@@ -63,17 +66,17 @@ const deadLetterOf = ({ item, refusal }: Refused<Due>) => ({
 /** One round over the orders that are due. Returns how many were taken. */
 const retryDueOrders = Effect.gen(function* () {
   const { stgOrders } = yield* Topology
-  const due = yield* takeDue
+  const due = yield* bounded(takeDue)
   if (due.length === 0) return 0
-  const ready = yield* enrichDue(due)
+  const ready = yield* bounded(enrichDue(due))
   if (ready.length === 0) return due.length
   const refused = yield* publishIsolated(stgOrders, ready, toOutgoing)
-  yield* transaction(Effect.andThen(keepDeadLetters("stg", refused.map(deadLetterOf)), Repository.unparkOrders(ready)))
+  yield* bounded(
+    transaction(Effect.andThen(keepDeadLetters("stg", refused.map(deadLetterOf)), Repository.unparkOrders(ready)))
+  )
   return due.length
 }).pipe(Effect.withSpan("retry parked orders", { root: true }))
 
-/** Less than a minute, after which an order that waits is due again. */
-const patience = Duration.seconds(50)
 const pauseBetweenRounds = Duration.seconds(1)
 /** An order parked meanwhile is tried that much later the first time. */
 const pauseWhileNoneIsParked = Duration.seconds(4)
@@ -81,10 +84,9 @@ const pauseWhileNoneIsParked = Duration.seconds(4)
 /** Retries for as long as the service runs; after an outage the next round tries again. */
 export const run = Effect.gen(function* () {
   const round = Effect.gen(function* () {
-    const parked = yield* endingWithin(Repository.countParked, patience)
+    const parked = yield* bounded(Repository.countParked)
     yield* Metrics.setParkedOrders(parked)
-    if (parked.due > 0)
-      yield* Effect.repeat(endingWithin(retryDueOrders, patience), { while: (taken) => taken === batchSize })
+    if (parked.due > 0) yield* Effect.repeat(retryDueOrders, { while: (taken) => taken === batchSize })
     return parked.count === 0 ? pauseWhileNoneIsParked : pauseBetweenRounds
   }).pipe(
     Effect.tapError((error) => Effect.logWarning(`parked orders wait for the next round: ${describe(error)}`)),

@@ -6,8 +6,8 @@ const steps = [
   { name: "orders, one by one", share: 55 },
   { name: "keys", share: 15 },
   { name: "tables", share: 25 },
-  { name: "tags", share: 5 },
-  { name: "orders in flight", share: 0 }
+  { name: "tags", share: 4 },
+  { name: "orders in flight", share: 1 }
 ] as const
 
 type StepName = (typeof steps)[number]["name"]
@@ -21,12 +21,12 @@ export const beginStep = Effect.fnUntraced(function* (onProgress: OnProgress, na
   const before = steps.slice(0, index).reduce((sum, { share }) => sum + share, 0)
   const share = steps[index]?.share ?? 0
   let done = 0
-  const advance = (count: number, table = "") =>
+  const advance = (count: number, part = "") =>
     Effect.suspend(() => {
       done = Math.min(total, done + count)
       return onProgress(
         Math.floor(before + share * (total === 0 ? 0 : done / total)),
-        `${index + 1} of ${steps.length}: ${name}${table === "" ? "" : `, ${table}`}`
+        `${index + 1} of ${steps.length}: ${name}${part === "" ? "" : `, ${part}`}`
       )
     })
   yield* advance(0)

@@ -85,8 +85,9 @@ export const verify = Effect.fnUntraced(function* <E, R>({ fateOf, most, onProgr
       return { ...read, openDeadLetters: yield* countOpenDeadLetters }
     })
   )
-  yield* beginStep(onProgress, "orders in flight")
+  const lookedAgain = yield* beginStep(onProgress, "orders in flight")
   const fate = yield* fateOf(waiting.list)
+  yield* lookedAgain(1)
   findings.add(fate.lost.map(lostVersion))
   const verdict: Verdict = {
     orders: {

@@ -22,7 +22,12 @@ export const maxLimit = 1_000
 const limit = between(1, maxLimit, 20, "How many to list")
 
 /** Of an audience, more rows make sense. */
-const memberLimit = between(1, 10_000, 1_000, "How many guests to list at once; `after` asks for the others")
+const memberLimit = between(
+  1,
+  10_000,
+  1_000,
+  "How many guests to list at once; `after` asks for the others. An answer with many costs no more than one with few"
+)
 
 const after = text("`next` of the answer before: the guests after those", "626a81ce9a8cd1920641e29c")
 

@@ -6,18 +6,20 @@ export interface SilentService {
   readonly processes: number
   /** The one that was heard of last: where to look for a log. */
   readonly last: RunningService
-  /** Whether another process does its work now. */
+  /** Whether others do its work now. */
   readonly isReplaced: boolean
 }
 
-/** `npm run all` and `npm start` do the work of each of them. */
+/** `npm run all` and `npm start` do the work of each of these, and together they do that of the two. */
+const parts = ["stg", "dds", "cdm", "console"]
 const wholeSystem = ["all", "start"]
 
 export const isAlive = ({ state }: RunningService): boolean => state !== "silent"
 
-/** Whether a process that is alive does the work of the service. */
+/** Whether processes that are alive do the work of the service. */
 export const isServed = (service: string, services: ReadonlyArray<RunningService>): boolean =>
-  services.some((other) => isAlive(other) && (other.service === service || wholeSystem.includes(other.service)))
+  services.some((other) => isAlive(other) && (other.service === service || wholeSystem.includes(other.service))) ||
+  (wholeSystem.includes(service) && parts.every((part) => isServed(part, services)))
 
 export const silentServices = (services: ReadonlyArray<RunningService>): ReadonlyArray<SilentService> => {
   const silent = services.filter((service) => !isAlive(service))

@@ -8,10 +8,11 @@ import type { SqlError } from "effect/sql/SqlError"
 import { Member, readMembersAfter } from "./Audiences.ts"
 import { tagQuery } from "./ConsoleQuery.ts"
 import { exportRows, ListedGuest, membersFrom, type Part } from "./GuestList.ts"
-import type { LastOrderSpan } from "./LastOrder.ts"
+import { isLimited, type LastOrderSpan } from "./LastOrder.ts"
 import type { MartReader, MartsBusy, MartsUnreadable } from "./MartReader.ts"
 import { type EverybodyIsNear, nearRuleOf, readNearAfter } from "./NearGuests.ts"
 import { ruleOf, type UnknownTag } from "./UnknownTag.ts"
+import { lastOrdered } from "./words.ts"
 
 /** RFC 8187, 3.2.1. */
 const encodeExtValue = (text: string): string =>
@@ -80,7 +81,7 @@ const guestCsv = <Guest extends Row>({ guest, name, readAfter, ruleOf }: GuestFi
       return HttpServerResponse.stream(csv, { contentType: "text/csv; charset=utf-8" }).pipe(
         HttpServerResponse.setHeader(
           "content-disposition",
-          `attachment; filename*=UTF-8''${encodeExtValue(`${name(tag)}.csv`)}`
+          `attachment; filename*=UTF-8''${encodeExtValue(`${name(tag)}${isLimited(span) ? `, ${lastOrdered(span)}` : ""}.csv`)}`
         )
       )
     },

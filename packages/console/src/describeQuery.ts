@@ -1,6 +1,6 @@
 /**
- * What `/openapi.json` says of a query's parameters. HttpApi describes the text that travels, which of a number is any
- * text; who makes a client from the description needs the number, with its limits and what it is unless given.
+ * What `/openapi.json` says of a query's parameters. HttpApi describes each as the text that travels, so a number looks
+ * like any text; who makes a client needs to know that it is one, with its limits and what it is unless given.
  */
 import { type JsonSchema, Schema } from "effect"
 

@@ -162,14 +162,14 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const one = (yield* get("/audience", { tag: soups, page: "2" })).text
-        assert.match(wordsOf(one), / 1 guest has the tag now\. .* There is only one page: to it$/)
-        assert.match(one, /href="\/audience\?tag=[^"&]*">to it/)
+        assert.match(wordsOf(one), / 1 guest has the tag now\. .* There is no page 2: the last page is page 1$/)
+        assert.match(one, /href="\/audience\?tag=[^"&]*">the last page/)
         yield* sql`insert into cdm.user_tags (user_id, tag, category_id, order_cnt, rule_version, given_at)
             select ('00000000-0000-5000-8000-' || lpad(number::text, 12, '0'))::uuid, ${soups}, user_id, 3, 1, now()
             from cdm.user_tags, generate_series(1, 100) as number where tag = ${soups}`
         const beyond = (yield* get("/audience", { tag: soups, page: "99" })).text
-        assert.match(wordsOf(beyond), / 101 guests have the tag now\. .* There are only 3 pages: to the last$/)
-        assert.match(beyond, /href="\/audience\?tag=[^"]*page=3">to the last/)
+        assert.match(wordsOf(beyond), / 101 guests have the tag now\. .* There is no page 99: the last page is page 3$/)
+        assert.match(beyond, /href="\/audience\?tag=[^"]*page=3">the last page/)
         assert.notInclude(beyond, "<table")
       })
     )
@@ -244,6 +244,12 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         assert.match(
           headers.get("content-disposition") ?? "",
           /^attachment; filename\*=UTF-8''%3Cscript%3E[^;"']*%2C%20one%20order%20short\.csv$/
+        )
+        const since = yield* get("/near.csv", { tag: evil, orderedSince: "2023-04-02" })
+        assert.include(
+          decodeURIComponent(since.headers.get("content-disposition") ?? ""),
+          ", one order short, last ordered on 2023-04-02 or later.csv",
+          "another list has another name"
         )
         assert.strictEqual((yield* get("/near.csv", { tag: "none" })).status, 404)
         assert.strictEqual((yield* get("/near.csv", { tag: soups })).status, 404)
@@ -502,8 +508,8 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
           new RegExp(
             `Services dds waits for a server that it needs since ${time} 1 on pod-1 stg ready since ${time} 1 on pod-1 ` +
               `1 process of cdm has been silent since ${time}, on pod-1\\. No process does the work of cdm now: start it\\. ` +
-              `200 processes of stg have been silent, the last since ${time}, on pod-1\\. Its work is done by another ` +
-              "process: nothing is left to do, unless they become more\\. Silent is a process that was killed, .* no longer\\.$"
+              `200 processes of stg have been silent, the last since ${time}, on pod-1\\. Others do the work of stg now: ` +
+              "nothing is left to do, unless more fall silent\\. Silent is a process that was killed, .* no longer\\.$"
           )
         )
         yield* sql`delete from ops.service_instances where service = 'dds' or heartbeat_at > now() - interval '30 seconds'`
@@ -514,10 +520,15 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         yield* sql`insert into ops.service_instances values
           (gen_random_uuid(), 'all', 'pod-9', 1, '1', now(), now(), true)`
         const whole = yield* words("/")
-        assert.match(
-          whole,
-          /Services all ready since .* 1 process of cdm .*, on pod-1\. Its work is done by another process/
-        )
+        assert.match(whole, /Services all ready since .* 1 process of cdm .*, on pod-1\. Others do the work of cdm now/)
+        yield* sql`update ops.service_instances set heartbeat_at = now() - interval '1 minute' where service = 'all'`
+        yield* sql`insert into ops.service_instances
+          select gen_random_uuid(), service, 'pod-8', 1, '1', now(), now(), true
+          from unnest(array['stg', 'dds', 'cdm']) as service`
+        assert.match(yield* words("/"), / No process does the work of all now: start it\./)
+        yield* sql`insert into ops.service_instances values
+          (gen_random_uuid(), 'console', 'pod-8', 1, '1', now(), now(), true)`
+        assert.match(yield* words("/"), / 1 process of all .*, on pod-9\. Others do the work of all now/)
         assert.notInclude(whole, "start it")
       })
     )

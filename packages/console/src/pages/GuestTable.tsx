@@ -31,8 +31,7 @@ const Pager = ({ page, path, total }: Pick<GuestTableProps<ListedGuest>, "page" 
   if (total > 0 && page > pages) {
     return (
       <p>
-        {pages === 1 ? "There is only one page" : `There are only ${number(pages)} pages`}:{" "}
-        <a href={path(pages)}>{pages === 1 ? "to it" : "to the last"}</a>
+        There is no page {number(page)}: <a href={path(pages)}>the last page is page {number(pages)}</a>
       </p>
     )
   }

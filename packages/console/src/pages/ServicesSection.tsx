@@ -15,7 +15,7 @@ const silentText = ({ last, processes, service }: SilentService, time: Time): st
 
 const toDo = ({ isReplaced, service }: SilentService): string =>
   isReplaced
-    ? "Its work is done by another process: nothing is left to do, unless they become more."
+    ? `Others do the work of ${service} now: nothing is left to do, unless more fall silent.`
     : `No process does the work of ${service} now: start it.`
 
 const Silent = ({ services, time }: { readonly services: ReadonlyArray<SilentService>; readonly time: Time }) =>

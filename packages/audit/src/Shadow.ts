@@ -3,12 +3,12 @@
  * services' functions, or from the vault in SQL.
  */
 import { categoryNames, type Name, newestNames, type NameTable, productNames } from "@metka/cdm/Names"
+import { forEachPage } from "@metka/core/Cursor"
 import { timeless } from "@metka/core/messages/OrderVersion"
 import type { VersionedOrder } from "@metka/dds/vault"
 import { Effect, Result } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
-import { forEachPage } from "./Cursor.ts"
 import { broughtNames } from "./demands.ts"
 import { contributionOf } from "./judgeOrder.ts"
 import { vaultContributions } from "./martChecks.ts"

@@ -1,6 +1,6 @@
 /** A check that PostgreSQL does by itself: a query that finds what is wrong, and nothing when all holds. */
+import { forEachPage } from "@metka/core/Cursor"
 import { Effect } from "effect"
-import { forEachPage } from "./Cursor.ts"
 import type { CheckName, Difference, Findings, Remedy } from "./Difference.ts"
 
 export interface SqlCheck {

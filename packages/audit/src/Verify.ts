@@ -3,13 +3,13 @@
  * What an order is now is computed again from STG by the services' pure functions, from the vault in SQL, and from the
  * ledger in SQL.
  */
+import { forEachPage } from "@metka/core/Cursor"
 import { isOpen } from "@metka/core/DeadLetters"
 import { inSnapshot } from "@metka/core/transaction"
 import { orderInVault, vaultRows } from "@metka/dds/vault"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
-import { forEachPage } from "./Cursor.ts"
 import { staleNames, unmetInVault } from "./demands.ts"
 import { checkDerivedKeys } from "./derivedKeys.ts"
 import { type CheckName, checkNames, type Difference, Findings } from "./Difference.ts"

@@ -1,8 +1,8 @@
 /** Keys and hashdiffs of the vault, every row of it: each must be the UUID of what it identifies. */
+import { forEachPage } from "@metka/core/Cursor"
 import { uuidOf } from "@metka/core/Uuid"
 import { Effect } from "effect"
 import type { Difference, Findings } from "./Difference.ts"
-import { forEachPage } from "./Cursor.ts"
 
 /** A column and the columns that it is derived from. A column that is null is no part. */
 interface DerivedColumn {

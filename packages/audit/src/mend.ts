@@ -1,12 +1,13 @@
 /** Writes what differs, and nothing else. Runs while no batch of CDM does, and reads all of it again. */
 import { texts } from "@metka/core/arrays"
+import { type GuestRow, guestChanges, guestsInPage } from "@metka/cdm/GuestTags"
 import type { Name, NameTable } from "@metka/cdm/Names"
 import { activeRules, bindRules, writeTags } from "@metka/cdm/TagRepository"
+import { forEachPage } from "@metka/core/Cursor"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
-import { forEachPage } from "./Cursor.ts"
-import { type GuestRow, guestRows, tagChanges } from "./GuestTags.ts"
+import { guestRows } from "./GuestTags.ts"
 import { categoryMart, type Mart, productMart, toldTags } from "./martChecks.ts"
 import { namesByTable, type ShadowNames } from "./Shadow.ts"
 import { ledgerIsWrong, wrongNames } from "./wrongRows.ts"
@@ -120,22 +121,19 @@ const noteGuestsOf = Effect.fnUntraced(function* (tags: ReadonlyArray<string>) {
 
 const mendTags = Effect.gen(function* () {
   const rules = yield* activeRules
+  const now = new Date(yield* Clock.currentTimeMillis)
   const written = { tagsGiven: 0, tagsTaken: 0, tagsUpdated: 0 }
   yield* forEachPage<GuestRow, SqlError, SqlClient.SqlClient>(
     guestRows("user_id in (select user_id from wrong_guests)"),
     (guests) =>
       Effect.gen(function* () {
-        const all = guests.map((guest) => tagChanges(rules, guest).changes)
-        const changes = {
-          given: all.flatMap(({ given }) => given),
-          taken: all.flatMap(({ taken }) => taken),
-          updated: all.flatMap(({ updated }) => updated)
-        }
-        yield* writeTags(changes, () => undefined)
+        const changes = guestChanges(rules, guests)
+        yield* writeTags(changes, now, () => undefined)
         written.tagsGiven += changes.given.length
         written.tagsTaken += changes.taken.length
         written.tagsUpdated += changes.updated.length
-      })
+      }),
+    guestsInPage(rules.length)
   )
   return written
 })

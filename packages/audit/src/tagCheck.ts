@@ -1,20 +1,22 @@
 /** Tags against rules and counters, by the function that gives and takes them. */
+import { guestChanges, heldBy } from "@metka/cdm/GuestTags"
 import type { HeldTag } from "@metka/cdm/rules"
 import { activeRules } from "@metka/cdm/TagRepository"
+import { forEachPage } from "@metka/core/Cursor"
 import { Effect } from "effect"
-import { forEachPage } from "./Cursor.ts"
 import type { Difference, Findings } from "./Difference.ts"
-import { type GuestRow, guestRows, tagChanges } from "./GuestTags.ts"
+import { guestRows, type NamedGuestRow } from "./GuestTags.ts"
 
 const stateOf = (tag: HeldTag): string =>
   `category_id ${tag.categoryId} order_cnt ${tag.orderCount} rule_version ${tag.ruleVersion}`
 
 export const checkTags = Effect.fnUntraced(function* (findings: Findings) {
   const rules = yield* activeRules
-  yield* forEachPage<GuestRow, never, never>(guestRows("true"), (guests) =>
+  yield* forEachPage<NamedGuestRow, never, never>(guestRows("true"), (guests) =>
     Effect.sync(() => {
       for (const guest of guests) {
-        const { changes, heldTags } = tagChanges(rules, guest)
+        const heldTags = heldBy(guest)
+        const changes = guestChanges(rules, [guest])
         const difference = (tag: HeldTag, shouldBe: string): Difference => {
           const held = heldTags.find((held) => held.tag === tag.tag)
           return {

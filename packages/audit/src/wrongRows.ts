@@ -1,11 +1,14 @@
 /** What of the live marts differs from the shadow, found without a lock: the orders and guests to look at under it. */
+import { type GuestRow, guestChanges } from "@metka/cdm/GuestTags"
 import type { Name, NameTable } from "@metka/cdm/Names"
 import { activeRules } from "@metka/cdm/TagRepository"
+import { uuids } from "@metka/core/arrays"
+import { forEachPage } from "@metka/core/Cursor"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { forEachPage } from "./Cursor.ts"
+import type { SqlError } from "effect/sql/SqlError"
 import { heldNames, mustReplace } from "./demands.ts"
-import { type GuestRow, guestRows, isSettled, tagChanges } from "./GuestTags.ts"
+import { guestRows } from "./GuestTags.ts"
 import { categoryMart, type Mart, productMart, toldTags } from "./martChecks.ts"
 import { namesByTable, type ShadowNames } from "./Shadow.ts"
 
@@ -36,13 +39,12 @@ const wrongHistory = `
 const findWrongTags = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const rules = yield* activeRules
-  const wrong: Array<string> = []
-  yield* forEachPage<GuestRow, never, never>(guestRows("true"), (guests) =>
-    Effect.sync(() => {
-      for (const guest of guests) if (!isSettled(tagChanges(rules, guest).changes)) wrong.push(guest.user_id)
-    })
-  )
-  yield* sql`insert into wrong_guests select unnest(${wrong}::uuid[]) on conflict do nothing`
+  yield* forEachPage<GuestRow, SqlError, never>(guestRows("true"), (guests) => {
+    const { given, taken, updated } = guestChanges(rules, guests)
+    const wrong = new Set([...given, ...taken, ...updated].map(({ userId }) => userId))
+    if (wrong.size === 0) return Effect.void
+    return sql`insert into wrong_guests select unnest(${uuids([...wrong])}::uuid[]) on conflict do nothing`
+  })
 })
 
 /** Of these names, those that the marts do not have yet. */

@@ -1,12 +1,13 @@
 /** Makes the tag rules what a marketer's file says, and applies them to the guests that are already there. */
+import { endingWithin } from "@metka/core/endingWithin"
 import { inSnapshot, transaction } from "@metka/core/transaction"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { guestChanges } from "./GuestTags.ts"
 import { knownCategories, type UnknownCategory } from "./KnownCategories.ts"
 import {
-  decideTags,
   diffRules,
-  missingCounts,
+  type HeldTag,
   type RuleChange,
   type RuleRequest,
   type TagChanges,
@@ -52,38 +53,55 @@ const writeRules = Effect.fnUntraced(function* (
   }
 })
 
-/** What these rules change among the guests, whoever they are: those of their tags, and of others that are touched. */
-const decide = Effect.fnUntraced(function* (rules: ReadonlyArray<TagRule>, touched: ReadonlySet<string>) {
-  const held = yield* Tags.holdersOf([...touched])
-  const counts = yield* Tags.countsFor(rules, [...new Set(held.map((tag) => tag.userId))])
-  return decideTags(rules, [...counts, ...missingCounts(rules, counts, held)], held)
+type Moved = Pick<AppliedRules, "given" | "taken" | "ofTags">
+
+const nobody: Moved = { given: 0, taken: 0, ofTags: new Map() }
+
+const alsoMoved = (moved: Moved, { given, taken }: TagChanges): Moved => {
+  const ofTags = new Map(moved.ofTags)
+  const count = (tags: ReadonlyArray<HeldTag>, given: number, taken: number) => {
+    for (const { tag } of tags) {
+      const before = ofTags.get(tag) ?? { given: 0, taken: 0 }
+      ofTags.set(tag, { given: before.given + given, taken: before.taken + taken })
+    }
+  }
+  count(given, 1, 0)
+  count(taken, 0, 1)
+  return { given: moved.given + given.length, taken: moved.taken + taken.length, ofTags }
+}
+
+/**
+ * What these rules change among the guests, whoever they are: those of their tags, and of others that are touched. The
+ * whole audience may be more than the memory holds, so it is decided about page by page.
+ */
+const decide = Effect.fnUntraced(function* <E, R>(
+  rules: ReadonlyArray<TagRule>,
+  touched: ReadonlySet<string>,
+  use: (tags: TagChanges) => Effect.Effect<void, E, R>
+) {
+  let moved = nobody
+  if (touched.size === 0) return moved
+  yield* Tags.forEachGuestPage(rules, [...touched], (guests) => {
+    const tags = guestChanges(rules, guests)
+    moved = alsoMoved(moved, tags)
+    return use(tags)
+  })
+  return moved
 })
 
-/** Gives and takes these tags as the active rules say. Needs the rules alone. */
+/** Gives and takes these tags as the active rules say, all at one moment. Needs the rules alone. */
 const decideAnew = Effect.fnUntraced(function* (touched: ReadonlySet<string>) {
   const rules = (yield* Tags.activeRules).filter((rule) => touched.has(rule.tag))
-  const tags = yield* decide(rules, touched)
-  yield* Tags.writeTags(tags, () => undefined)
-  return tags
+  const now = new Date(yield* Clock.currentTimeMillis)
+  return yield* decide(rules, touched, (tags) => Tags.writeTags(tags, now, () => undefined))
 })
-
-const movedGuests = ({ given, taken }: TagChanges): Pick<AppliedRules, "given" | "taken" | "ofTags"> => {
-  const givenTo = Map.groupBy(given, ({ tag }) => tag)
-  const takenFrom = Map.groupBy(taken, ({ tag }) => tag)
-  const tags = new Set([...givenTo.keys(), ...takenFrom.keys()])
-  const ofTag = (tag: string): MovedGuests => ({
-    given: givenTo.get(tag)?.length ?? 0,
-    taken: takenFrom.get(tag)?.length ?? 0
-  })
-  return { given: given.length, taken: taken.length, ofTags: new Map([...tags].map((tag) => [tag, ofTag(tag)])) }
-}
 
 /**
  * Binds rules to categories that have come to their names by a renaming, when guests had counters already. A batch that
  * renames cannot: it shares the rules.
  */
 export const bindRenamed = Effect.gen(function* () {
-  if ((yield* Tags.unboundRules).length === 0) return
+  if ((yield* endingWithin(Tags.unboundRules, "1 minute")).length === 0) return
   yield* transaction(
     Effect.gen(function* () {
       yield* Tags.lockRules
@@ -105,7 +123,7 @@ export const applyRules = Effect.fnUntraced(function* (requests: ReadonlyArray<R
   const applied: AppliedRules = {
     changes,
     unknownCategories: unknownIn(requests),
-    ...movedGuests(yield* decideAnew(touchedBy(changes)))
+    ...(yield* decideAnew(touchedBy(changes)))
   }
   return applied
 }, transaction)
@@ -134,7 +152,7 @@ export const previewRules = Effect.fnUntraced(function* (requests: ReadonlyArray
   const preview: AppliedRules = {
     changes,
     unknownCategories: unknownIn(requests),
-    ...movedGuests(yield* decide(rules, touchedBy(changes)))
+    ...(yield* decide(rules, touchedBy(changes), () => Effect.void))
   }
   return preview
 }, inSnapshot)

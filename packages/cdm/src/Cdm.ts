@@ -9,7 +9,7 @@ import * as Metrics from "@metka/core/Metrics"
 import * as Pipeline from "@metka/core/Pipeline"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { pauseIn } from "@metka/core/turns"
-import { Effect, Result } from "effect"
+import { Clock, Effect, Result } from "effect"
 import * as Repository from "./CdmRepository.ts"
 import { bothChanges, type Contribution, contribution, type CounterChange, counterChanges } from "./counters.ts"
 import { type Name, newestNames, type OfKinds, rememberedNames, takeNames } from "./Names.ts"
@@ -196,7 +196,7 @@ const tag = Effect.fnUntraced(function* (
   const { held, rules } = yield* Tags.rulesAndTagsOf([...new Set(counts.map((count) => count.userId))])
   const changes = decideTags(rules, counts, held)
   const guests = new Set([...changes.given, ...changes.taken].map(({ userId }) => userId))
-  yield* Tags.writeTags(changes, traceOf(received, replaced, guests))
+  yield* Tags.writeTags(changes, new Date(yield* Clock.currentTimeMillis), traceOf(received, replaced, guests))
   yield* Metrics.recordTags({ given: changes.given.length, taken: changes.taken.length })
 })
 

@@ -1,9 +1,11 @@
 /** The SQL of tag rules, tags and their history. */
 import { int4s, texts, uuids } from "@metka/core/arrays"
+import { forEachPage } from "@metka/core/Cursor"
 import * as TraceContext from "@metka/core/TraceContext"
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import type { CategoryCount, HeldTag, TagChanges, TagRule } from "./rules.ts"
+import { countsAsJson, type GuestRow, guestsInPage, heldAsJson } from "./GuestTags.ts"
+import type { HeldTag, TagChanges, TagRule } from "./rules.ts"
 
 /** Of `pg_advisory_xact_lock`: batches share the rules, whoever changes them has them alone. */
 export const rulesLock = 7_370_118
@@ -111,48 +113,53 @@ export const rulesAndTagsOf = Effect.fnUntraced(function* (userIds: ReadonlyArra
   }
 })
 
-/** Everybody who has one of these tags. */
-export const holdersOf = Effect.fnUntraced(function* (tags: ReadonlyArray<string>) {
-  if (tags.length === 0) return []
+/**
+ * Brings, page by page, all guests about whom these rules could decide something: those who have one of the tags, and
+ * those with a counter of a rule's category that is greater than its threshold. With each come these tags, and the
+ * counters of the rules' categories that could matter.
+ */
+export const forEachGuestPage = Effect.fnUntraced(function* <E, R>(
+  rules: ReadonlyArray<TagRule>,
+  tags: ReadonlyArray<string>,
+  use: (guests: ReadonlyArray<GuestRow>) => Effect.Effect<void, E, R>
+) {
   const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<HeldTagRow>`
-    select user_id, tag, category_id, order_cnt, rule_version from cdm.user_tags where tag = any(${texts(tags)}::text[])`
-  return rows.map(heldTag)
+  const query = sql`
+    select user_id, ${sql.literal(countsAsJson)} filter (where category_id is not null)::text as counts, min(held) as held
+    from (
+      select user_id, category_id, order_cnt, threshold
+      from (
+        select category_id, min(threshold) as threshold
+        from unnest(${uuids(rules.map((rule) => rule.categoryId))}::uuid[], ${int4s(rules.map((rule) => rule.threshold))}::int[])
+          as rule (category_id, threshold)
+        group by category_id
+      ) rule join cdm.user_category_counters using (category_id)
+    ) counters
+    full join (
+      select user_id, ${sql.literal(heldAsJson)}::text as held from cdm.user_tags
+      where tag = any(${texts(tags)}::text[]) group by user_id
+    ) tags using (user_id)
+    where order_cnt > threshold or held is not null
+    group by user_id order by user_id`
+  yield* forEachPage<GuestRow, E, R>(query, use, guestsInPage(tags.length))
 })
 
-/** The counters of these categories that could matter to a rule: of guests named, and all that are greater than a threshold. */
-export const countsFor = Effect.fnUntraced(function* (rules: ReadonlyArray<TagRule>, userIds: ReadonlyArray<string>) {
-  if (rules.length === 0) return []
-  const sql = yield* SqlClient.SqlClient
-  const lowest = new Map<string, number>()
-  for (const rule of rules) {
-    lowest.set(rule.categoryId, Math.min(rule.threshold, lowest.get(rule.categoryId) ?? rule.threshold))
-  }
-  const rows = yield* sql<{ user_id: string; category_id: string; order_cnt: number }>`
-    select counter.user_id, counter.category_id, counter.order_cnt
-    from unnest(${uuids([...lowest.keys()])}::uuid[], ${int4s([...lowest.values()])}::int[]) as rule (category_id, threshold)
-    join cdm.user_category_counters counter using (category_id)
-    where counter.order_cnt > rule.threshold
-    union
-    select counter.user_id, counter.category_id, counter.order_cnt
-    from unnest(${uuids(userIds)}::uuid[]) as guest (user_id)
-    join cdm.user_category_counters counter using (user_id)
-    join unnest(${uuids([...lowest.keys()])}::uuid[]) as rule (category_id) using (category_id)`
-  return rows.map((row): CategoryCount => ({
-    userId: row.user_id,
-    categoryId: row.category_id,
-    orderCount: row.order_cnt
-  }))
-})
-
-/** Writes tags and their history, all in one statement. `traceOf` knows the trace of the order that moved a counter. */
+/**
+ * Writes tags and their history, all in one statement. `traceOf` knows the trace of the order that moved a counter.
+ *
+ * Each tag that is there is found by its guest. A join would leave that to the planner, who knows nothing of what has
+ * been written in this transaction: of a table that was empty it expects one row, and reads all of it for every page of
+ * an audience. So an update is an insert that meets its conflict. What is taken is found row by row; collated otherwise
+ * than its index, `tag` cannot lead to all who have it.
+ */
 export const writeTags = Effect.fnUntraced(function* (
   { given, taken, updated }: TagChanges,
+  at: Date,
   traceOf: (tag: HeldTag) => string | undefined
 ) {
   if (given.length + taken.length + updated.length === 0) return
   const sql = yield* SqlClient.SqlClient
-  const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+  const now = at.toISOString()
   const events = [
     ...given.map((tag) => ({ ...tag, action: "given" })),
     ...taken.map((tag) => ({ ...tag, action: "taken" }))
@@ -167,16 +174,21 @@ export const writeTags = Effect.fnUntraced(function* (
       order by row.user_id, row.tag
     ),
     updated as (
-      update cdm.user_tags held set category_id = row.category_id, order_cnt = row.order_cnt, rule_version = row.rule_version
+      insert into cdm.user_tags (user_id, tag, category_id, order_cnt, rule_version, given_at)
+      select row.*, ${now}::timestamptz
       from unnest(${uuids(updated.map((row) => row.userId))}::uuid[], ${texts(updated.map((row) => row.tag))}::text[],
         ${uuids(updated.map((row) => row.categoryId))}::uuid[], ${int4s(updated.map((row) => row.orderCount))}::int[],
         ${int4s(updated.map((row) => row.ruleVersion))}::int[]) as row (user_id, tag, category_id, order_cnt, rule_version)
-      where held.user_id = row.user_id and held.tag = row.tag
+      order by row.user_id, row.tag
+      on conflict (user_id, tag) do update set category_id = excluded.category_id, order_cnt = excluded.order_cnt,
+        rule_version = excluded.rule_version
     ),
     taken as (
-      delete from cdm.user_tags held
-      using unnest(${uuids(taken.map((row) => row.userId))}::uuid[], ${texts(taken.map((row) => row.tag))}::text[]) as row (user_id, tag)
-      where held.user_id = row.user_id and held.tag = row.tag
+      delete from cdm.user_tags where ctid = any(array(
+        select (select ctid from cdm.user_tags held where held.user_id = row.user_id and held.tag = row.tag collate "C")
+        from unnest(${uuids(taken.map((row) => row.userId))}::uuid[], ${texts(taken.map((row) => row.tag))}::text[])
+          as row (user_id, tag)
+      ))
     )
     insert into cdm.user_tag_history (user_id, tag, category_id, action, order_cnt, rule_version, at, traceparent)
     select user_id, tag, category_id, action, order_cnt, rule_version, ${now}::timestamptz, traceparent

@@ -1,15 +1,29 @@
 /** What rules, tags and the outbox promise, on PGlite and on a real server alike. */
 import { assert, layer as withLayer } from "@effect/vitest"
+import { usualPage } from "@metka/core/Cursor"
 import { Kafka, KafkaFaults } from "@metka/core/Kafka"
 import * as TraceContext from "@metka/core/TraceContext"
+import { transaction } from "@metka/core/transaction"
 import { whileRunning } from "@metka/testing/whileRunning"
 import { Effect, type Layer, References } from "effect"
 import { SqlClient } from "effect/sql"
-import { atTime, emptied, eventually, writtenRows } from "../../core/test/DatabaseLayers.ts"
+import { atTime, atTimes, emptied, eventually, writtenRows } from "../../core/test/DatabaseLayers.ts"
 import { applyRules, previewRules } from "../src/ApplyRules.ts"
-import type { RuleRequest } from "../src/rules.ts"
+import { guestsInPage } from "../src/GuestTags.ts"
+import type { HeldTag, RuleRequest } from "../src/rules.ts"
 import { publishTags, run as runBackground } from "../src/TagOutbox.ts"
-import { announced, contradictions, heldTags, history, type Stats, surroundings, takeIn, userId } from "./CdmHarness.ts"
+import { writeTags } from "../src/TagRepository.ts"
+import {
+  announced,
+  categoryId,
+  contradictions,
+  heldTags,
+  history,
+  type Stats,
+  surroundings,
+  takeIn,
+  userId
+} from "./CdmHarness.ts"
 
 const rule = (tag: string, category: string, threshold: number): RuleRequest => ({ tag, category, threshold })
 
@@ -272,6 +286,145 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
         const { changes, given } = applied
         assert.deepStrictEqual([changes.map((change) => change._tag), given], [["Bound"], 1])
         assert.deepStrictEqual(yield* kinds, ["Kept"])
+      })
+    )
+
+    /** So many guests with 3, 4 or 5 orders of soups, in turn. */
+    const soupEaters = Effect.fnUntraced(function* (count: number) {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`insert into cdm.category_names values (${categoryId("soups")}::uuid, 'soups', '!')`
+      yield* sql`
+        insert into cdm.user_category_counters
+        select md5(n::text)::uuid, ${categoryId("soups")}::uuid, 'soups', 3 + n % 3 from generate_series(0, ${count - 1}::int) as n`
+    })
+
+    /** Every step of a rule's life, and each of them as a dry run told it before. */
+    const ruleLife = Effect.fnUntraced(function* (steps: ReadonlyArray<ReadonlyArray<RuleRequest>>) {
+      const moved: Array<{ readonly given: number; readonly taken: number }> = []
+      for (const rules of steps) {
+        const preview = yield* previewRules(rules)
+        const { given, ofTags, taken } = yield* applyRules(rules)
+        assert.deepInclude(preview, { given, taken, ofTags })
+        moved.push({ given, taken })
+      }
+      return moved
+    })
+
+    /** How often each guest and tag was given or taken, and in how many moments. */
+    const toldTimes = Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      return yield* sql<{ action: string; times: number; guests: number; moments: number }>`
+        select action, times, count(*)::int as guests, (select count(distinct at)::int from cdm.user_tag_history) as moments
+        from (select action, count(*)::int as times from cdm.user_tag_history group by user_id, tag, action) told
+        group by action, times order by action`
+    })
+
+    for (const guests of [2 * usualPage, 2 * usualPage + 1]) {
+      test(
+        `an audience of ${guests}, longer than a page: everybody gets the tag once and loses it once, as a dry run says`,
+        Effect.gen(function* () {
+          yield* soupEaters(guests)
+          const begin = Date.parse("2023-05-01T00:00:00Z")
+          let ticks = 0
+          const life = ruleLife([[rule("t", "soups", 2)], [rule("t", "soups", 2)], []])
+          assert.deepStrictEqual(yield* atTimes(() => begin + ++ticks)(life), [
+            { given: guests, taken: 0 },
+            { given: 0, taken: 0 },
+            { given: 0, taken: guests }
+          ])
+          assert.deepStrictEqual(yield* toldTimes, [
+            { action: "given", times: 1, guests, moments: 2 },
+            { action: "taken", times: 1, guests, moments: 2 }
+          ])
+          assert.deepStrictEqual(yield* tagged, [])
+        })
+      )
+    }
+
+    test(
+      "an audience longer than a page: a changed rule leaves tag and date to all who meet it, and takes it from all others",
+      Effect.gen(function* () {
+        const guests = 3 * usualPage
+        yield* soupEaters(guests)
+        yield* atTime(Date.parse("2023-05-01T00:00:00Z"))(applyRules([rule("t", "soups", 2)]))
+        const moved = yield* ruleLife([[rule("t", "soups", 3)]])
+        assert.deepStrictEqual(moved, [{ given: 0, taken: usualPage }])
+        const sql = yield* SqlClient.SqlClient
+        const held = yield* sql`
+          select order_cnt as count, rule_version as rule, given_at::date::text as day, count(*)::int as guests
+          from cdm.user_tags group by 1, 2, 3 order by 1`
+        assert.deepStrictEqual(held, [
+          { count: 4, rule: 2, day: "2023-05-01", guests: usualPage },
+          { count: 5, rule: 2, day: "2023-05-01", guests: usualPage }
+        ])
+      })
+    )
+
+    test(
+      "a tag is found by its guest, though the statistics are of a time when nobody had one",
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const guests = 5_000
+        const giveAll = sql`insert into cdm.user_tags
+          select md5(n::text)::uuid, 't', ${categoryId("soups")}::uuid, 3, 1, now() from generate_series(1, ${guests}::int) as n`
+        yield* giveAll
+        yield* sql`delete from cdm.user_tags`
+        yield* sql`vacuum (analyze, truncate false) cdm.user_tags`
+        const read = yield* transaction(
+          Effect.gen(function* () {
+            yield* giveAll
+            const some = yield* sql<{ userId: string }>`select user_id as "userId" from cdm.user_tags limit 200`
+            const rows = sql<{ read: bigint }>`
+              select seq_tup_read + idx_tup_fetch as read from pg_stat_xact_user_tables where relid = 'cdm.user_tags'::regclass`
+            const [before] = yield* rows
+            const tags = some.map(({ userId }): HeldTag => ({
+              userId,
+              tag: "t",
+              categoryId: categoryId("soups"),
+              orderCount: 4,
+              ruleVersion: 1
+            }))
+            yield* writeTags(
+              { given: [], updated: tags.slice(0, 100), taken: tags.slice(100) },
+              new Date(0),
+              () => undefined
+            )
+            const [after] = yield* rows
+            return Number(after?.read) - Number(before?.read)
+          })
+        )
+        assert.isAtMost(read, 400)
+        assert.deepStrictEqual(
+          yield* sql`select order_cnt as count, count(*)::int as guests from cdm.user_tags group by 1 order by 1`,
+          [
+            { count: 3, guests: guests - 200 },
+            { count: 4, guests: 100 }
+          ]
+        )
+      })
+    )
+
+    test(
+      "many rules make for pages of few guests, who all get and lose all of their tags",
+      Effect.gen(function* () {
+        const rules = Array.from({ length: 40 }, (_, index) => rule(`t${index}`, "soups", 2))
+        const guests = guestsInPage(rules.length) + 100
+        assert.isBelow(guests, usualPage)
+        yield* soupEaters(guests)
+        const all = 40 * guests
+        const moved = yield* ruleLife([rules, rules.slice(1), []])
+        assert.deepStrictEqual(moved, [
+          { given: all, taken: 0 },
+          { given: 0, taken: guests },
+          { given: 0, taken: all - guests }
+        ])
+        assert.deepStrictEqual(
+          (yield* toldTimes).map(({ action, guests, times }) => [action, times, guests]),
+          [
+            ["given", 1, all],
+            ["taken", 1, all]
+          ]
+        )
       })
     )
 

@@ -161,8 +161,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("new rules leave the guests who are already there alone", [
     "cdm/src/ApplyRules.ts",
-    "yield* Tags.writeTags(tags, () => undefined)",
-    "yield* Tags.writeTags({ given: [], updated: [], taken: [] }, () => undefined)"
+    "return yield* decide(rules, touched, (tags) => Tags.writeTags(tags, now, () => undefined))",
+    "return yield* decide(rules, touched, () => Effect.void)"
   ]),
   guard("a giving is marked as announced whether Kafka took it or not", [
     "cdm/src/TagOutbox.ts",

@@ -1,0 +1,42 @@
+/** Guests as a query brings them, a row each with their counters and tags, and what the rules make of their tags. */
+import { usualPage } from "@metka/core/Cursor"
+import { type CategoryCount, decideTags, type HeldTag, missingCounts, type TagChanges, type TagRule } from "./rules.ts"
+
+/** A guest's counters of categories, and tags: JSON as the aggregates below make it, or null where there are none. */
+export interface GuestRow {
+  readonly user_id: string
+  readonly counts: string | null
+  readonly held: string | null
+}
+
+/** A page of guests may bring a change of each of the tags for every one of them: all of these are in memory at once. */
+const mostChanges = 20_000
+
+/** How many guests to decide about at once, where so many tags are in question. */
+export const guestsInPage = (tags: number): number => Math.min(usualPage, Math.ceil(mostChanges / Math.max(1, tags)))
+
+export const countsAsJson = "json_agg(json_build_array(category_id, order_cnt))"
+export const heldAsJson = "json_agg(json_build_array(tag, category_id, order_cnt, rule_version))"
+
+const countsOf = ({ counts, user_id: userId }: GuestRow): ReadonlyArray<CategoryCount> => {
+  const rows: ReadonlyArray<readonly [string, number]> = JSON.parse(counts ?? "[]")
+  return rows.map(([categoryId, orderCount]) => ({ userId, categoryId, orderCount }))
+}
+
+export const heldBy = ({ held, user_id: userId }: GuestRow): ReadonlyArray<HeldTag> => {
+  const rows: ReadonlyArray<readonly [string, string, number, number]> = JSON.parse(held ?? "[]")
+  return rows.map(([tag, categoryId, orderCount, ruleVersion]) => ({
+    userId,
+    tag,
+    categoryId,
+    orderCount,
+    ruleVersion
+  }))
+}
+
+/** What must change among the tags of these guests; nothing when they are what the rules give. */
+export const guestChanges = (rules: ReadonlyArray<TagRule>, guests: ReadonlyArray<GuestRow>): TagChanges => {
+  const counts = guests.flatMap(countsOf)
+  const held = guests.flatMap(heldBy)
+  return decideTags(rules, [...counts, ...missingCounts(rules, counts, held)], held)
+}

@@ -1,4 +1,5 @@
 /** The SQL of the ledger and the marts: whole batches, locks in key order before reads. */
+import { rulesLock } from "@metka/core/advisoryLocks"
 import { encoded, int4s, texts, uuids } from "@metka/core/arrays"
 import { makeInTurns } from "@metka/core/turns"
 import { Clock, Effect } from "effect"
@@ -6,7 +7,6 @@ import { SqlClient } from "effect/sql"
 import type { Contribution, CounterChange } from "./counters.ts"
 import type { OfKinds } from "./Names.ts"
 import type { CategoryCount } from "./rules.ts"
-import { rulesLock } from "./TagRepository.ts"
 
 const uuidArray = (ids: ReadonlyArray<string>): string => `{${ids.join(",")}}`
 const parseUuidArray = (text: string): ReadonlyArray<string> => (text === "{}" ? [] : text.slice(1, -1).split(","))

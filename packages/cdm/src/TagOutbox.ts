@@ -2,6 +2,7 @@
  * Announces givings and takings on `guest-tags`. They are announced because something changed, so the history is the
  * outbox: written with the tags, drained in order by one publisher at a time, each row marked when it is sent.
  */
+import { publisherLock } from "@metka/core/advisoryLocks"
 import { texts } from "@metka/core/arrays"
 import { endingWithin } from "@metka/core/endingWithin"
 import { KafkaError, KafkaUnavailable, type OutgoingRecord } from "@metka/core/Kafka"
@@ -24,8 +25,6 @@ const pageSize = 1_000
 
 /** Long for a page, which waits for Kafka 10 seconds at most. */
 const bounded = <A, E, R>(work: Effect.Effect<A, E, R>) => endingWithin(work, "1 minute")
-
-const publisherLock = 7_370_119
 
 interface OutboxRow {
   readonly event_id: string

@@ -1,4 +1,5 @@
 /** The SQL of tag rules, tags and their history. */
+import { rulesLock } from "@metka/core/advisoryLocks"
 import { int4s, texts, uuids } from "@metka/core/arrays"
 import { forEachPage } from "@metka/core/Cursor"
 import * as TraceContext from "@metka/core/TraceContext"
@@ -6,9 +7,6 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { countsAsJson, type GuestRow, guestsInPage, heldAsJson } from "./GuestTags.ts"
 import type { HeldTag, TagChanges, TagRule } from "./rules.ts"
-
-/** Of `pg_advisory_xact_lock`: batches share the rules, whoever changes them has them alone. */
-export const rulesLock = 7_370_118
 
 /** Has the rules alone until the transaction ends. Taken before anything is read that is to be written anew. */
 export const lockRules = Effect.gen(function* () {

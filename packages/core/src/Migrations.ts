@@ -6,6 +6,7 @@
 import { Effect } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
+import { migrationsLock } from "./advisoryLocks.ts"
 
 /** The migrations of one schema: id and name → statements. */
 export interface SchemaMigrations {
@@ -13,12 +14,10 @@ export interface SchemaMigrations {
   readonly migrations: Readonly<Record<string, string>>
 }
 
-const lockKey = 7_370_117
-
 /** Whoever changes schemas or rights has them alone until the transaction ends. */
 export const lockSchemas = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  yield* sql`select pg_advisory_xact_lock(${lockKey}::bigint)`
+  yield* sql`select pg_advisory_xact_lock(${migrationsLock}::bigint)`
 })
 
 const migrator = Migrator.make({})

@@ -1,0 +1,13 @@
+/**
+ * What Metka's processes agree on by `pg_advisory_xact_lock`, each under a number that nothing else in the database may
+ * have. The views of BI are under 7370120: `bi.refresh` names it itself.
+ */
+
+/** One at a time makes tables. */
+export const migrationsLock = 7_370_117
+
+/** Batches share the rules, whoever changes them has them alone. */
+export const rulesLock = 7_370_118
+
+/** One at a time sends the outbox of `guest-tags`. */
+export const publisherLock = 7_370_119

@@ -1,11 +1,12 @@
 /**
- * Transactions that can be given up whatever was asked last. A client's own ones wait for the answers to BEGIN and COMMIT
- * however long it takes, which is a quarter of an hour where the server is gone without a word.
+ * Transactions that can be given up whatever was asked last. A client's own ones wait for the answers to BEGIN, COMMIT and
+ * ROLLBACK however long it takes, which is a quarter of an hour where the server is gone without a word.
  */
 import { Effect, Predicate } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Connection } from "effect/sql/SqlConnection"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
+import { endingWithin } from "./endingWithin.ts"
 
 const control = (statement: string) => (connection: Connection) => connection.execute(statement, [], undefined)
 
@@ -20,22 +21,33 @@ const commit = (connection: Connection): Effect.Effect<void, SqlError> =>
     Predicate.hasProperty(result, "command") && result.command === "ROLLBACK" ? Effect.fail(rolledBack()) : Effect.void
   )
 
+/** Where it is not answered the connection is closed, and with it the transaction. */
+const rollbackTo = (statement: string) => (connection: Connection) =>
+  endingWithin(control(statement)(connection), "5 seconds")
+
+const rollback = rollbackTo("ROLLBACK")
+
+/** Whoever gives up before the answer may leave a transaction behind: no other may be given its connection so. */
+const leavingNone = (connection: Connection) => Effect.ignore(rollback(connection))
+
 const makeWithTransaction = (sql: SqlClient.SqlClient) =>
   SqlClient.makeWithTransaction({
     transactionService: sql.transactionService,
     spanAttributes: [["db.system.name", "postgresql"]],
     acquireConnection: (restore) => restore(sql.reserve),
-    begin: (connection, statement = "BEGIN") => Effect.interruptible(control(statement)(connection)),
+    begin: (connection, statement = "BEGIN") =>
+      Effect.onError(Effect.interruptible(control(statement)(connection)), () => leavingNone(connection)),
     commit: (connection) => Effect.interruptible(commit(connection)),
-    rollback: control("ROLLBACK"),
+    onCommitFailure: leavingNone,
+    rollback,
     savepoint: (connection, id) => control(`SAVEPOINT metka_${id}`)(connection),
-    rollbackSavepoint: (connection, id) => control(`ROLLBACK TO SAVEPOINT metka_${id}`)(connection),
+    rollbackSavepoint: (connection, id) => rollbackTo(`ROLLBACK TO SAVEPOINT metka_${id}`)(connection),
     releaseSavepoint: (connection, id) => control(`RELEASE SAVEPOINT metka_${id}`)(connection)
   })
 
 /**
- * Has all transactions of the client be such. The connection of one that is given up is closed; whether a COMMIT that was
- * not answered has done its work nobody knows then.
+ * Has all transactions of the client be such. A connection that does not answer is closed; whether a COMMIT that was given
+ * up has done its work nobody knows then.
  */
 export const interruptTransactions = (sql: SqlClient.SqlClient): void => {
   Object.assign(sql, { withTransaction: makeWithTransaction(sql) })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { ownPostgresServer, tcpProxy } from "@metka/testing/servers"
-import { Effect, Schedule } from "effect"
+import { Effect, Fiber, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { endingWithin } from "../src/endingWithin.ts"
@@ -84,11 +84,41 @@ describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => 
           [
             lostAt((vanish) => Effect.andThen(vanish, attempt(asked))),
             lostAt((vanish) => attempt(Effect.andThen(vanish, asked))),
-            lostAt((vanish) => attempt(Effect.andThen(asked, vanish)))
+            lostAt((vanish) => attempt(Effect.andThen(asked, vanish))),
+            lostAt((vanish) => attempt(Effect.andThen(vanish, Effect.sleep("20 seconds"))))
           ],
           { concurrency: "unbounded" }
         )
       }).pipe(Effect.provide(RealServers.layer)),
+    30_000
+  )
+
+  it.live(
+    "whenever a transaction is given up, its connection goes back without one open",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* (yield* RealServers).database
+        const watcher = yield* Layer.build(clientOf(url))
+        const openTransactions = Effect.flatMap(
+          SqlClient.SqlClient,
+          (sql) => sql`select query from pg_stat_activity
+            where datname = current_database() and state like 'idle in transaction%'`
+        )
+        yield* Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          yield* sql`create table given_up (n integer)`
+          const write = transaction(Effect.asVoid(sql`insert into given_up values (1)`))
+          for (let round = 0; round < 400; round++) {
+            const fiber = yield* Effect.forkChild(write, { startImmediately: true })
+            // Each a little later: before BEGIN is answered, before the statement, before COMMIT.
+            for (let turn = 0; turn < round % 16; turn++) {
+              yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+            }
+            yield* Fiber.interrupt(fiber)
+            assert.deepStrictEqual(yield* Effect.provideContext(openTransactions, watcher), [], `round ${round}`)
+          }
+        }).pipe(Effect.provide(clientOf(url)))
+      }).pipe(Effect.scoped, Effect.provide(RealServers.layer)),
     30_000
   )
 

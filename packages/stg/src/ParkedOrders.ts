@@ -19,7 +19,7 @@ import * as Repository from "./StgRepository.ts"
 
 const batchSize = 500
 
-/** Long for what is asked of PostgreSQL here, and less than a minute, after which an order that waits is due again. */
+/** Long for what is asked of PostgreSQL here. An order that waits is due again after a minute, whoever takes it then. */
 const bounded = <A, E, R>(work: Effect.Effect<A, E, R>) => endingWithin(work, "50 seconds")
 
 const takeDue = Effect.gen(function* () {

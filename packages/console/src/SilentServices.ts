@@ -10,8 +10,10 @@ export interface SilentService {
   readonly isReplaced: boolean
 }
 
+/** They carry the orders, in this order. */
+export const stages = ["stg", "dds", "cdm"]
 /** `npm run all` and `npm start` do the work of each of these, and together they do that of the two. */
-const parts = ["stg", "dds", "cdm", "console"]
+const parts = [...stages, "console"]
 const wholeSystem = ["all", "start"]
 
 export const isAlive = ({ state }: RunningService): boolean => state !== "silent"

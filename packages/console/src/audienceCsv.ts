@@ -55,7 +55,7 @@ const lastOrderAt = Schema.Union([Schema.Date, emptyCell])
 interface GuestFile<Guest extends Row> {
   /** Its fields are the columns. */
   readonly guest: Guest
-  /** Without its ending. */
+  /** Of the whole list, without its ending. */
   readonly name: (tag: string) => string
   /** Fails where there is no such list. */
   readonly ruleOf: (tag: string) => Read<TagRule>
@@ -74,15 +74,13 @@ const guestCsv = <Guest extends Row>({ guest, name, readAfter, ruleOf }: GuestFi
       const { tag, ...span } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagQuery))
       yield* ask(ruleOf(tag))
       const context = yield* Effect.context<SqlClient.SqlClient>()
+      const fileName = `${[name(tag), ...(isLimited(span) ? [lastOrdered(span)] : [])].join(", ")}.csv`
       const csv = membersFrom((after) => ask(readAfter(tag, span, after, exportRows))).pipe(
         Stream.pipeThroughChannel(Csv.encodeSchema(guest)({ headers: true })),
         Stream.provideContext(context)
       )
       return HttpServerResponse.stream(csv, { contentType: "text/csv; charset=utf-8" }).pipe(
-        HttpServerResponse.setHeader(
-          "content-disposition",
-          `attachment; filename*=UTF-8''${encodeExtValue(`${name(tag)}${isLimited(span) ? `, ${lastOrdered(span)}` : ""}.csv`)}`
-        )
+        HttpServerResponse.setHeader("content-disposition", `attachment; filename*=UTF-8''${encodeExtValue(fileName)}`)
       )
     },
     Effect.catch((error) => Effect.succeed(refusalOf(error)))

@@ -1,11 +1,11 @@
 /** What is asked for far oftener than it is worth: by every open page, each few seconds. */
-import { Effect, Fiber, Scope, Semaphore } from "effect"
+import { Clock, Effect, Fiber, Scope, Semaphore } from "effect"
 
 /** A reading is good for so many times as long as it took: reading takes a tenth of the time at most. */
 const share = 10n
 
 /** In nanoseconds, by a clock that nobody sets. */
-const elapsed = Effect.clockWith((clock) => Effect.sync(() => clock.monotonicTimeNanosUnsafe()))
+const elapsed = Clock.monotonicTimeNanos
 
 /**
  * Gives what `read` has read, by whomever, until it is time to read again, or `phase` is another than it was when the

@@ -27,7 +27,10 @@ const rollbackTo = (statement: string) => (connection: Connection) =>
 
 const rollback = rollbackTo("ROLLBACK")
 
-/** Whoever gives up before the answer may leave a transaction behind: no other may be given its connection so. */
+/**
+ * Whoever gives up before the answer may leave a transaction behind: no other may be given its connection so. A rollback
+ * that fails has closed the connection, and why it came to that is told already.
+ */
 const leavingNone = (connection: Connection) => Effect.ignore(rollback(connection))
 
 const makeWithTransaction = (sql: SqlClient.SqlClient) =>

@@ -1,11 +1,9 @@
 /** What is still to be done before guests have tags. */
 import type { Counts } from "../Counts.ts"
 import type { RunningService } from "../RunningServices.ts"
-import { isServed } from "../SilentServices.ts"
+import { isServed, stages } from "../SilentServices.ts"
 import { noRules } from "../UnknownTag.ts"
 import { RulesHint } from "./RulesHint.tsx"
-
-const stages = ["stg", "dds", "cdm"]
 
 /** In the order of the README's "Day one". */
 const FirstSteps = ({

@@ -5,6 +5,7 @@ import { consoleRoutes } from "@metka/console/Console"
 import { readCounts } from "@metka/console/Counts"
 import type { ConsoleState } from "@metka/console/MartReader"
 import { number } from "@metka/console/words"
+import * as EmbeddedCheckpoints from "@metka/core/EmbeddedCheckpoints"
 import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
 import * as PgliteInThread from "@metka/core/PgliteInThread"
 import { Health } from "@metka/core/Health"
@@ -170,6 +171,7 @@ export const runEmbedded = (options: StartOptions) => {
           state = shown
         }),
         runAll,
+        EmbeddedCheckpoints.run,
         Deferred.await(lost)
       ])
     })

@@ -11,10 +11,14 @@ const cluster = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "../../../dist/cluster.tar.gz" : "cluster.tar.gz", import.meta.url)
 )
 
+/** Its files are in memory or in the page cache, so a large cache of its own would only hold them twice. */
+const settings = ["shared_buffers=32MB", "max_wal_size=64MB", "min_wal_size=32MB", "wal_recycle=off"]
+
 /** Opens the database in `directory`, or one in memory. */
 export const open = async (directory: string | undefined): Promise<Pglite> => {
   const isThere = directory !== undefined && existsSync(join(directory, "PG_VERSION"))
   const database = await PGlite.create({
+    startParams: [...PGlite.defaultStartParams, ...settings.flatMap((setting) => ["-c", setting])],
     ...(directory === undefined ? {} : { dataDir: directory }),
     ...(isThere || !existsSync(cluster) ? {} : { loadDataDir: new Blob([await readFile(cluster)]) })
   })

@@ -5,6 +5,7 @@ import * as fc from "fast-check"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as EmbeddedCheckpoints from "../src/EmbeddedCheckpoints.ts"
 import * as EmbeddedDatabase from "../src/EmbeddedDatabase.ts"
 import * as PgliteHere from "../src/PgliteHere.ts"
 import * as PgliteInThread from "../src/PgliteInThread.ts"
@@ -37,6 +38,22 @@ for (const [place, open] of places)
           assert.deepStrictEqual(yield* sql`select n from rolled`, [])
           yield* sql.withTransaction(sql`insert into rolled values (2)`)
           assert.deepStrictEqual(yield* sql`select n from rolled`, [{ n: 2 }])
+        })
+      )
+
+      it.effect("its write-ahead log does not grow for as long as it runs", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const megabytesOfLog = sql<{ size: number }>`
+            select (sum(size) / 1024 / 1024)::float8 as size from pg_ls_waldir()`.pipe(
+            Effect.map((rows) => rows[0]?.size ?? 0)
+          )
+          yield* sql`create table logged (filling text)`
+          for (let written = 0; written < 192; written += 32) {
+            yield* sql`insert into logged select repeat(md5(n::text), 30) from generate_series(1, ${32_000}::int) as n`
+            yield* EmbeddedCheckpoints.checkpointIfDue
+          }
+          assert.isAtMost(yield* megabytesOfLog, 96)
         })
       )
 

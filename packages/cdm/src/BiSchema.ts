@@ -434,6 +434,115 @@ begin
   return true;
 end
 $$;
+`,
+    "0008_category_of_newest_order": `
+-- A refresh under way would wait for the view that is dropped here, and this for what that refresh has locked already.
+select pg_advisory_xact_lock(7370120);
+
+create materialized view bi.dish_categories as
+with several as (
+  select h_product_pk as product_id from dds.l_product_category group by 1 having count(*) > 1
+), last_days as materialized (
+  select product_id, max(day) as day from bi.dish_days where product_id in (select product_id from several) group by 1
+), of_these_days as materialized (
+  select * from (
+    select order_id, order_version, order_dt, product_ids,
+      (order_dt at time zone 'UTC' at time zone (select time_zone from bi.settings))::date as day
+    from cdm.order_contributions
+    -- No zone is a day from UTC. Nearly always this spares all orders but the newest the reckoning of their day.
+    where order_dt >= (select min(day) - 1 from last_days)
+  ) placed
+  where day in (select day from last_days)
+), newest as materialized (
+  select distinct on (product_id) product_id, order_id
+  from last_days join of_these_days using (day)
+  where product_id = any (product_ids)
+  order by product_id, order_dt desc, order_version desc, order_id desc
+), counted as (
+  select product_id, in_order.h_category_pk
+  from newest
+  join dds.h_order hub on hub.order_id::text = newest.order_id
+  cross join lateral (
+    -- Not of the version in effect alone: the vault may have one without the dish, which the ledger has not yet.
+    select item.h_category_pk
+    from dds.s_order_product item join dds.l_order_product using (hk_order_product_pk)
+    where item.h_order_pk = hub.h_order_pk and h_product_pk = product_id
+    order by item.version_no desc limit 1
+  ) in_order
+)
+select distinct on (link.h_product_pk) link.h_product_pk as product_id, category_name as category
+from dds.l_product_category link
+join dds.h_category using (h_category_pk)
+left join counted on counted.product_id = link.h_product_pk and counted.h_category_pk = link.h_category_pk
+-- A link keeps when the dish first came to the category, not when it came back: it decides where no order can.
+order by link.h_product_pk, counted.product_id is null, link.load_dt desc, category_name;
+create unique index on bi.dish_categories (product_id);
+comment on materialized view bi.dish_categories is 'Categories of dishes, for dishes and dish_days';
+comment on column bi.dish_categories.product_id is 'The dish';
+comment on column bi.dish_categories.category is 'Its category; of several that it had, the one in its newest order';
+
+drop materialized view bi.dishes;
+create materialized view bi.dishes as
+select product_id, product_name as dish, category, counted.orders, counted.guests,
+  counted.orders::double precision / nullif(totals.orders, 0) as share_of_orders,
+  counted.guests::double precision / nullif(totals.guests, 0) as share_of_guests
+from (
+  select product_id, sum(order_cnt)::integer as orders, count(*)::integer as guests
+  from cdm.user_product_counters group by product_id
+) counted
+join cdm.product_names using (product_id)
+left join bi.dish_categories using (product_id)
+cross join bi.totals;
+create unique index on bi.dishes (product_id);
+comment on materialized view bi.dishes is 'Dishes over all time: in how many orders, by how many guests';
+comment on column bi.dishes.product_id is 'The dish; two dishes may have one name';
+comment on column bi.dishes.dish is 'Its newest name';
+comment on column bi.dishes.category is 'Its category; of several that it had, the one in its newest order';
+comment on column bi.dishes.orders is 'Orders with the dish';
+comment on column bi.dishes.guests is 'Guests who ordered it at least once';
+comment on column bi.dishes.share_of_orders is 'Of all orders, from 0 to 1. An order has several dishes: the shares add up to more than 1';
+comment on column bi.dishes.share_of_guests is 'Of all guests, from 0 to 1';
+comment on column bi.dish_days.category is 'Its category now, not that of the day; of several that it had, the one in its newest order';
+
+create or replace function bi.refresh(now timestamptz, only_if_due boolean) returns boolean language plpgsql security definer
+set search_path = pg_catalog, pg_temp set max_parallel_workers_per_gather = 0 set work_mem = '32MB' set jit = off as $$
+declare
+  started timestamptz := clock_timestamp();
+  changed date[];
+  view_name text;
+begin
+  if not pg_try_advisory_xact_lock(7370120) then
+    return false;
+  end if;
+  -- At rest for twenty times as long as it took: at most a twentieth of one core, however many orders there are. What
+  -- was done in the future was done by a clock that went wrong.
+  if only_if_due and exists (
+    select from bi.settings
+    where refreshed_at <= now and refreshed_at + greatest(refresh_took * 20, interval '1 minute') > now
+  ) then
+    return false;
+  end if;
+  -- First of all, since every statement sees what was committed before it: of these orders the views have all dishes,
+  -- categories and restaurants, and an order that comes later changes a fingerprint for the next time.
+  changed := bi.take_changed_days();
+  -- In this order: later ones read earlier ones.
+  foreach view_name in array array['totals', 'dishes', 'categories', 'restaurants', 'tags', 'tag_days'] loop
+    execute format('refresh materialized view concurrently bi.%I', view_name);
+  end loop;
+  perform bi.compute_days(changed);
+  -- Only now is it known on which day each dish had its newest order. Few refreshes find a dish that is new or has moved.
+  refresh materialized view concurrently bi.dish_categories;
+  if exists (
+    select from bi.dishes join bi.dish_categories using (product_id)
+    where dishes.category is distinct from dish_categories.category
+  ) then
+    refresh materialized view concurrently bi.dishes;
+  end if;
+  perform bi.rename_days();
+  update bi.settings set refreshed_at = now, refresh_took = clock_timestamp() - started;
+  return true;
+end
+$$;
 `
   }
 }

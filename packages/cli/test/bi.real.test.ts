@@ -25,10 +25,9 @@ const countedAnew: Readonly<Record<string, string>> = {
     count(distinct user_id)::int as guests
     from bi.counted_orders, unnest(product_ids) as product_id join cdm.product_names using (product_id)
     left join (
-      select distinct on (h_product_pk) h_product_pk as product_id, category_name as category
-      from dds.l_product_category link join dds.h_category using (h_category_pk)
-      order by h_product_pk, link.load_dt desc, category_name
-    ) categorised using (product_id)
+      select h_product_pk as product_id, category_name as category
+      from dds.l_product_category join dds.h_category using (h_category_pk)
+    ) its_only_one using (product_id)
     group by 1, 2, 3, 4`,
   category_days: `select placed_at::date as day, category_id, category_name as category, count(*)::int as orders,
     count(distinct user_id)::int as guests

@@ -1,6 +1,6 @@
 /**
  * What Metka's processes agree on by `pg_advisory_xact_lock`, each under a number that nothing else in the database may
- * have. The views of BI are under 7370120: `bi.refresh` names it itself.
+ * have. The views of BI are under 7370120: `bi.refresh`, and a migration of what it refreshes, name it themselves.
  */
 
 /** One at a time makes tables. */

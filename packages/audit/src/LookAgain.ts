@@ -22,7 +22,7 @@ export interface Fate {
 const patienceMillis = 10_000
 
 /** A broker that has just made a topic, or is about to come back, answers when asked again. */
-const positions = (topic: string, group: string) =>
+export const positions = (topic: string, group: string) =>
   Effect.flatMap(Kafka, (kafka) =>
     Effect.retry(kafka.lag(topic, group), {
       schedule: Schedule.spaced("200 millis").pipe(Schedule.upTo({ duration: patienceMillis })),

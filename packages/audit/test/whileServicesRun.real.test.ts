@@ -103,6 +103,12 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("verify and rebuild whi
           assert.match(wrong.stdout, /To mend these: npx metka rebuild\n {2}orders? \d+/)
           assert.match((yield* command(env, "rebuild")).stdout, /1 {2}counters of dishes/)
           assert.strictEqual((yield* command(env, "verify", "--json")).code, 0)
+
+          yield* send(stream.deliveries)
+          yield* settled(expected.parked.length)
+          const noted = yield* command(env, "verify")
+          assert.strictEqual(noted.code, 0)
+          assert.match(noted.stderr, /STG has read \d+ messages behind the last ones.*step 4 of Backup/)
         }).pipe(Effect.provide(clientsOf(env)))
       }).pipe(
         Effect.scoped,

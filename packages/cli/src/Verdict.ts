@@ -65,3 +65,13 @@ export const verdictText = (verdict: Verdict, seconds: number): string => {
     ""
   ].join("\n")
 }
+
+/** No difference: of what a message had to say nothing need be left. */
+export const leftNothingText = (messages: number): ReadonlyArray<string> =>
+  messages === 0
+    ? []
+    : [
+        `STG has read ${counted(messages, "message", "messages")} behind the last ones that its tables know of. That ` +
+          "is right of older versions, of what was sent again, and of markers of transactions. After a restore from " +
+          "a dump it says that step 4 of Backup in README.md is missing: have STG read its topic anew."
+      ]

@@ -1,4 +1,5 @@
 /** `metka verify`: is every table what it must be? */
+import { leftNothing } from "@metka/audit/LeftNothing"
 import { assumeInFlight, lookAgain } from "@metka/audit/LookAgain"
 import { verify as verifyTables, type VerifyOptions } from "@metka/audit/Verify"
 import * as Database from "@metka/core/Database"
@@ -7,7 +8,7 @@ import { Topology } from "@metka/core/Topology"
 import { Config, Console, Effect, Layer, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { withProgress } from "../Progress.ts"
-import { verdictText } from "../Verdict.ts"
+import { leftNothingText, verdictText } from "../Verdict.ts"
 
 /** Something is not what it must be. */
 class Differences extends Schema.TaggedError<Differences>()("Differences", { message: Schema.String }) {}
@@ -18,6 +19,16 @@ const withBar = <E, R>(most: number, fateOf: VerifyOptions<E, R>["fateOf"]) =>
   withProgress({ label: "verify", total: 100, unit: "%" }, (progress) =>
     verifyTables({ most, fateOf, onProgress: progress.update })
   )
+
+const withKafka = Effect.fnUntraced(function* (most: number) {
+  const verdict = yield* withBar(most, lookAgain)
+  // No table is wrong for it, nor for a Kafka that is away.
+  const notes = yield* leftNothing.pipe(
+    Effect.map(leftNothingText),
+    Effect.catchTag("KafkaError", ({ message }) => Effect.succeed([`What STG has gone past is not known: ${message}`]))
+  )
+  return { verdict, notes }
+})
 
 export const verify = Command.make(
   "verify",
@@ -33,12 +44,13 @@ export const verify = Command.make(
       const startedAt = Date.now()
       const most = all ? Number.POSITIVE_INFINITY : keptOfACheck
       const brokers = yield* Config.option(Config.String("KAFKA_BROKERS"))
-      const verdict = Option.isNone(brokers)
-        ? yield* withBar(most, assumeInFlight)
-        : yield* withBar(most, lookAgain).pipe(Effect.provide(Layer.mergeAll(KafkaJs.layer, Topology.layer)))
+      const { notes, verdict } = Option.isNone(brokers)
+        ? { verdict: yield* withBar(most, assumeInFlight), notes: [] }
+        : yield* withKafka(most).pipe(Effect.provide(Layer.mergeAll(KafkaJs.layer, Topology.layer)))
       yield* Console.log(
         json ? JSON.stringify(verdict, null, 2) : verdictText(verdict, (Date.now() - startedAt) / 1_000)
       )
+      for (const note of notes) yield* Console.warn(note)
       if (Option.isNone(brokers) && verdict.orders.inFlight > 0) {
         yield* Console.warn(
           "KAFKA_BROKERS is not set: an order whose message is lost looks like one in flight. Set it to tell them apart."

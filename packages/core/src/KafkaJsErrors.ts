@@ -70,6 +70,12 @@ const messageOf = (error: unknown): string =>
 
 const ownMessageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+/** Records carry the time of this machine; a broker takes none that is more than an hour ahead of its own. */
+const hint = (names: ReadonlyArray<string>): string =>
+  names.includes("INVALID_TIMESTAMP")
+    ? ": this machine's clock is probably more than an hour ahead of the broker's"
+    : ""
+
 /** Everything that is neither the record's nor the configuration's fault is an outage, which passes. */
 export const kafkaError =
   (operation: string, topic?: string) =>
@@ -79,7 +85,7 @@ export const kafkaError =
     const message =
       topic !== undefined && isTopicMissing(cause)
         ? `there is no topic ${topic}: the service creates it if it may; if not, create it`
-        : messageOf(cause)
+        : messageOf(cause) + hint(names)
     const fields = { message, cause }
     const reason = names.some((name) => tooLarge.has(name))
       ? new RecordTooLarge(fields)

@@ -10,6 +10,7 @@ import { setImmediate } from "node:timers/promises"
 import { rootCertificates } from "node:tls"
 import { Kafka } from "../src/Kafka.ts"
 import * as KafkaJs from "../src/KafkaJs.ts"
+import { kafkaError } from "../src/KafkaJsErrors.ts"
 import { startMember } from "./kafkaContract.ts"
 
 type Environment = Readonly<Record<string, string>>
@@ -128,6 +129,15 @@ describe("KafkaJs.layer without a broker", () => {
       }),
     30_000
   )
+})
+
+it("a timestamp that the broker does not take is an outage, and points at this machine's clock", () => {
+  const { createErrorFromCode }: { createErrorFromCode: (code: number) => Error } = createRequire(import.meta.url)(
+    "kafkajs/src/protocol/error"
+  )
+  const { message, reason } = kafkaError("publish")(createErrorFromCode(32))
+  assert.strictEqual(reason._tag, "KafkaUnavailable")
+  assert.match(message, /out of acceptable range: this machine's clock is probably more than an hour ahead/)
 })
 
 interface RequestQueue {

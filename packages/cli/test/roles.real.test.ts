@@ -168,9 +168,23 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
         assert.isFalse(ready)
         assert.match(
           JSON.stringify(components),
-          /permission denied for schema stg \(SQLSTATE 42501\): run `npm run migrate`/
+          /permission denied for schema stg \(SQLSTATE 42501\): README\.md, Roles in PostgreSQL, .*`npm run migrate`/
         )
       })
+    )
+
+    it.effect(
+      "who runs a command of another role is not sent to migrate first, but told where the roles are listed",
+      () =>
+        Effect.gen(function* () {
+          const url = yield* RolesDatabase
+          const { code, stderr } = yield* runProcess([metkaMain, "parked"], { DATABASE_URL: as("metka_marketer", url) })
+          assert.strictEqual(code, 1)
+          assert.match(
+            stderr,
+            /42501\): README\.md, Roles in PostgreSQL, says which role this is for; if it is the one/
+          )
+        })
     )
 
     it.effect("who may not make schemas is told which right the migration needs", () =>

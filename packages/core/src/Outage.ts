@@ -70,7 +70,10 @@ const advice: Readonly<Record<string, string>> = {
   "25006": ": it is a standby, or `default_transaction_read_only` is on",
   "08P01": ": a pooler in between must be in session mode, and let these parameters through or ignore them",
   "26000": ": a pooler in between must be in session mode",
-  "42501": ": run `npm run migrate` as the owner of the tables, which gives Metka's roles their rights"
+  // Of Metka's roles each has its commands, and no migration gives it the rights for those of another.
+  "42501":
+    ": README.md, Roles in PostgreSQL, says which role this is for; if it is the one of DATABASE_URL, run " +
+    "`npm run migrate` as the owner of the tables, which gives the roles their rights"
 }
 
 /**

@@ -102,9 +102,17 @@ const options = {
   protocol: 2
 } satisfies RedisOptions
 
-/** ioredis speaks of its retries where a command found its connection gone. */
-const failureOf = (cause: unknown): string =>
-  cause instanceof Error && cause.name === "MaxRetriesPerRequestError" ? "the connection was lost" : messageOf(cause)
+/**
+ * ioredis speaks of its retries where a command found its connection gone, and Redis of its protocol where somebody
+ * whom it has not let in sends more than ten words at once.
+ */
+const failureOf = (cause: unknown): string => {
+  if (cause instanceof Error && cause.name === "MaxRetriesPerRequestError") return "the connection was lost"
+  const message = messageOf(cause)
+  return message.includes("unauthenticated")
+    ? `NOAUTH: Redis asks for a password, REDIS_URL has none (${message})`
+    : message
+}
 
 const make = Effect.gen(function* () {
   const { address, serverOptions } = yield* redisConfig

@@ -144,6 +144,10 @@ describe.skipIf(isMissing("redis"))("On real Redis", () => {
         "and not what Redis says of the database to one who is not let in"
       )
       assert.match(yield* quickFailure("ping").pipe(Effect.provide(layerOn(server.url))), /NOAUTH/)
+      // More at once than Redis reads from somebody it does not know.
+      const many = Array.from({ length: 20 }, (_, index) => user(`guest ${index}`))
+      const error = yield* Effect.flip(load(...many)).pipe(Effect.provide(layerOn(server.url)))
+      assert.match(error.message, /NOAUTH: Redis asks for a password, REDIS_URL has none/)
       yield* Effect.flatMap(ReferenceData, ({ ping }) => ping).pipe(Effect.provide(layerOn(withPassword("right"))))
     })
   )

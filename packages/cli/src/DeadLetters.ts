@@ -113,7 +113,7 @@ export const deadLetterText = (letter: StoredLetter): string => {
     ["order", letter.orderId ?? "unknown"],
     ["timestamp", letter.timestamp.toISOString()],
     ["reason", letter.reason],
-    ["detail", letter.detail],
+    ...letter.detail.split("\n").map((line, index) => [index === 0 ? "detail" : "", line]),
     ["sent again", letter.replayedAt === null ? "no" : timeText(letter.replayedAt)],
     ["closed", letter.closedAt === null ? "no" : timeText(letter.closedAt)],
     ["key", letter.key === null ? "none" : bytesText(letter.key)],

@@ -147,6 +147,19 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
     )
   )
 
+  it.effect("show has a detail of several lines on as many, and nothing in it drives a terminal", () =>
+    withoutServices(
+      Effect.gen(function* () {
+        yield* keep("stg", letter(1, "{}", { detail: 'Missing key\n  at ["payload"]\u001B[2J' }))
+        const shown = yield* readDeadLetter(1)
+        assert.include(
+          shown === undefined ? "" : deadLetterText(shown),
+          ["detail      Missing key", '              at ["payload"]\\u001b[2J', "sent again  no"].join("\n")
+        )
+      })
+    )
+  )
+
   it.effect("replay sends key, value and headers to the byte, with the place they had, and each once", () =>
     withoutServices(
       Effect.gen(function* () {

@@ -1,4 +1,5 @@
-/** A stored order → what STG sends of it, by STG's own functions. Pure. */
+/** A stored order → what STG sends of it, and DDS reads, by their own functions. Pure. */
+import { referenceVersion } from "@metka/core/messages/ReferenceVersion"
 import { decodeSourcePayload } from "@metka/core/messages/SourceOrder"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
 import type { VersionedOrder } from "@metka/dds/vault"
@@ -30,8 +31,8 @@ export const readStored = (stored: StoredOrder): Result.Result<VersionedOrder | 
       order: enrich(stored.objectId, payload, enrichment),
       orderVersion: stored.version,
       userLogin: enrichment.guest.login,
-      userVersion: enrichment.guest.version,
-      restaurantVersion: enrichment.restaurant.version
+      userVersion: referenceVersion(enrichment.guest.version),
+      restaurantVersion: referenceVersion(enrichment.restaurant.version)
     })
   } catch (error) {
     return Result.fail(error instanceof Error ? error.message : String(error))

@@ -38,7 +38,8 @@ const bad = (detail: string) => Result.fail(new BadRecord({ reason: "bad_header"
 const orderIdOf = (record: Kafka.KafkaRecord): Result.Result<string, BadRecord> =>
   Result.flatMap(readHeader(record, header.orderId), (text) => {
     if (text === undefined) return Result.map(readOrigin(record), placeText)
-    return /^[1-9]\d{0,15}$/.test(text) ? Result.succeed(text) : bad("order-id: expected a decimal number")
+    const isOrderId = /^[1-9]\d{0,15}$/.test(text) && Number.isSafeInteger(Number(text))
+    return isOrderId ? Result.succeed(text) : bad("order-id: expected an integer from 1 to 2^53 − 1")
   })
 
 const orderDateOf = (record: Kafka.KafkaRecord): Result.Result<string | null, BadRecord> =>

@@ -75,6 +75,19 @@ export const cdmRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
     ) => it.effect(what, () => emptied.pipe(Effect.andThen(body), Effect.provide(surroundings())), 60_000)
 
     test(
+      "an order id that no payload may have is a dead letter, and its neighbour counts",
+      Effect.gen(function* () {
+        yield* takeIn([stats(2 ** 53, 1, "a", "soup:soups"), stats(2 ** 53 - 1, 1, "a", "soup:soups")])
+        const sql = yield* SqlClient.SqlClient
+        assert.deepStrictEqual(yield* sql`select order_id from cdm.order_contributions`, [
+          { order_id: String(2 ** 53 - 1) }
+        ])
+        assert.deepStrictEqual(yield* sql`select reason from ops.dead_letters`, [{ reason: "bad_header" }])
+        yield* sql`delete from ops.dead_letters`
+      })
+    )
+
+    test(
       "counters are the sum of the ledger, tags what the rules give, and history tells how, after any batches",
       Effect.gen(function* () {
         const context = yield* Effect.context<SqlClient.SqlClient>()

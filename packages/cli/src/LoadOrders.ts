@@ -12,7 +12,7 @@ import { waitOut } from "./waitOut.ts"
 const readUserId = (line: Uint8Array): Result.Result<string, string> =>
   Result.match(decodeSourceOrder(line), {
     onFailure: (bad) => Result.fail(bad.detail),
-    onSuccess: ({ payload }) => Result.succeed(payload.user.id)
+    onSuccess: ({ order }) => Result.succeed(order.payload.user.id)
   })
 
 /** Sends the good lines in the file's order; waits while Kafka is away. */

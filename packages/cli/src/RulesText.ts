@@ -3,6 +3,7 @@ import type { MovedGuests } from "@metka/cdm/ApplyRules"
 import type { UnknownCategory } from "@metka/cdm/KnownCategories"
 import { type RuleChange, tagOf } from "@metka/cdm/rules"
 import { counted, number, ordersWith } from "@metka/console/words"
+import { printable } from "./terminal.ts"
 
 /** When a guest has a rule's tag. */
 export const conditionText = (threshold: number, category: string): string =>
@@ -12,7 +13,7 @@ export const conditionText = (threshold: number, category: string): string =>
 export const changeText = (change: RuleChange, moved: MovedGuests | undefined): string => {
   const { given, taken } = moved ?? { given: 0, taken: 0 }
   return [
-    ruleText(change),
+    printable(ruleText(change)),
     ...(given === 0 ? [] : [`${counted(given, "guest gets", "guests get")} it`]),
     ...(taken === 0 ? [] : [`${counted(taken, "guest loses", "guests lose")} it`])
   ].join("; ")
@@ -42,7 +43,7 @@ const ruleText = (change: RuleChange): string => {
 /** A line for each slip of the pen that can be told, and one for all others: on the first day that is every category. */
 export const unknownCategoriesText = (unknown: ReadonlyArray<UnknownCategory>): ReadonlyArray<string> => {
   const others = unknown.filter(({ similar }) => similar === undefined).map(({ category }) => `«${category}»`)
-  return [
+  const lines = [
     ...unknown.flatMap(({ category, similar }) =>
       similar === undefined
         ? []
@@ -55,6 +56,7 @@ export const unknownCategoriesText = (unknown: ReadonlyArray<UnknownCategory>): 
             `${others.join(", ")} yet. Spelled as in the menus?`
         ])
   ]
+  return lines.map(printable)
 }
 
 export const appliedText = ({ given, taken }: MovedGuests): string =>

@@ -12,7 +12,7 @@ const endsAt = Date.UTC(2026, 10, 24, 12, 34, 56)
 const week = 7 * 86_400_000
 
 const bytes = new TextEncoder()
-const decode = (value: string): SourceOrder => Result.getOrThrow(decodeSourceOrder(bytes.encode(value)))
+const decode = (value: string): SourceOrder => Result.getOrThrow(decodeSourceOrder(bytes.encode(value))).order
 const ordersOf = (demo: DemoWeek): ReadonlyArray<SourceOrder> => [...demo.messages].map(({ value }) => decode(value))
 const epoch = (text: string): number => Date.parse(`${text.replace(" ", "T")}Z`)
 const fileTexts = (demo: DemoWeek): ReadonlyArray<string> =>

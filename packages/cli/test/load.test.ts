@@ -152,6 +152,21 @@ describe("metka references load", () => {
       )
     }).pipe(Effect.scoped, Effect.provide(ReferenceData.layerMemory))
   )
+
+  it.effect("refuses a time that would count for none, and so let older names stay", () =>
+    Effect.gen(function* () {
+      const at = (id: string, update_ts_utc: string) => JSON.stringify({ _id: id, name: id, login: id, update_ts_utc })
+      const loaded = yield* loadReferences(
+        yield* fileOf(joined(at("a", "nope"), at("b", "2025-06-01T00:00:00Z"), '{"_id":"c","name":"c","login":"c"}')),
+        unseen
+      )
+      assert.deepStrictEqual(loaded, {
+        sent: 2,
+        badLines: [{ number: 1, why: 'update_ts_utc: expected a time as YYYY-MM-DD HH:MM:SS, got "nope"' }],
+        badCount: 1
+      })
+    }).pipe(Effect.scoped, Effect.provide(ReferenceData.layerMemory))
+  )
 })
 
 describe("The lines of a file", () => {

@@ -15,6 +15,7 @@ import {
   type Environment,
   mainOf,
   metka,
+  metkaMain,
   type Process,
   runProcess,
   type ServiceProcess
@@ -241,8 +242,15 @@ const usable: Environment = {
 const without = (name: string): Environment =>
   Object.fromEntries(Object.entries(usable).filter(([key]) => key !== name))
 
-const assertRefused = Effect.fnUntraced(function* (service: "stg" | "dds" | "cdm", env: Environment, says: RegExp) {
-  const { code, stderr } = yield* runProcess([mainOf(service)], env)
+const assertRefused = (service: "stg" | "dds" | "cdm", env: Environment, says: RegExp) =>
+  assertProgramRefused([mainOf(service)], env, says)
+
+const assertProgramRefused = Effect.fnUntraced(function* (
+  program: ReadonlyArray<string>,
+  env: Environment,
+  says: RegExp
+) {
+  const { code, stderr } = yield* runProcess(program, env)
   assert.strictEqual(code, 1, stderr)
   assert.lengthOf(stderr.trimEnd().split("\n"), 1, stderr)
   assert.match(stderr, says)
@@ -277,6 +285,11 @@ describe("A service with a wrong configuration exits with one line", () => {
         "dds",
         { ...usable, DATABASE_URL: "postgres://metka@localhost/metka?sslmode=verify-full&sslrootcert=package.json" },
         /DATABASE_URL.*package.json holds no certificate/
+      ),
+      assertProgramRefused(
+        [metkaMain, "console"],
+        { ...usable, BUSINESS_TIME_ZONE: "Mars/Base" },
+        /BUSINESS_TIME_ZONE/
       ),
       assertRefused("cdm", { ...usable, HTTP_PORT: "eighty" }, /HTTP_PORT/),
       assertRefused("cdm", { ...usable, LOG_LEVEL: "loud" }, /LOG_LEVEL/)

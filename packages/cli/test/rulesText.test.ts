@@ -24,3 +24,13 @@ it("on the first day one line warns of all categories, and of a slip of the pen 
     "Warning: no guest has ordered from the categories «Супы», «Роллы» yet. Spelled as in the menus?"
   ])
 })
+
+it("what a rules file says does not drive the terminal", () => {
+  const request = { tag: "\u001b[2J", category: "Супы\n", threshold: 1 }
+  const lines = [
+    changeText({ _tag: "Added", request }, undefined),
+    ...unknownCategoriesText([{ category: request.category, similar: undefined }])
+  ]
+  assert.notMatch(lines.join(""), /\p{Cc}/u)
+  assert.include(lines[0] ?? "", "\\u001b[2J")
+})

@@ -4,7 +4,9 @@ import { invalid } from "./configText.ts"
 
 /** What Kafka takes for the name of a topic. */
 const Name = Schema.String.check(
-  Schema.isPattern(/^[A-Za-z0-9._-]{1,249}$/, { message: "letters, digits, dots, dashes and underscores, at most 249" })
+  Schema.isPattern(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/, {
+    message: "letters, digits, dots, dashes and underscores, at most 249, and neither . nor .."
+  })
 )
 
 const defaults = {

@@ -38,6 +38,15 @@ describe("The names of topics and groups", () => {
     })
   )
 
+  it.effect("are refused where Kafka would refuse them for ever", () =>
+    Effect.gen(function* () {
+      for (const name of [".", "..", "bad topic", "x".repeat(250)]) {
+        assert.match(yield* refusal({ TOPIC_STG_ORDERS: name }), /letters, digits/, name)
+      }
+      assert.strictEqual((yield* topology({ TOPIC_STG_ORDERS: "..." })).stgOrders, "...")
+    })
+  )
+
   it.effect("may be one for a topic and a group", () =>
     Effect.gen(function* () {
       const { groupStg, orders } = yield* topology({ TOPIC_ORDERS: "x", GROUP_STG: "x" })

@@ -279,14 +279,16 @@ export const ddsRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
     )
 
     test(
-      "versions of references are compared byte by byte, not by the language of the database",
+      "names of a reference whose time cannot be read do not stay for ever",
       Effect.gen(function* () {
         const record = (version: number, userVersion: string, guestName: string) => {
           const outgoing = toOutgoing({ id: 1, version, guestName, dishes: [] })
           return { ...outgoing, headers: { ...outgoing.headers, "user-version": userVersion } }
         }
-        yield* takeInRecords([record(1, "a", "lower case")], [record(2, "B", "upper case")])
-        assert.include(yield* currentNames, "lower case u1 login")
+        yield* takeInRecords([record(1, "zzz", "Unreadable")], [record(2, "2025-06-01T00:00:00", "ISO")])
+        assert.include(yield* currentNames, "ISO u1 login")
+        yield* takeInRecords([record(3, "2025-06-01 12:00:00", "Newest")], [record(4, "zzz", "Unreadable")])
+        assert.include(yield* currentNames, "Newest u1 login")
       })
     )
 

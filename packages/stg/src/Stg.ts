@@ -1,10 +1,14 @@
 /** STG: takes orders in raw, as they are; enriches each version once; publishes what DDS needs. */
 import type * as Kafka from "@metka/core/Kafka"
-import { BadRecord } from "@metka/core/messages/BadRecord"
+import type { BadRecord } from "@metka/core/messages/BadRecord"
 import * as OrderVersion from "@metka/core/messages/OrderVersion"
 import { header } from "@metka/core/messages/headers"
-import { decodeSourceOrder, decodeSourcePayload, type SourceOrder } from "@metka/core/messages/SourceOrder"
-import { jsonMember } from "@metka/core/messages/jsonMember"
+import {
+  decodeSourceOrder,
+  decodeSourcePayload,
+  type SourceMessage,
+  type SourceOrder
+} from "@metka/core/messages/SourceOrder"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
 import * as Pipeline from "@metka/core/Pipeline"
 import { ReferenceData, type References } from "@metka/core/ReferenceData"
@@ -14,10 +18,8 @@ import { Effect, Result } from "effect"
 import { enrich, type Enrichment, type Missing, resolve } from "./enrich.ts"
 import * as Repository from "./StgRepository.ts"
 
-/** An order message: its value, its payload as it was written, its place among the order's versions. */
-export interface OrderMessage {
-  readonly order: SourceOrder
-  readonly payload: Uint8Array
+/** An order message, and its place among the order's versions. */
+export interface OrderMessage extends SourceMessage {
   readonly version: string
 }
 
@@ -34,16 +36,11 @@ interface Candidate {
 }
 
 const decode = (record: Kafka.KafkaRecord): Result.Result<OrderMessage, BadRecord> =>
-  Result.flatMap(decodeSourceOrder(record.value), (order) => {
-    const value = record.value ?? new Uint8Array()
-    const payload = jsonMember(value, "payload")
-    if (payload === undefined) return Result.fail(new BadRecord({ reason: "schema", detail: "it has no payload" }))
-    return Result.succeed({
-      order,
-      payload,
-      version: OrderVersion.fromMessage(order.payload.update_ts, order.sent_dttm, value)
-    })
-  })
+  Result.map(decodeSourceOrder(record.value), ({ order, payload }) => ({
+    order,
+    payload,
+    version: OrderVersion.fromMessage(order.payload.update_ts, order.sent_dttm, record.value ?? new Uint8Array())
+  }))
 
 /** The newest version of each order in a batch, by order id. */
 export const newestVersions = (received: ReadonlyArray<Pipeline.Received<OrderMessage>>) => {

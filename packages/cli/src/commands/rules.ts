@@ -7,6 +7,7 @@ import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { readRulesFile, rulesFileText } from "../RulesFile.ts"
 import { appliedText, changeText, conditionText, previewText, unknownCategoriesText } from "../RulesText.ts"
+import { printable } from "../terminal.ts"
 
 const report = Effect.fnUntraced(function* ({ changes, ofTags, unknownCategories }: AppliedRules) {
   for (const change of changes) yield* Console.log(changeText(change, ofTags.get(tagOf(change))))
@@ -52,7 +53,8 @@ const list = Command.make("list", listFlags, ({ yaml }) =>
     if (yaml) return yield* Console.log(rulesFileText(rules))
     if (rules.length === 0) yield* Console.log("There are no rules yet. `metka rules apply FILE.yaml` makes some.")
     for (const rule of rules) {
-      yield* Console.log(`«${rule.tag}»: ${conditionText(rule.threshold, rule.categoryName)} (version ${rule.version})`)
+      const condition = conditionText(rule.threshold, rule.categoryName)
+      yield* Console.log(printable(`«${rule.tag}»: ${condition} (version ${rule.version})`))
     }
   }).pipe(Effect.provide(Database.layer("metka rules")))
 ).pipe(Command.withDescription("List the active tag rules"))

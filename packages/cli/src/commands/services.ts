@@ -1,6 +1,7 @@
 /** `metka migrate`, `metka all` and `metka console`: against the real services that the environment names. */
 import * as BiRefresh from "@metka/cdm/BiRefresh"
 import { consoleRoutes } from "@metka/console/Console"
+import { businessTimeZone } from "@metka/core/BusinessTimeZone"
 import * as Database from "@metka/core/Database"
 import { Health } from "@metka/core/Health"
 import * as KafkaJs from "@metka/core/KafkaJs"
@@ -61,6 +62,8 @@ export const console = Command.make("console", {}, () =>
     { name: "console", defaultPort: 8080, routes },
     Effect.andThen(Service.probeDatabase("cdm.user_category_counters"), Effect.never)
   ).pipe(
+    // The pages show days in the zone that the database keeps, but whoever sets another must hear that it is none.
+    (serving) => Effect.andThen(businessTimeZone, serving),
     Effect.provide(
       Layer.mergeAll(Database.layer("metka console"), Health.layer({ components: ["postgres"] })).pipe(
         Layer.provideMerge(Telemetry.layer("metka-console"))

@@ -5,17 +5,21 @@
  */
 import { hash } from "node:crypto"
 import { storableMillis } from "../storableTimestamp.ts"
-import { fixedWidth } from "./Timestamp.ts"
+import { fixedWidth, isTimestamp } from "./Timestamp.ts"
 
-/** Starts like a time, or like the version of a message that came without one; compared bytewise, whatever follows. */
-const pattern = /^(?:\d|!\d{16}\|)[\x20-\x7e]{1,499}$/
+const withTimes = /^([^|]{19,40})\|([^|]{19,40})(\|[\x21-\x7e]{1,256})$/
+const withoutTimes = /^!\d{16}\|[\x21-\x7e]{1,256}$/
 
 /** The version of an order message from its times and its raw bytes. */
 export const fromMessage = (updateTs: string, sentDttm: string, value: Uint8Array): string =>
   `${fixedWidth(updateTs)}|${fixedWidth(sentDttm)}|${hash("sha256", value, "hex")}`
 
-/** Whether a header `order-version` can be compared with the ones that STG writes and DDS passes on. */
-export const isOrderVersion = (text: string): boolean => pattern.test(text)
+/** A header `order-version` as STG would have written it, so that bytes can be compared; `undefined` if it is none. */
+export const parseOrderVersion = (text: string): string | undefined => {
+  const [, updateTs = "", sentDttm = "", rest = ""] = withTimes.exec(text) ?? []
+  if (isTimestamp(updateTs) && isTimestamp(sentDttm)) return `${fixedWidth(updateTs)}|${fixedWidth(sentDttm)}${rest}`
+  return withoutTimes.test(text) ? text : undefined
+}
 
 /**
  * The version of a message that carries no `order-version`: older than any that does (`!` sorts before digits), and

@@ -1,6 +1,7 @@
 /** The reference documents in Redis, as the app's loader writes them: users (our guests) and restaurants. */
 import { Result, Schema } from "effect"
 import "effect/schema/SchemaJITCompiler/enable"
+import { referenceVersion } from "./ReferenceVersion.ts"
 import { utf8Text } from "./utf8Text.ts"
 
 /** A guest. `version` is the reference's own `update_ts_utc`. */
@@ -118,14 +119,25 @@ const toRestaurant = (document: typeof RestaurantDocument.Type): ReadRestaurant 
 
 const hasMenu = (json: unknown): boolean => typeof json === "object" && json !== null && "menu" in json
 
+/** A reader puts up with a time that it cannot read, and takes the reference for the oldest there is. */
+const strictly = <A extends { readonly update_ts_utc?: string }>(document: A): Result.Result<A, string> => {
+  const { update_ts_utc: time } = document
+  return time === undefined || referenceVersion(time) !== ""
+    ? Result.succeed(document)
+    : Result.fail(shorten(`update_ts_utc: expected a time as YYYY-MM-DD HH:MM:SS, got ${JSON.stringify(time)}`))
+}
+
 /**
- * Checks a document before it is loaded, more strictly than a reader does: no dish may be unreadable.
+ * Checks a document before it is loaded, more strictly than a reader does: no dish may be unreadable, and no time.
  * @returns its `_id`, or what is wrong with it
  */
 export const decodeReferenceDocument = (text: string): Result.Result<string, string> =>
   Result.flatMap(parse(text), (json) => {
-    if (!hasMenu(json)) return Result.map(read(undefined, text, decodeUser), ({ _id }) => _id)
-    return Result.flatMap(Result.map(read(undefined, text, decodeRestaurantDocument), toRestaurant), (found) => {
+    if (!hasMenu(json)) {
+      return Result.map(Result.flatMap(read(undefined, text, decodeUser), strictly), ({ _id }) => _id)
+    }
+    const document = Result.flatMap(read(undefined, text, decodeRestaurantDocument), strictly)
+    return Result.flatMap(Result.map(document, toRestaurant), (found) => {
       const [why] = found.unreadableDishes
       return why === undefined ? Result.succeed(found.restaurant.id) : Result.fail(why)
     })

@@ -1,6 +1,8 @@
 /** `order-service_orders`: what the food-ordering app sends. Only what the services use is required. */
-import { Schema } from "effect"
+import { Result, Schema } from "effect"
+import { BadRecord, cleanDetail } from "./BadRecord.ts"
 import { makeDecoder } from "./decodeJson.ts"
+import { jsonMembers } from "./jsonMembers.ts"
 import { Timestamp } from "./Timestamp.ts"
 
 /** The key of a thing in the app: non-empty. */
@@ -42,7 +44,31 @@ export type SourceOrder = typeof SourceOrder.Type
 /** The payload alone, as STG keeps it. */
 export type SourcePayload = SourceOrder["payload"]
 
-export const decodeSourceOrder = makeDecoder(SourceOrder)
+/** An order message, and the bytes that spell its payload. */
+export interface SourceMessage {
+  readonly order: SourceOrder
+  readonly payload: Uint8Array
+}
+
+const decode = makeDecoder(SourceOrder)
+
+/** A number is read as the double next to it: `0.99999999999999999999` would be order 1. */
+const spellsInteger = (number: string): boolean => {
+  const [, whole = "", fraction = "", exponent = "0"] = /^(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? []
+  const significant = `${whole}${fraction}`.replace(/0+$/, "").length
+  return whole.length + Number(exponent) >= significant
+}
+
+export const decodeSourceOrder = (value: Uint8Array | null): Result.Result<SourceMessage, BadRecord> =>
+  Result.flatMap(decode(value), (order) => {
+    const [objectId, payload] = jsonMembers(value ?? new Uint8Array(), ["object_id", "payload"])
+    const spelled = Buffer.from(objectId ?? []).toString("latin1")
+    if (payload === undefined || !(spelled === String(order.object_id) || spellsInteger(spelled))) {
+      const detail = cleanDetail(`object_id: expected an integer, got ${spelled}`)
+      return Result.fail(new BadRecord({ reason: "schema", detail }))
+    }
+    return Result.succeed({ order, payload })
+  })
 
 /** Decodes a payload that STG has stored; it was valid when it came in. */
 export const decodeSourcePayload = Schema.decodeUnknownSync(SourceOrder.fields.payload)

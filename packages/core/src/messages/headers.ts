@@ -2,8 +2,9 @@
 import { Result } from "effect"
 import type { KafkaRecord } from "../Kafka.ts"
 import { BadRecord } from "./BadRecord.ts"
-import { isOrderVersion, timeless, withoutHeader } from "./OrderVersion.ts"
+import { parseOrderVersion, timeless, withoutHeader } from "./OrderVersion.ts"
 import { parsePlace, type Place } from "./place.ts"
+import { referenceVersion } from "./ReferenceVersion.ts"
 import { utf8Text } from "./utf8Text.ts"
 
 export const header = {
@@ -50,7 +51,10 @@ export const readOrderVersion = (record: KafkaRecord): Result.Result<string, Bad
         withoutHeader(timestamp, record.value ?? new Uint8Array())
       )
     }
-    return isOrderVersion(text) ? Result.succeed(text) : bad(header.orderVersion, "expected update_ts|sent_dttm|sha256")
+    const version = parseOrderVersion(text)
+    return version === undefined
+      ? bad(header.orderVersion, "expected update_ts|sent_dttm|sha256")
+      : Result.succeed(version)
   })
 
 /** The version of a reference, or the oldest there is when the header is absent. */
@@ -59,5 +63,7 @@ export const readReferenceVersion = (
   name: typeof header.userVersion | typeof header.restaurantVersion
 ): Result.Result<string, BadRecord> =>
   Result.flatMap(readHeader(record, name), (text) =>
-    text === undefined ? Result.map(readOrigin(record), ({ timestamp }) => timeless(timestamp)) : Result.succeed(text)
+    text === undefined
+      ? Result.map(readOrigin(record), ({ timestamp }) => timeless(timestamp))
+      : Result.succeed(referenceVersion(text))
   )

@@ -5,6 +5,7 @@ import type { KafkaRecord } from "../../src/Kafka.ts"
 import { readOrderVersion, readOrigin, readReferenceVersion } from "../../src/messages/headers.ts"
 import { decodeSourceOrder } from "../../src/messages/SourceOrder.ts"
 import * as OrderVersion from "../../src/messages/OrderVersion.ts"
+import { referenceVersion } from "../../src/messages/ReferenceVersion.ts"
 import { placeText } from "../../src/messages/place.ts"
 import { fixedWidth, isTimestamp } from "../../src/messages/Timestamp.ts"
 import { unstorableText } from "../../src/messages/unstorableText.ts"
@@ -56,6 +57,9 @@ describe("an order message", () => {
       )
     )
     assert.isUndefined(reasonOf(message().replace("875", "875.00")))
+    for (const spelled of ["1.00", "1e0", "0.1E+1", "100e-2", "1200", "12e2"]) {
+      assert.isUndefined(reasonOf(message().replace('"object_id":1', `"object_id":${spelled}`)), spelled)
+    }
     assert.isUndefined(
       reasonOf(message((_, payload) => Object.assign(payload, { update_ts: "2023-04-01 20:45:43.123" })))
     )
@@ -69,6 +73,8 @@ describe("an order message", () => {
     ["an array", "[]", "schema"],
     ["object_id 0", message((order) => Object.assign(order, { object_id: 0 })), "schema"],
     ["object_id 1.5", message((order) => Object.assign(order, { object_id: 1.5 })), "schema"],
+    ["object_id 0.9…", message().replace('"object_id":1', '"object_id":0.99999999999999999999'), "schema"],
+    ["object_id 1 + 1e-20", message().replace('"object_id":1', '"object_id":100000000000000000001e-20'), "schema"],
     ["object_id 2^53", message().replace('"object_id":1', '"object_id":9007199254740992'), "schema"],
     ["object_id as text", message((order) => Object.assign(order, { object_id: "1" })), "schema"],
     ["another object_type", message((order) => Object.assign(order, { object_type: "user" })), "schema"],
@@ -127,11 +133,49 @@ describe("order version", () => {
     assert.isTrue(OrderVersion.withoutHeader(999, bytes("x")) < OrderVersion.withoutHeader(1_000, bytes("x")))
     for (const timestamp of [-1, 1, 1.7e18, 2 ** 63]) {
       const without = OrderVersion.withoutHeader(timestamp, bytes("x"))
-      assert.isTrue(OrderVersion.isOrderVersion(without), without)
+      assert.strictEqual(OrderVersion.parseOrderVersion(without), without)
     }
-    assert.isTrue(OrderVersion.isOrderVersion(withHeader))
-    assert.isFalse(OrderVersion.isOrderVersion("~"))
+    assert.strictEqual(OrderVersion.parseOrderVersion(withHeader), withHeader)
   })
+
+  it("that somebody else wrote is compared as STG's own, whatever fractions its times have", () => {
+    const read = OrderVersion.parseOrderVersion
+    const hash = "f".repeat(64)
+    const whole = read(`2023-01-01 00:00:00|2023-01-01 00:00:00.5|${hash}`) ?? ""
+    assert.strictEqual(whole, `2023-01-01 00:00:00.000000|2023-01-01 00:00:00.500000|${hash}`)
+    assert.isTrue(whole < (read(`2023-01-01 00:00:00.5|2023-01-01 00:00:00|${hash}`) ?? ""))
+  })
+
+  it.each([
+    ["~"],
+    ["a|b|c"],
+    ["2023-01-01 00:00:00"],
+    ["2023-01-01 00:00:00|2023-01-01 00:00:00"],
+    ["2023-01-01 00:00:00|2023-01-01 00:00:00|"],
+    ["9999-99-99 99:99:99|9999-99-99 99:99:99|ffff"],
+    ["2023-02-30 00:00:00|2023-01-01 00:00:00|ffff"],
+    ["!0001|ffff"]
+  ])("%s is none: it could be newer than every time there is", (text) => {
+    assert.isUndefined(OrderVersion.parseOrderVersion(text))
+  })
+})
+
+describe("the version of a reference", () => {
+  it("is its time, and a time of ISO 8601 is no newer than the same time", () => {
+    for (const text of ["2025-06-01 00:00:00", "2025-06-01 00:00:00.5", `!${"0".repeat(16)}`]) {
+      assert.strictEqual(referenceVersion(text), text)
+    }
+    assert.strictEqual(referenceVersion("2025-06-01T00:00:00"), "2025-06-01 00:00:00")
+    assert.strictEqual(referenceVersion("2025-06-01T00:00:00.123Z"), "2025-06-01 00:00:00.123")
+    assert.strictEqual(referenceVersion("2025-07-01 00:00:00Z"), "2025-07-01 00:00:00")
+  })
+
+  it.each([["zzz"], ["yesterday"], ["9999-99-99 99:99:99"], ["!"], [""]])(
+    "%j is older than any time: its names do not stay for ever",
+    (text) => {
+      assert.isTrue(referenceVersion(text) < referenceVersion("0001-01-01 00:00:00"))
+    }
+  )
 })
 
 describe("a message that is sent again from the dead letters", () => {

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { jsonMember } from "../../src/messages/jsonMember.ts"
+import { jsonMembers } from "../../src/messages/jsonMembers.ts"
 
-const member = (json: string): string | undefined => {
-  const bytes = jsonMember(Buffer.from(json), "payload")
-  return bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8")
-}
+const members = (json: string): ReadonlyArray<string | undefined> =>
+  jsonMembers(Buffer.from(json), ["payload", "ключ"]).map((bytes) =>
+    bytes === undefined ? undefined : Buffer.from(bytes).toString("utf8")
+  )
+
+const member = (json: string): string | undefined => members(json)[0]
 
 /** JSON with whitespace wherever it may stand. */
 const spaced = (json: unknown, space: string): string => {
@@ -29,12 +31,15 @@ describe("a member of a JSON text", () => {
     const anyJson = fc.jsonValue({ maxDepth: 3 })
     const anyMembers = fc.array(fc.tuple(keys, anyJson), { maxLength: 5 })
     fc.assert(
-      fc.property(anyMembers, fc.constantFrom("", " ", "\r\n\t"), (members, space) => {
-        const text = `${space}{${members
+      fc.property(anyMembers, fc.constantFrom("", " ", "\r\n\t"), (written, space) => {
+        const text = `${space}{${written
           .map(([key, value]) => `${space}${JSON.stringify(key)}${space}:${space}${spaced(value, space)}${space}`)
           .join(",")}}${space}`
-        const last = members.findLast(([key]) => key === "payload")
-        assert.strictEqual(member(text), last === undefined ? undefined : spaced(last[1], space))
+        const lastOf = (name: string) => {
+          const last = written.findLast(([key]) => key === name)
+          return last === undefined ? undefined : spaced(last[1], space)
+        }
+        assert.deepStrictEqual(members(text), [lastOf("payload"), lastOf("ключ")])
       })
     )
   })

@@ -1,4 +1,4 @@
-/** The bytes that spell a member of a JSON object, as they stand there: nothing is parsed and written anew. */
+/** The bytes that spell members of a JSON object, as they stand there: nothing is parsed and written anew. */
 
 const quote = 0x22
 const backslash = 0x5c
@@ -18,9 +18,9 @@ const endOfString = (json: Uint8Array, start: number): number => {
 }
 
 /** A key may be spelled with escapes. */
-const spells = (json: Uint8Array, start: number, end: number, name: string): boolean => {
-  const key = Buffer.from(json.buffer, json.byteOffset + start, end - start).toString("utf8")
-  return key === name || (key.includes("\\") && JSON.parse(`"${key}"`) === name)
+const keyBetween = (json: Uint8Array, start: number, end: number): string => {
+  const spelled = Buffer.from(json.buffer, json.byteOffset + start, end - start).toString("utf8")
+  return spelled.includes("\\") ? String(JSON.parse(`"${spelled}"`)) : spelled
 }
 
 const trimmed = (json: Uint8Array, from: number, to: number): Uint8Array => {
@@ -32,17 +32,21 @@ const trimmed = (json: Uint8Array, from: number, to: number): Uint8Array => {
 }
 
 /**
- * The value of the member, without the whitespace around it; of several the last, as `JSON.parse` has it.
+ * The values of the members, without the whitespace around them; of several with one name the last, as `JSON.parse` has it.
  * @param json a valid JSON text, UTF-8
- * @returns a view of `json`; `undefined` where it is no object or has no such member
+ * @returns views of `json` in the order of the names; `undefined` where it is no object or has no such member
  */
-export const jsonMember = (json: Uint8Array, name: string): Uint8Array | undefined => {
-  let found: Uint8Array | undefined
+export const jsonMembers = <const Names extends ReadonlyArray<string>>(
+  json: Uint8Array,
+  names: Names
+): { readonly [_ in keyof Names]: Uint8Array | undefined } => {
+  const found = names.map((): Uint8Array | undefined => undefined)
   let depth = 0
   let keyStart = 0
   let keyEnd = 0
-  /** Where the value begins, when it is the member's. */
-  let valueStart: number | undefined
+  /** Which of the names the value at hand belongs to; −1 for none. */
+  let wanted = -1
+  let valueStart = 0
   for (let index = 0; index < json.length; index++) {
     const byte = json[index] ?? 0
     if (byte === quote) {
@@ -55,14 +59,17 @@ export const jsonMember = (json: Uint8Array, name: string): Uint8Array | undefin
     } else if (isOpening(byte)) {
       depth += 1
     } else if (byte === colon) {
-      if (depth === 1 && spells(json, keyStart, keyEnd, name)) valueStart = index + 1
+      if (depth === 1) {
+        wanted = names.indexOf(keyBetween(json, keyStart, keyEnd))
+        valueStart = index + 1
+      }
     } else if (byte === comma || isClosing(byte)) {
-      if (depth === 1 && valueStart !== undefined) {
-        found = trimmed(json, valueStart, index)
-        valueStart = undefined
+      if (depth === 1 && wanted >= 0) {
+        found[wanted] = trimmed(json, valueStart, index)
+        wanted = -1
       }
       if (byte !== comma) depth -= 1
     }
   }
-  return found
+  return found as { readonly [_ in keyof Names]: Uint8Array | undefined }
 }

@@ -19,5 +19,7 @@ export const leftNothing = Effect.gen(function* () {
       union all select partition, "offset" from ops.dead_letters where topic = ${topic}
     ) as seen group by partition`
   const newest = new Map(rows.map((row) => [row.partition, Number(row.newest)]))
-  return committed.reduce((sum, at) => sum + Math.max(0, at.committed - 1 - (newest.get(at.partition) ?? -1)), 0)
+  // What retention has deleted cannot be read again.
+  const known = (at: (typeof committed)[number]) => Math.max(newest.get(at.partition) ?? -1, at.start - 1)
+  return committed.reduce((sum, at) => sum + Math.max(0, at.committed - 1 - known(at)), 0)
 })

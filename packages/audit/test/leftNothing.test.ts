@@ -1,4 +1,5 @@
 import { assert, layer } from "@effect/vitest"
+import { Kafka } from "@metka/core/Kafka"
 import { cafeOrder, cafeReferences } from "@metka/testing/cafe"
 import { loadReferences, send } from "@metka/testing/againstOracle"
 import { settled } from "@metka/testing/settled"
@@ -40,6 +41,22 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("What 
         assert.strictEqual(yield* leftNothing, 6)
         yield* sql`delete from stg.order_events`
         assert.strictEqual(yield* leftNothing, 21)
+      })
+    )
+  )
+
+  it.effect("is not what retention has deleted, nor where a group begins that never committed", () =>
+    withMemorySystem(
+      {},
+      Effect.gen(function* () {
+        const kafka = yield* Kafka
+        const cut = (committed: number) =>
+          Effect.provideService(leftNothing, Kafka, {
+            ...kafka,
+            lag: () => Effect.succeed([{ partition: 0, start: 5_000, committed, end: 6_000 }])
+          })
+        assert.strictEqual(yield* cut(5_000), 0)
+        assert.strictEqual(yield* cut(5_003), 3)
       })
     )
   )

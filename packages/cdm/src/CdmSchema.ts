@@ -1,4 +1,5 @@
 /** The `cdm` schema: a ledger of what every order contributes, the marts that are its sums, tags and their history. */
+import { readableVersionFunction } from "@metka/core/heldVersions"
 import type { SchemaMigrations } from "@metka/core/Migrations"
 
 export const cdmMigrations: SchemaMigrations = {
@@ -86,6 +87,15 @@ comment on table cdm.user_tag_history is 'Every giving and taking of a tag; the 
     "0004_equally_new_names": `
 comment on table cdm.product_names is 'The newest name of every dish; of two that are equally new the one with the greater hashdiff, as in dds.s_product_names';
 comment on table cdm.category_names is 'The newest name of every category; of two that are equally new the one with the greater hashdiff, as that of a dish';
+`,
+    // They were compared as text: a name of the time zzz was newer than any that came after it.
+    "0005_readable_versions": `
+${readableVersionFunction("cdm")}
+update cdm.product_names set name_version = cdm.readable_version(name_version)
+where name_version <> cdm.readable_version(name_version);
+update cdm.category_names set name_version = cdm.readable_version(name_version)
+where name_version <> cdm.readable_version(name_version);
+drop function cdm.readable_version;
 `
   }
 }

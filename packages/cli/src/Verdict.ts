@@ -71,7 +71,7 @@ export const leftNothingText = (messages: number): ReadonlyArray<string> =>
   messages === 0
     ? []
     : [
-        `STG has read ${counted(messages, "message", "messages")} behind the last ones that its tables know of. That ` +
-          "is right of older versions, of what was sent again, and of markers of transactions. After a restore from " +
-          "a dump it says that step 4 of Backup in README.md is missing: have STG read its topic anew."
+        `STG's committed offsets are ${counted(messages, "message", "messages")} past the newest that its tables know. ` +
+          "Older versions, what was sent again and markers of transactions leave nothing there. But if PostgreSQL " +
+          "was restored from a dump, step 4 of Backup in README.md was not done: have STG read its topic anew."
       ]

@@ -19,7 +19,7 @@ export const checkpointIfDue = Effect.gen(function* () {
 
 /** Runs until it is interrupted. A failure waits for the next round. */
 export const run = checkpointIfDue.pipe(
-  Effect.catch((error) => Effect.logWarning(`the embedded PostgreSQL made no checkpoint: ${describe(error)}`)),
+  Effect.catch((error) => Effect.logError(`the embedded PostgreSQL made no checkpoint: ${describe(error)}`)),
   Effect.withTracerEnabled(false),
   Effect.repeat(Schedule.spaced("1 second"))
 )

@@ -128,14 +128,19 @@ export class Kafka extends Context.Service<
     /** Creates the topics that are missing, where the broker allows it; from then on also when one is missed. */
     ensureTopics(topics: ReadonlyArray<string>): Effect.Effect<void, KafkaError>
     /**
-     * Per partition: the committed offset of the group (on a group that never committed: the start of the log, `0` until
-     * retention cuts it) and the end of the log.
+     * Per partition: the start of the log (`0` until retention cuts it), the committed offset of the group (on a group
+     * that never committed: the start) and the end of the log.
      */
     lag(
       topic: string,
       group: string
     ): Effect.Effect<
-      ReadonlyArray<{ readonly partition: number; readonly committed: number; readonly end: number }>,
+      ReadonlyArray<{
+        readonly partition: number
+        readonly start: number
+        readonly committed: number
+        readonly end: number
+      }>,
       KafkaError
     >
     /** Succeeds when the broker answers. */

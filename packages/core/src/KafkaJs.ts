@@ -87,6 +87,7 @@ const readLag = async (admin: Admin, topic: string, group: string) => {
   return logs
     .map(({ high, low, partition }) => ({
       partition,
+      start: Number(low),
       committed: committedOr(byPartition.get(partition), Number(low)),
       end: Number(high)
     }))

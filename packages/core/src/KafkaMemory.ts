@@ -254,6 +254,7 @@ export class MemoryBroker {
     const committed = this.#group(groupName).committed.get(topicName)
     return this.topic(topicName).partitions.map((log, partition) => ({
       partition,
+      start: 0,
       committed: committed?.get(partition) ?? 0,
       end: log.length
     }))

@@ -11,8 +11,11 @@ const cluster = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "../../../dist/cluster.tar.gz" : "cluster.tar.gz", import.meta.url)
 )
 
-/** Its files are in memory or in the page cache, so a large cache of its own would only hold them twice. */
-const settings = ["shared_buffers=32MB", "max_wal_size=64MB", "min_wal_size=32MB", "wal_recycle=off"]
+/**
+ * Its files are in memory or in the page cache, so a large cache of its own would only hold them twice, as would files of
+ * the write-ahead log that are kept for later.
+ */
+const settings = ["shared_buffers=32MB", "wal_recycle=off"]
 
 /** Opens the database in `directory`, or one in memory. */
 export const open = async (directory: string | undefined): Promise<Pglite> => {

@@ -1,6 +1,6 @@
 /** The reference port: guests and restaurants as the app's loader keeps them in Redis. */
 import { Context, Effect, Layer, Result, Schema } from "effect"
-import { decodeGuest, decodeRestaurant, type Guest, type Restaurant } from "./messages/Reference.ts"
+import { decodeGuest, decodeRestaurant, type Guest, hasReadableTime, type Restaurant } from "./messages/Reference.ts"
 
 export type { Dish, Guest, Restaurant } from "./messages/Reference.ts"
 
@@ -69,6 +69,10 @@ const makeRestaurantReader = () => {
   }
 }
 
+const unreadableTime = "has an update_ts_utc that is no time: its names count for the oldest there are"
+
+const hasUnreadableTime = ({ version }: Guest | Restaurant): boolean => version !== "" && !hasReadableTime(version)
+
 type RestaurantResult = ReturnType<typeof decodeRestaurant>
 
 const isSame = (a: string | Uint8Array, b: string | Uint8Array): boolean =>
@@ -109,7 +113,10 @@ export const makeFind = (
         Result.match(decodeGuest(id, document), {
           // Why would quote the document, and with it the guest's name.
           onFailure: () => complaints.push([id, "cannot be read as a guest: look at what Redis holds under this key"]),
-          onSuccess: (guest) => guests.set(id, guest)
+          onSuccess: (guest) => {
+            guests.set(id, guest)
+            if (hasUnreadableTime(guest)) complaints.push([id, unreadableTime])
+          }
         })
       }
       if (wantedRestaurants.has(id)) {
@@ -117,6 +124,7 @@ export const makeFind = (
           onFailure: (why) => complaints.push([id, `cannot be read as a restaurant: ${why}`]),
           onSuccess: ({ restaurant, unreadableDishes }) => {
             restaurants.set(id, restaurant)
+            if (hasUnreadableTime(restaurant)) complaints.push([id, unreadableTime])
             if (unreadableDishes.length > 0) {
               complaints.push([id, `has dishes that cannot be read: ${unreadableDishes.join("; ")}`])
             }

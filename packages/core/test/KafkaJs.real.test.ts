@@ -133,6 +133,7 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
             `messages of ${topic} partition ${partition} from offset 1 on were deleted before`
           )
           assert.include(warnings[0], "npx metka republish")
+          assert.deepInclude(yield* kafka.lag(topic, "never committed"), { partition, start: 2, committed: 2, end: 3 })
         }).pipe(Effect.provide(Layer.provide(layerOn(brokers), Logger.layer([keep]))))
       }).pipe(Effect.provide(RealServers.layer))
     },

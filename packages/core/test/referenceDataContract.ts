@@ -125,6 +125,19 @@ export const referenceDataContract = <E>(name: string, layer: Layer.Layer<Refere
       })
     )
 
+    it.effect("takes documents whose update_ts_utc is no time, and says so", () =>
+      Effect.gen(function* () {
+        const guest = freshId("user")
+        yield* load(user(guest, { update_ts_utc: "zzz" }))
+        const { value, warnings } = yield* withWarnings(find([guest], []))
+        assert.strictEqual(value.guests.get(guest)?.version, "zzz")
+        assert.deepStrictEqual(
+          warnings.map((warning) => warning.includes(guest) && warning.includes("update_ts_utc that is no time")),
+          [true]
+        )
+      })
+    )
+
     it.effect("takes documents with unknown fields, without prices and without update_ts_utc", () =>
       Effect.gen(function* () {
         const [guest, place] = [freshId("user"), freshId("restaurant")]

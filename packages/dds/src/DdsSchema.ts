@@ -1,4 +1,5 @@
 /** The `dds` schema: a Data Vault of the orders. Keys are UUIDs derived from business keys. */
+import { readableVersionFunction } from "@metka/core/heldVersions"
 import type { SchemaMigrations } from "@metka/core/Migrations"
 
 export const ddsMigrations: SchemaMigrations = {
@@ -87,6 +88,35 @@ create table dds.s_order_product (
 comment on table dds.s_order_product is 'The dishes of a version, with the category each had when the version was enriched; the rows of the newest version are in effect';
 comment on column dds.s_order_product.price is 'Roubles a piece; of a dish that the order names twice, of its first item';
 comment on column dds.s_order_product.quantity is 'Pieces, over all items of the dish';
+`,
+    // They were compared as text: a name of the time zzz was newer than any that came after it.
+    "0004_readable_versions": `
+${readableVersionFunction("dds")}
+delete from dds.s_user_names where ctid in (
+  select ctid from (
+    select ctid, row_number() over (partition by h_user_pk, dds.readable_version(user_version), hk_user_names_hashdiff order by load_dt) as place
+    from dds.s_user_names
+  ) placed where place > 1
+);
+update dds.s_user_names set user_version = dds.readable_version(user_version)
+where user_version <> dds.readable_version(user_version);
+delete from dds.s_product_names where ctid in (
+  select ctid from (
+    select ctid, row_number() over (partition by h_product_pk, dds.readable_version(restaurant_version), hk_product_names_hashdiff order by load_dt) as place
+    from dds.s_product_names
+  ) placed where place > 1
+);
+update dds.s_product_names set restaurant_version = dds.readable_version(restaurant_version)
+where restaurant_version <> dds.readable_version(restaurant_version);
+delete from dds.s_restaurant_names where ctid in (
+  select ctid from (
+    select ctid, row_number() over (partition by h_restaurant_pk, dds.readable_version(restaurant_version), hk_restaurant_names_hashdiff order by load_dt) as place
+    from dds.s_restaurant_names
+  ) placed where place > 1
+);
+update dds.s_restaurant_names set restaurant_version = dds.readable_version(restaurant_version)
+where restaurant_version <> dds.readable_version(restaurant_version);
+drop function dds.readable_version;
 `
   }
 }

@@ -4,6 +4,7 @@ import { assumeInFlight, lookAgain } from "@metka/audit/LookAgain"
 import { verify as verifyTables, type VerifyOptions } from "@metka/audit/Verify"
 import * as Database from "@metka/core/Database"
 import * as KafkaJs from "@metka/core/KafkaJs"
+import { describe } from "@metka/core/Outage"
 import { Topology } from "@metka/core/Topology"
 import { Config, Console, Effect, Layer, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
@@ -22,10 +23,10 @@ const withBar = <E, R>(most: number, fateOf: VerifyOptions<E, R>["fateOf"]) =>
 
 const withKafka = Effect.fnUntraced(function* (most: number) {
   const verdict = yield* withBar(most, lookAgain)
-  // No table is wrong for it, nor for a Kafka that is away.
+  // No table is wrong for it, and the verdict stands whether or not this can be told.
   const notes = yield* leftNothing.pipe(
     Effect.map(leftNothingText),
-    Effect.catchTag("KafkaError", ({ message }) => Effect.succeed([`What STG has gone past is not known: ${message}`]))
+    Effect.catch((error) => Effect.succeed([`What STG has gone past is not known: ${describe(error)}`]))
   )
   return { verdict, notes }
 })

@@ -28,6 +28,9 @@ export const parseOrderVersion = (text: string): string | undefined => {
 export const withoutHeader = (kafkaTimestamp: number, value: Uint8Array): string =>
   `${timeless(kafkaTimestamp)}|${hash("sha256", value, "hex")}`
 
+/** Whether a header holds the version of a reference that came without one. */
+export const isTimeless = (text: string): boolean => /^!\d{16}$/.test(text)
+
 /** The version of a reference that came without one: older than any reference with one, then by Kafka timestamp. */
 export const timeless = (kafkaTimestamp: number): string =>
   `!${String(Math.max(0, storableMillis(kafkaTimestamp))).padStart(16, "0")}`

@@ -1,7 +1,7 @@
 /** The reference documents in Redis, as the app's loader writes them: users (our guests) and restaurants. */
 import { Result, Schema } from "effect"
 import "effect/schema/SchemaJITCompiler/enable"
-import { referenceVersion } from "./ReferenceVersion.ts"
+import { referenceVersion, unknownVersion } from "./ReferenceVersion.ts"
 import { utf8Text } from "./utf8Text.ts"
 
 /** A guest. `version` is the reference's own `update_ts_utc`. */
@@ -120,9 +120,11 @@ const toRestaurant = (document: typeof RestaurantDocument.Type): ReadRestaurant 
 const hasMenu = (json: unknown): boolean => typeof json === "object" && json !== null && "menu" in json
 
 /** A reader puts up with a time that it cannot read, and takes the reference for the oldest there is. */
+export const hasReadableTime = (time: string): boolean => referenceVersion(time) !== unknownVersion
+
 const strictly = <A extends { readonly update_ts_utc?: string }>(document: A): Result.Result<A, string> => {
   const { update_ts_utc: time } = document
-  return time === undefined || referenceVersion(time) !== ""
+  return time === undefined || hasReadableTime(time)
     ? Result.succeed(document)
     : Result.fail(shorten(`update_ts_utc: expected a time as YYYY-MM-DD HH:MM:SS, got ${JSON.stringify(time)}`))
 }

@@ -4,14 +4,26 @@
  */
 import { isTimestamp } from "./Timestamp.ts"
 
-const unknown = ""
+/** Of a reference without a time, or with none that can be read. */
+export const unknownVersion = ""
 
-/** `!` and a Kafka timestamp: of a message without the header, see `OrderVersion.timeless`. */
-const timelessPattern = /^!\d{16}$/
+/** What other systems write for a time: ISO 8601 and PostgreSQL's own, with an offset or in UTC. */
+const spelling = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?(\.\d+)?)?(?: ?(?:Z|UTC|([+-])(\d\d)(?::?(\d\d))?))?$/
 
-/** What a reference's time, or the header that carries it, counts for; ISO 8601 in UTC is read as well. */
-export const referenceVersion = (text: string): string => {
-  if (isTimestamp(text) || timelessPattern.test(text)) return text
-  const time = text.replace(/^(.{10})T/, "$1 ").replace(/Z$/, "")
-  return isTimestamp(time) ? time : unknown
+const inUtc = (time: string, minutesAhead: number): string =>
+  new Date(Date.parse(`${time.replace(" ", "T")}Z`) - minutesAhead * 60_000)
+    .toISOString()
+    .slice(0, 19)
+    .replace("T", " ")
+
+/** The version of a reference of this time: `YYYY-MM-DD HH:MM:SS` as it is, with or without a fraction. */
+export const referenceVersion = (updated: string): string => {
+  if (isTimestamp(updated)) return updated
+  const found = spelling.exec(updated)
+  if (found === null) return unknownVersion
+  const [, date, hour = "00:00", second = ":00", fraction = "", sign = "+", hours = "0", minutes = "0"] = found
+  const time = `${date} ${hour}${second}`
+  if (!isTimestamp(time)) return unknownVersion
+  const version = inUtc(time, Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes))) + fraction
+  return isTimestamp(version) ? version : unknownVersion
 }

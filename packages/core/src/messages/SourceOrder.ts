@@ -52,22 +52,33 @@ export interface SourceMessage {
 
 const decode = makeDecoder(SourceOrder)
 
-/** A number is read as the double next to it: `0.99999999999999999999` would be order 1. */
-const spellsInteger = (number: string): boolean => {
-  const [, whole = "", fraction = "", exponent = "0"] = /^(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? []
-  const significant = `${whole}${fraction}`.replace(/0+$/, "").length
+const zero = "0".charCodeAt(0)
+const nine = "9".charCodeAt(0)
+
+const isDigits = (text: Uint8Array): boolean => text.every((byte) => byte >= zero && byte <= nine)
+
+/**
+ * Whether a positive JSON number is an integer as it is spelled. It is read as the double next to it:
+ * `0.99999999999999999999` would be order 1.
+ */
+const spellsInteger = (number: Uint8Array): boolean => {
+  if (isDigits(number)) return true
+  const text = Buffer.from(number).toString("latin1")
+  const [, whole = "", fraction = "", exponent = "0"] = /^(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? []
+  const digits = `${whole}${fraction}`
+  let significant = digits.length
+  // A pattern would look for its end from each of a million zeros anew.
+  while (digits.charCodeAt(significant - 1) === zero) significant -= 1
   return whole.length + Number(exponent) >= significant
 }
 
 export const decodeSourceOrder = (value: Uint8Array | null): Result.Result<SourceMessage, BadRecord> =>
   Result.flatMap(decode(value), (order) => {
-    const [objectId, payload] = jsonMembers(value ?? new Uint8Array(), ["object_id", "payload"])
-    const spelled = Buffer.from(objectId ?? []).toString("latin1")
-    if (payload === undefined || !(spelled === String(order.object_id) || spellsInteger(spelled))) {
-      const detail = cleanDetail(`object_id: expected an integer, got ${spelled}`)
-      return Result.fail(new BadRecord({ reason: "schema", detail }))
-    }
-    return Result.succeed({ order, payload })
+    const members = jsonMembers(value ?? new Uint8Array(), ["object_id", "payload"])
+    const [objectId = new Uint8Array(), payload = new Uint8Array()] = members
+    if (spellsInteger(objectId)) return Result.succeed({ order, payload })
+    const detail = `object_id: expected an integer, got ${Buffer.from(objectId).toString("latin1")}`
+    return Result.fail(new BadRecord({ reason: "schema", detail: cleanDetail(detail) }))
   })
 
 /** Decodes a payload that STG has stored; it was valid when it came in. */

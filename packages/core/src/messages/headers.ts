@@ -2,7 +2,7 @@
 import { Result } from "effect"
 import type { KafkaRecord } from "../Kafka.ts"
 import { BadRecord } from "./BadRecord.ts"
-import { parseOrderVersion, timeless, withoutHeader } from "./OrderVersion.ts"
+import { isTimeless, parseOrderVersion, timeless, withoutHeader } from "./OrderVersion.ts"
 import { parsePlace, type Place } from "./place.ts"
 import { referenceVersion } from "./ReferenceVersion.ts"
 import { utf8Text } from "./utf8Text.ts"
@@ -65,5 +65,5 @@ export const readReferenceVersion = (
   Result.flatMap(readHeader(record, name), (text) =>
     text === undefined
       ? Result.map(readOrigin(record), ({ timestamp }) => timeless(timestamp))
-      : Result.succeed(referenceVersion(text))
+      : Result.succeed(isTimeless(text) ? text : referenceVersion(text))
   )

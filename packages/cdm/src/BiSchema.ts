@@ -451,12 +451,16 @@ with several as (
     from cdm.order_contributions
     -- No zone is a day from UTC. Nearly always this spares all orders but the newest the reckoning of their day.
     where order_dt >= (select min(day) - 1 from last_days)
+      -- Of another the vault knows nothing: its message named no order.
+      and order_id ~ '^[1-9]\\d*$'
   ) placed
   where day in (select day from last_days)
 ), newest as materialized (
   select distinct on (product_id) product_id, order_id
-  from last_days join of_these_days using (day)
-  where product_id = any (product_ids)
+  from (
+    select unnest(product_ids) as product_id, day, order_id, order_dt, order_version from of_these_days
+  ) dish
+  join last_days using (product_id, day)
   order by product_id, order_dt desc, order_version desc, order_id desc
 ), counted as (
   select product_id, in_order.h_category_pk

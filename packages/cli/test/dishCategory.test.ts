@@ -104,6 +104,27 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The c
     )
   )
 
+  it.effect("is that of the newest order that the vault has, also when one that names no order is newer", () =>
+    withMemorySystem(
+      {},
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* move("Супы")
+        yield* order("12")
+        yield* move("Холодное")
+        yield* order("13")
+        yield* move("Супы")
+        yield* order("14")
+        yield* sql`insert into cdm.order_contributions
+          select 'cdm-service-stats:0:5:1', order_version, user_id, order_dt + interval '1 second', product_ids,
+            category_ids, recorded_at
+          from cdm.order_contributions order by order_dt desc limit 1`
+        const [category] = yield* categories
+        assert.strictEqual(category, "Супы")
+      })
+    )
+  )
+
   it.effect("is one that the dish had, where orders came to the marts alone", () =>
     withMemorySystem(
       {},

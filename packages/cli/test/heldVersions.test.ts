@@ -1,5 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
+import { readableVersionFunction } from "@metka/core/heldVersions"
+import { referenceVersion } from "@metka/core/messages/ReferenceVersion"
 import { migrate } from "@metka/core/Migrations"
 import * as PgliteHere from "@metka/core/PgliteHere"
 import { Effect } from "effect"
@@ -32,9 +34,9 @@ layer(EmbeddedDatabase.layer(PgliteHere.open), { excludeTestServices: true, time
           ["yesterday", 3, ""],
           ["9999-99-99 99:99:99", 4, ""],
           ["2025-02-30", 5, ""],
-          ["2025-06-01T12:00:00", 6, "2025-06-01 12:00:00.000000"],
-          ["2025-06-01T12:00:00.25Z", 6, "2025-06-01 12:00:00.250000"],
-          ["2025-06-01 12:00:00+03", 6, "2025-06-01 09:00:00.000000"]
+          ["2025-06-01T12:00:00", 6, "2025-06-01 12:00:00"],
+          ["2025-06-01T12:00:00.25Z", 6, "2025-06-01 12:00:00.25"],
+          ["2025-06-01 12:00:00+03", 6, "2025-06-01 09:00:00"]
         ]
         for (const [index, [version, hashdiff]] of held.entries()) {
           yield* sql`insert into dds.s_user_names
@@ -61,8 +63,49 @@ layer(EmbeddedDatabase.layer(PgliteHere.open), { excludeTestServices: true, time
         assert.deepStrictEqual(
           yield* sql`select name_version from cdm.product_names
             union all select name_version from cdm.category_names order by 1`,
-          ["", "", "2025-06-01 00:00:00.000000", "2025-06-01 12:00:00"].map((name_version) => ({ name_version }))
+          ["", "", "2025-06-01 00:00:00", "2025-06-01 12:00:00"].map((name_version) => ({ name_version }))
         )
+      })
+    )
+
+    it.effect("are put right by what the services make of a time, digit by digit", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`create schema if not exists judged`
+        yield* sql.unsafe(readableVersionFunction("judged"))
+        const days = ["2025-06-01", "2024-02-29", "2025-02-29", "0001-01-01", "9999-12-31", "0000-01-01", "25-06-01"]
+        const times = ["", "T12:30", " 12:30", "t12:30", " 24:00", " 23:59"]
+        const seconds = ["", ":00", ":59", ":60"]
+        const fractions = ["", ".5", ".1234564", ".9999999", "."]
+        const zones = [
+          "",
+          "Z",
+          "z",
+          " UTC",
+          " GMT",
+          " MSK",
+          "+00",
+          "+03:00",
+          "-0530",
+          "+16:00",
+          "+99:99",
+          "+03:00:00",
+          " BC",
+          "\n"
+        ]
+        const spelled = days.flatMap((day) =>
+          times.flatMap((time) =>
+            seconds.flatMap((second) =>
+              fractions.flatMap((fraction) => zones.map((zone) => `${day}${time}${second}${fraction}${zone}`))
+            )
+          )
+        )
+        const texts = [...spelled, "zzz", "", "yesterday", "now", "infinity"]
+        const rows = yield* sql<{ text: string; version: string }>`
+          select text, judged.readable_version(text) as version from unnest(${texts}::text[]) as text`
+        assert.lengthOf(rows, texts.length)
+        const differing = rows.filter(({ text, version }) => version !== referenceVersion(text))
+        assert.deepStrictEqual(differing.slice(0, 10), [])
       })
     )
   }

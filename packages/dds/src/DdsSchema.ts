@@ -2,6 +2,17 @@
 import { readableVersionFunction } from "@metka/core/heldVersions"
 import type { SchemaMigrations } from "@metka/core/Migrations"
 
+/** Part of a migration, and like it it does not change: of rows that get one key the first is kept. */
+const withReadableVersions = (table: string, parent: string, version: string, hashdiff: string): string => `
+delete from dds.${table} where ctid in (
+  select ctid from (
+    select ctid, row_number() over (partition by ${parent}, dds.readable_version(${version}), ${hashdiff} order by load_dt) as place
+    from dds.${table}
+  ) placed where place > 1
+);
+update dds.${table} set ${version} = dds.readable_version(${version})
+where ${version} <> dds.readable_version(${version});`
+
 export const ddsMigrations: SchemaMigrations = {
   schema: "dds",
   migrations: {
@@ -92,30 +103,9 @@ comment on column dds.s_order_product.quantity is 'Pieces, over all items of the
     // They were compared as text: a name of the time zzz was newer than any that came after it.
     "0004_readable_versions": `
 ${readableVersionFunction("dds")}
-delete from dds.s_user_names where ctid in (
-  select ctid from (
-    select ctid, row_number() over (partition by h_user_pk, dds.readable_version(user_version), hk_user_names_hashdiff order by load_dt) as place
-    from dds.s_user_names
-  ) placed where place > 1
-);
-update dds.s_user_names set user_version = dds.readable_version(user_version)
-where user_version <> dds.readable_version(user_version);
-delete from dds.s_product_names where ctid in (
-  select ctid from (
-    select ctid, row_number() over (partition by h_product_pk, dds.readable_version(restaurant_version), hk_product_names_hashdiff order by load_dt) as place
-    from dds.s_product_names
-  ) placed where place > 1
-);
-update dds.s_product_names set restaurant_version = dds.readable_version(restaurant_version)
-where restaurant_version <> dds.readable_version(restaurant_version);
-delete from dds.s_restaurant_names where ctid in (
-  select ctid from (
-    select ctid, row_number() over (partition by h_restaurant_pk, dds.readable_version(restaurant_version), hk_restaurant_names_hashdiff order by load_dt) as place
-    from dds.s_restaurant_names
-  ) placed where place > 1
-);
-update dds.s_restaurant_names set restaurant_version = dds.readable_version(restaurant_version)
-where restaurant_version <> dds.readable_version(restaurant_version);
+${withReadableVersions("s_user_names", "h_user_pk", "user_version", "hk_user_names_hashdiff")}
+${withReadableVersions("s_product_names", "h_product_pk", "restaurant_version", "hk_product_names_hashdiff")}
+${withReadableVersions("s_restaurant_names", "h_restaurant_pk", "restaurant_version", "hk_restaurant_names_hashdiff")}
 drop function dds.readable_version;
 `
   }

@@ -119,9 +119,9 @@ const toRestaurant = (document: typeof RestaurantDocument.Type): ReadRestaurant 
 
 const hasMenu = (json: unknown): boolean => typeof json === "object" && json !== null && "menu" in json
 
-/** A reader puts up with a time that it cannot read, and takes the reference for the oldest there is. */
 export const hasReadableTime = (time: string): boolean => referenceVersion(time) !== unknownVersion
 
+/** A reader puts up with a time that it cannot read, and takes the reference for the oldest there is. */
 const strictly = <A extends { readonly update_ts_utc?: string }>(document: A): Result.Result<A, string> => {
   const { update_ts_utc: time } = document
   return time === undefined || hasReadableTime(time)

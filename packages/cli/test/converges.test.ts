@@ -6,14 +6,17 @@ import { memoryDatabase, sendStream, withMemorySystem } from "./memorySystem.ts"
 import { settled } from "@metka/testing/settled"
 import { dumpChanges, dumpMarts, dumpTables } from "@metka/testing/tableDump"
 
+/** One order a batch is slow where other tests keep the cores busy. */
+const patience = "60 seconds"
+
 /** Sends the stream, lets the late references come when all is in, and waits for the end. */
 const takeIn = Effect.fnUntraced(function* (stream: MessyStream) {
   yield* sendStream(stream)
   const before = yield* oracle(stream.initialReferences, stream.rules)
-  yield* settled(before.parked.length)
+  yield* settled(before.parked.length, patience)
   yield* loadReferences(stream.lateReferences)
   const expected = yield* oracle(finalReferences(stream), stream.rules)
-  yield* settled(expected.parked.length)
+  yield* settled(expected.parked.length, patience)
   yield* endsAs(expected)
   return { before, expected }
 })
@@ -34,16 +37,16 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "60 seconds" })("The
           const held = yield* dumpTables
           assert.isAbove(held.get("stg.order_events")?.length ?? 0, 1_900)
           yield* send(stream.deliveries)
-          yield* settled(expected.parked.length)
+          yield* settled(expected.parked.length, patience)
           assert.deepStrictEqual(dumpChanges(held, yield* dumpTables), [], "replayed whole")
           yield* send(shuffle(7, stream.deliveries))
-          yield* settled(expected.parked.length)
+          yield* settled(expected.parked.length, patience)
           assert.deepStrictEqual(dumpChanges(held, yield* dumpTables), [], "replayed shuffled")
           yield* endsAs(yield* oracle(finalReferences(stream), stream.rules))
         })
       )
     },
-    60_000
+    180_000
   )
 
   it.effect(
@@ -66,6 +69,6 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "60 seconds" })("The
         assert.deepStrictEqual(yield* marts({ partitions: 25, maxBatchRecords: 100 }, 4), first)
       })
     },
-    60_000
+    180_000
   )
 })

@@ -26,7 +26,7 @@ export const positions = (topic: string, group: string) =>
   Effect.flatMap(Kafka, (kafka) =>
     Effect.retry(kafka.lag(topic, group), {
       schedule: Schedule.spaced("200 millis").pipe(Schedule.upTo({ duration: patienceMillis })),
-      while: (error) => error.isRetryable
+      while: ({ reason }) => reason._tag === "KafkaUnavailable"
     })
   )
 

@@ -1,17 +1,14 @@
 /** Follows the orders through the three stages until the marts have all of them. */
-import { Kafka, type KafkaError } from "@metka/core/Kafka"
-import { retryWhile } from "@metka/core/Outage"
+import { Kafka } from "@metka/core/Kafka"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { Clock, Effect } from "effect"
 import { withProgress } from "./Progress.ts"
+import { waitOut } from "./waitOut.ts"
 
 /** Records that a group has not committed yet, and the end of the topic. */
 const lagOf = Effect.fnUntraced(function* (topic: string, group: string) {
   const kafka = yield* Kafka
-  const partitions = yield* Effect.retry(
-    kafka.lag(topic, group),
-    retryWhile((error: KafkaError) => error.isRetryable)
-  )
+  const partitions = yield* waitOut(kafka.lag(topic, group))
   return {
     left: partitions.reduce((sum, { committed, end }) => sum + Math.max(0, end - committed), 0),
     end: partitions.reduce((sum, { end }) => sum + end, 0)

@@ -1,6 +1,6 @@
 /** The lines of a file, plain or gzip, or of standard input (`-`), with their numbers, a page at a time. */
 import { Effect, Schema, Stream } from "effect"
-import { createReadStream } from "node:fs"
+import { createReadStream, statSync } from "node:fs"
 import { PassThrough, type Readable } from "node:stream"
 import { createGunzip } from "node:zlib"
 import { byteLines } from "./ByteLines.ts"
@@ -77,13 +77,19 @@ export const inputLines = (path: string, size: number): Stream.Stream<ReadonlyAr
       })
   )
 
-/** How many lines with text there are, for a progress bar; `undefined` where only reading standard input could tell. */
+/** What can be read once only: standard input, a named pipe, a shell's `<(…)`. */
+const isPassing = (path: string): boolean =>
+  path === "-" || statSync(path, { throwIfNoEntry: false })?.isFile() === false
+
+/** How many lines with text there are, for a progress bar; `undefined` where counting would be taking them. */
 export const countLines = (path: string): Effect.Effect<number | undefined, InputUnreadable> =>
-  path === "-"
-    ? Effect.succeed(undefined)
-    : inputLines(path, 10_000).pipe(
-        Stream.runFold(
-          () => 0,
-          (sum, page) => sum + page.length
+  Effect.suspend(() =>
+    isPassing(path)
+      ? Effect.undefined
+      : inputLines(path, 10_000).pipe(
+          Stream.runFold(
+            () => 0,
+            (sum, page) => sum + page.length
+          )
         )
-      )
+  )

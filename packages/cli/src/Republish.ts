@@ -10,6 +10,7 @@ import type { Enrichment } from "@metka/stg/enrich"
 import { toOutgoing } from "@metka/stg/Stg"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { waitOut } from "./waitOut.ts"
 
 const pageSize = 2_000
 
@@ -37,11 +38,11 @@ export const republish = Effect.fnUntraced(function* (
 ) {
   const kafka = yield* Kafka
   const { stgOrders } = yield* Topology
-  yield* kafka.ensureTopics([stgOrders])
+  yield* waitOut(kafka.ensureTopics([stgOrders]))
   const refusedIds: Array<number> = []
   for (let start = 0; start < objectIds.length; start += pageSize) {
     const orders = yield* enrichedOrders(objectIds.slice(start, start + pageSize))
-    const refused = yield* publishIsolated(stgOrders, orders, toOutgoing)
+    const refused = yield* waitOut(publishIsolated(stgOrders, orders, toOutgoing))
     refusedIds.push(...refused.map(({ item }) => item.objectId))
     yield* onPage(Math.min(start + pageSize, objectIds.length))
   }

@@ -1,11 +1,36 @@
 import { assert, describe, it } from "@effect/vitest"
-import { metkaMain, runProcess } from "@metka/testing/processes"
+import { eventuallyTrue } from "@metka/testing/eventually"
+import { metkaMain, runProcess, startProcess } from "@metka/testing/processes"
 import { temporaryFolder } from "@metka/testing/processSystem"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { orderLines } from "../src/demo/demoFiles.ts"
+import { demoWeek } from "../src/demo/demoWeek.ts"
+
+describe.skipIf(isMissing("kafka"))("metka load --wait", () => {
+  it.live("has told what it sent and what it left out before it waits, and broken off it is not done", () =>
+    Effect.gen(function* () {
+      const { kafkaBrokers } = yield* RealServers
+      const file = join(yield* temporaryFolder, "orders.jsonl")
+      const [order = ""] = orderLines(demoWeek({ orders: 1, seed: 1, endsAt: Date.UTC(2026, 0, 4) }))
+      yield* Effect.promise(() => writeFile(file, `${order.trimEnd()}\nno json\n`))
+      const loading = yield* startProcess([metkaMain, "load", "--wait", file], { KAFKA_BROKERS: yield* kafkaBrokers })
+      // No service takes the order in.
+      yield* eventuallyTrue(
+        "it follows STG",
+        Effect.sync(() => loading.stderr().includes("STG : 0/1 messages")),
+        "60 seconds"
+      )
+      yield* loading.signal("SIGINT")
+      assert.strictEqual((yield* loading.exit).code, 130)
+      assert.strictEqual(loading.stdout(), `1 orders sent from ${file}.\n`)
+      assert.include(loading.stderr(), `${file}:2: `)
+    }).pipe(Effect.scoped, Effect.provide(RealServers.layer))
+  )
+})
 
 describe.skipIf(isMissing("redis"))("metka references load", () => {
   it.live("ends with 1 over a line that is not UTF-8, and says which it is", () =>

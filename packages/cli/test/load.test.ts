@@ -5,10 +5,12 @@ import { Topology } from "@metka/core/Topology"
 import { temporaryFolder } from "@metka/testing/processSystem"
 import { topicRecords } from "@metka/testing/topicRecords"
 import { Effect, Layer, Stream } from "effect"
+import { execFileSync } from "node:child_process"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { byteLines } from "../src/ByteLines.ts"
+import { followUntilDone } from "../src/FollowUntilDone.ts"
 import { countLines, inputLines } from "../src/InputLines.ts"
 import { loadOrders } from "../src/LoadOrders.ts"
 import { loadReferences } from "../src/LoadReferences.ts"
@@ -132,6 +134,31 @@ describe("metka load, when Kafka takes nothing", () => {
   )
 })
 
+describe("metka load --wait", () => {
+  const followWith = (lag: Kafka["Service"]["lag"]) =>
+    Effect.gen(function* () {
+      const kafka = yield* Kafka
+      yield* Effect.provideService(followUntilDone, Kafka, { ...kafka, lag })
+    }).pipe(Effect.provide(Layer.mergeAll(Kafka.layerMemory({ partitions: 1 }), Topology.layer)))
+  const failing = (reason: KafkaError["reason"]) => Effect.fail(new KafkaError({ operation: "lag", reason }))
+
+  it.live("waits while Kafka is away", () =>
+    Effect.gen(function* () {
+      let attempts = 0
+      const away = failing(new KafkaUnavailable({ message: "away" }))
+      yield* followWith(() => Effect.suspend(() => (++attempts < 3 ? away : Effect.succeed([]))))
+      assert.strictEqual(attempts, 5)
+    })
+  )
+
+  it.live("ends with what Kafka says when it may not look at a group", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(followWith(() => failing(new KafkaRefused({ message: "not authorized" }))))
+      assert.match(error.message, /not authorized/)
+    })
+  )
+})
+
 describe("metka references load", () => {
   it.effect("refuses a document that is not UTF-8 with its number, and takes its neighbours", () =>
     Effect.gen(function* () {
@@ -170,6 +197,21 @@ describe("metka references load", () => {
 })
 
 describe("The lines of a file", () => {
+  it.effect("that is a pipe are read once, and not counted before", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryFolder, "pipe")
+      execFileSync("mkfifo", [path])
+      const written = writeFile(path, "one\ntwo\n")
+      assert.isUndefined(yield* countLines(path))
+      const pages = yield* Stream.runCollect(inputLines(path, 100))
+      assert.deepStrictEqual(
+        pages.flat().map(({ bytes }) => Buffer.from(bytes).toString()),
+        ["one", "two"]
+      )
+      yield* Effect.promise(() => written)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("end at a line feed, with or without a carriage return before it, or with the file", () =>
     Effect.gen(function* () {
       const { count, pages } = yield* read("one\r\ntwo\n\r\n \t\nfive\rstill five\u2028and on\nsix")

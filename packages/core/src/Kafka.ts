@@ -47,21 +47,13 @@ export interface RecordBatch {
 export class KafkaUnavailable extends Schema.TaggedError<KafkaUnavailable>()("KafkaUnavailable", {
   message: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
-}) {
-  get isRetryable(): boolean {
-    return true
-  }
-}
+}) {}
 
 /** The broker refuses a record for its size; sending it again cannot help. */
 export class RecordTooLarge extends Schema.TaggedError<RecordTooLarge>()("RecordTooLarge", {
   message: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
-}) {
-  get isRetryable(): boolean {
-    return false
-  }
-}
+}) {}
 
 /**
  * The broker refuses for a reason that only a change of configuration can mend: authentication, authorisation, a topic
@@ -70,11 +62,7 @@ export class RecordTooLarge extends Schema.TaggedError<RecordTooLarge>()("Record
 export class KafkaRefused extends Schema.TaggedError<KafkaRefused>()("KafkaRefused", {
   message: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())
-}) {
-  get isRetryable(): boolean {
-    return true
-  }
-}
+}) {}
 
 /**
  * The group has rebalanced since the records were delivered: they are delivered again, to whoever has their partitions
@@ -82,11 +70,7 @@ export class KafkaRefused extends Schema.TaggedError<KafkaRefused>()("KafkaRefus
  */
 export class IllegalGeneration extends Schema.TaggedError<IllegalGeneration>()("IllegalGeneration", {
   message: Schema.String
-}) {
-  get isRetryable(): boolean {
-    return false
-  }
-}
+}) {}
 
 export class KafkaError extends Schema.TaggedError<KafkaError>()("KafkaError", {
   operation: Schema.String,
@@ -94,9 +78,6 @@ export class KafkaError extends Schema.TaggedError<KafkaError>()("KafkaError", {
 }) {
   override get message(): string {
     return `Kafka ${this.operation}: ${this.reason.message}`
-  }
-  get isRetryable(): boolean {
-    return this.reason.isRetryable
   }
 }
 

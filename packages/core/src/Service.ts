@@ -2,6 +2,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Config, Effect, Exit, Layer, Predicate, Runtime } from "effect"
 import { SqlClient } from "effect/sql"
+import { constants } from "node:os"
 import { Health } from "./Health.ts"
 import * as HttpServer from "./HttpServer.ts"
 import * as Instances from "./Instances.ts"
@@ -41,18 +42,25 @@ export const probeReferences = Effect.gen(function* () {
   yield* Health.probe("redis", references.ping)
 })
 
+/** A service is done when a signal comes. A command that one cuts off has not done what it was asked for. */
+let isService = false
+
 /** Health, metrics and a heartbeat around `work`, which runs until it is interrupted. */
 export const serve = <E, R, E2 = never, R2 = never>(
   options: ServiceOptions<E2, R2>,
   work: Effect.Effect<void, E, R>
 ) => {
   const observed = Layer.mergeAll(HttpServer.layer(options), Instances.layer({ service: options.name, version }))
-  return Effect.scoped(
+  const served = Effect.scoped(
     Effect.gen(function* () {
       yield* Effect.logInfo(`metka ${options.name} ${version} starts`)
       yield* Effect.ensuring(work, Effect.logInfo(`metka ${options.name} stops`))
     })
   ).pipe(Effect.provide(observed))
+  return Effect.suspend(() => {
+    isService = true
+    return served
+  })
 }
 
 const unusableVariable = /^SchemaError\((.*) at \["(\w+)"\]\)$/s
@@ -76,12 +84,19 @@ const problemOf = (cause: Cause.Cause<unknown>): string | undefined => {
  */
 const deadlineMillis = 1_800
 
+/** What a shell says of a process that the signal has ended, as it would be without our handlers. */
+let signalCode: number = 128 + constants.signals.SIGINT
+
+const codeWhenCutOff = (): number => (isService ? 0 : signalCode)
+
 const endWithinDeadline = (name: string): void => {
-  const arm = () => {
+  const arm = (signal: NodeJS.Signals) => {
+    signalCode = 128 + constants.signals[signal]
     setTimeout(() => {
       // The exit code is set when the work is over: then only the output was waited for.
       if (process.exitCode === undefined) {
         process.stderr.write(`${name}: a server did not answer in time, the work under way is left to be repeated\n`)
+        process.exitCode = codeWhenCutOff()
       }
       process.exit()
     }, deadlineMillis).unref()
@@ -109,7 +124,10 @@ const endWhenWritten = (code: number): void => {
   }
 }
 
-/** Runs as the process: 0 after a signal or at the end, 1 with one line on standard error when something is wrong. */
+/**
+ * Runs as the process. Its exit code is 0 at the end, 1 with one line on standard error when something is wrong; after a
+ * signal 0 for what serves, and 128 and the signal's number for a command.
+ */
 export const runMain =
   (name: string) =>
   <A, E>(program: Effect.Effect<A, E>): void => {
@@ -117,7 +135,8 @@ export const runMain =
     NodeRuntime.runMain(program, {
       disableErrorReporting: true,
       teardown: (exit) => {
-        if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return endWhenWritten(0)
+        if (Exit.isSuccess(exit)) return endWhenWritten(0)
+        if (Cause.hasInterruptsOnly(exit.cause)) return endWhenWritten(codeWhenCutOff())
         const problem = problemOf(exit.cause)
         if (problem !== undefined) process.stderr.write(`${name}: ${problem}\n`)
         endWhenWritten(1)

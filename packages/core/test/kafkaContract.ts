@@ -357,7 +357,6 @@ export const kafkaContract = <E>(name: string, layer: Layer.Layer<Kafka, E>): vo
           const large = outgoing("large", "x".repeat(2_000_000))
           const error = yield* Effect.flip(kafka.publish(topic, [large, ...small]))
           assert.strictEqual(error.reason._tag, "RecordTooLarge")
-          assert.isFalse(error.isRetryable)
           yield* kafka.publish(topic, small)
           const records = yield* take({ topic, group, maxRecords: 100 }, 3)
           assert.deepStrictEqual(records.map(valueOf).toSorted(), ["0", "1", "2"])

@@ -120,10 +120,35 @@ it.live("a reader that goes away neither holds up the end of a process nor chang
   })
 )
 
+it.live("a command that a signal cuts off is not taken for done", () =>
+  Effect.forEach(
+    [
+      ["SIGINT", "Effect.never", 130, ""],
+      ["SIGTERM", "Effect.never", 143, ""],
+      [
+        "SIGTERM",
+        "Effect.uninterruptible(Effect.never)",
+        143,
+        "tests: a server did not answer in time, the work under way is left to be repeated\n"
+      ]
+    ] as const,
+    ([signal, work, code, saying]) =>
+      Effect.gen(function* () {
+        const { child, ended, said, speaks } = yield* start(
+          `Effect.suspend(() => (process.stderr.write("working\\n"), ${work}))`
+        )
+        yield* speaks
+        child.kill(signal)
+        assert.deepStrictEqual([yield* ended, said()], [code, `working\n${saying}`])
+      }),
+    { concurrency: "unbounded" }
+  )
+)
+
 it.live("a process that gets a signal ends, though nobody reads what it writes", () =>
   Effect.forEach(
     [
-      ["Effect.never", 0, "full\n"],
+      ["Effect.never", 143, "full\n"],
       ['Effect.fail("it is broken")', 1, "full\ntests: it is broken\n"]
     ] as const,
     ([outcome, code, saying]) =>

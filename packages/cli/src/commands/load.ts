@@ -16,18 +16,19 @@ import { withProgress } from "../Progress.ts"
 /** Some lines were not taken. The others were. */
 export class BadLines extends Schema.TaggedError<BadLines>()("BadLines", { message: Schema.String }) {}
 
-const report = Effect.fnUntraced(function* (file: string, what: string, loaded: Loaded) {
-  yield* Console.log(`${loaded.sent} ${what} from ${file}.`)
-  for (const { number, why } of loaded.badLines) yield* Console.error(`${file}:${number}: ${why.split("\n").join(" ")}`)
-  if (loaded.badCount === 0) return
-  return yield* new BadLines({
-    message: `${loaded.badCount} lines were left out${
-      loaded.badCount > loaded.badLines.length
-        ? `, the first ${loaded.badLines.length} are listed above`
-        : ", listed above"
-    }. Mend them and load the file again: what is there already changes nothing.`
-  })
+const report = Effect.fnUntraced(function* (file: string, what: string, { badLines, sent }: Loaded) {
+  yield* Console.log(`${sent} ${what} from ${file}.`)
+  for (const { number, why } of badLines) yield* Console.error(`${file}:${number}: ${why.split("\n").join(" ")}`)
 })
+
+const failIfBad = ({ badCount, badLines }: Loaded) =>
+  badCount === 0
+    ? Effect.void
+    : new BadLines({
+        message: `${badCount} lines were left out${
+          badCount > badLines.length ? `, the first ${badLines.length} are listed above` : ", listed above"
+        }. Mend them and load the file again: what is there already changes nothing.`
+      })
 
 export const references = Command.make("references").pipe(
   Command.withDescription("Guests, restaurants and menus in Redis"),
@@ -46,6 +47,7 @@ export const references = Command.make("references").pipe(
             loadReferences(file, progress)
           )
           yield* report(file, "references written", loaded)
+          yield* failIfBad(loaded)
         }).pipe(Effect.provide(RedisReferenceData.layer))
     ).pipe(Command.withDescription("Fill Redis from a file"))
   ])
@@ -68,13 +70,15 @@ export const load = Command.make(
       const loaded = yield* withProgress({ label: "orders", total, unit: "messages" }, (progress) =>
         loadOrders(file, progress)
       )
+      // Before the waiting, which may fail or be broken off.
+      yield* report(file, "orders sent", loaded)
       if (wait) {
         const seconds = yield* followUntilDone
         const left = yield* leftOver
         const what = left === "" ? "The marts have everything" : "The marts have everything they can"
         yield* Console.log(`${what}, ${seconds.toFixed(1)} s after the last order was sent. ${left}`.trimEnd())
       }
-      yield* report(file, "orders sent", loaded)
+      yield* failIfBad(loaded)
     }).pipe(
       Effect.provide(
         Layer.mergeAll(KafkaJs.layer, Topology.layer).pipe(Layer.provideMerge(TelemetryExport.layer("metka-load")))

@@ -192,6 +192,21 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
     )
   )
 
+  it.effect("tells of an order that may have been cancelled since, but whose newest version waits", () =>
+    onDemand(
+      Effect.gen(function* () {
+        const waits =
+          "  Of 10 a newer version waits for a reference, and what it changes does not count yet: npx metka parked tells what is missing."
+        assert.notInclude(yield* told("anna", soups), waits)
+        yield* send([order("anna", 10, "2023-04-02 21:30", ["d4", "gone from the menu"], "CANCELLED")])
+        yield* settled(1)
+        const text = yield* told("anna", soups)
+        assert.include(text, "the guest has 2")
+        assert.include(text, waits)
+      })
+    )
+  )
+
   it.effect("tells of a rule that was changed or retired what it asked for at each time", () =>
     onDemand(
       Effect.gen(function* () {

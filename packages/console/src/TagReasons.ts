@@ -19,6 +19,9 @@ const ReasonOrder = Schema.Struct({
   date: Schema.NullOr(Schema.Date).annotate({ description: "null for a message that came without a date" }),
   dishes: Schema.Array(Schema.String).annotate({
     description: "The dishes that count for the category; none where the vault does not have the order"
+  }),
+  hasNewerWaiting: Schema.Boolean.annotate({
+    description: "Whether a newer version of the order waits for a reference, and counts with it only"
   })
 })
 export type ReasonOrder = typeof ReasonOrder.Type
@@ -129,12 +132,15 @@ interface LedgerOrder {
   readonly orderId: string
   readonly date: Date | null
   readonly total: number
+  readonly hasNewerWaiting: boolean
 }
 
 const readOrders = Effect.fnUntraced(function* (userId: string, categoryIds: ReadonlyArray<string>, limit: number) {
   const sql = yield* SqlClient.SqlClient
   return yield* sql<LedgerOrder>`
-    select "categoryId", "orderId", date, total from (
+    select "categoryId", "orderId", date, total,
+      exists (select from stg.parked_orders parked where parked.object_id::text = "orderId") as "hasNewerWaiting"
+    from (
       select category_id::text as "categoryId", order_id as "orderId",
         order_dt at time zone 'UTC' as date,
         (count(*) over (partition by category_id))::int as total,
@@ -194,9 +200,10 @@ export const readTagReasons = Effect.fnUntraced(function* (guest: string, tag: s
       const own = ofCategory.get(rule.categoryId) ?? []
       return {
         ...rule,
-        orders: own.map(({ categoryId, date, orderId }) => ({
+        orders: own.map(({ categoryId, date, hasNewerWaiting, orderId }) => ({
           orderId,
           date,
+          hasNewerWaiting,
           dishes: (dishes.get(`${orderId} ${categoryId}`) ?? []).map(({ name }) => name)
         })),
         orderTotal: own[0]?.total ?? 0,

@@ -26,15 +26,17 @@ const refusalOf = (
   error: MartsBusy | MartsUnreadable | Schema.SchemaError | EverybodyIsNear | UnknownTag
 ): HttpServerResponse.HttpServerResponse => {
   const text = `${error.message}\n`
+  // What it quotes is often Cyrillic.
+  const contentType = "text/plain; charset=utf-8"
   switch (error._tag) {
     case "MartsBusy":
     case "MartsUnreadable":
-      return HttpServerResponse.text(text, { status: 503, headers: { "retry-after": "5" } })
+      return HttpServerResponse.text(text, { status: 503, contentType, headers: { "retry-after": "5" } })
     case "SchemaError":
-      return HttpServerResponse.text(text, { status: 400 })
+      return HttpServerResponse.text(text, { status: 400, contentType })
     case "EverybodyIsNear":
     case "UnknownTag":
-      return HttpServerResponse.text(text, { status: 404 })
+      return HttpServerResponse.text(text, { status: 404, contentType })
   }
 }
 

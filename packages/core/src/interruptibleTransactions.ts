@@ -8,6 +8,12 @@ import type { Connection } from "effect/sql/SqlConnection"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
 import { endingWithin } from "./endingWithin.ts"
 
+/**
+ * Said, since a database or role may have another default. What waits for a lock must see what it waited for: a rule that
+ * was applied meanwhile, above all.
+ */
+const beginReadCommitted = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
 const control = (statement: string) => (connection: Connection) => connection.execute(statement, [], undefined)
 
 const rolledBack = () => {
@@ -38,7 +44,7 @@ const makeWithTransaction = (sql: SqlClient.SqlClient) =>
     transactionService: sql.transactionService,
     spanAttributes: [["db.system.name", "postgresql"]],
     acquireConnection: (restore) => restore(sql.reserve),
-    begin: (connection, statement = "BEGIN") =>
+    begin: (connection, statement = beginReadCommitted) =>
       Effect.onError(Effect.interruptible(control(statement)(connection)), () => leavingNone(connection)),
     commit: (connection) => Effect.interruptible(commit(connection)),
     onCommitFailure: leavingNone,

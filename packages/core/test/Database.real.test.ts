@@ -38,6 +38,26 @@ describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => 
     60_000
   )
 
+  it.live("a transaction sees what it has waited for, whatever isolation the database has for its default", () =>
+    Effect.gen(function* () {
+      const url = yield* (yield* RealServers).database
+      const name = new URL(url).pathname.slice(1)
+      const setDefault = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+        sql.unsafe(`alter database "${name}" set default_transaction_isolation = 'repeatable read'`)
+      )
+      yield* Effect.provide(setDefault, clientOf(url))
+      yield* Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const rows = yield* transaction(sql`show transaction_isolation`)
+        assert.deepStrictEqual(rows, [{ transaction_isolation: "read committed" }])
+        // The default that was meant to be another one.
+        assert.deepStrictEqual(yield* sql`show default_transaction_isolation`, [
+          { default_transaction_isolation: "repeatable read" }
+        ])
+      }).pipe(Effect.provide(clientOf(url)))
+    }).pipe(Effect.provide(RealServers.layer))
+  )
+
   it.live("a server that is shut down under a transaction is an outage", () =>
     Effect.gen(function* () {
       const server = yield* ownPostgresServer

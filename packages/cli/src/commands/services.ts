@@ -32,6 +32,9 @@ export const migrate = Command.make("migrate", {}, () =>
   Command.withDescription("Bring the database's schemas to the newest form, and the rights of the roles that exist")
 )
 
+/** What the environment names must be a zone, or somebody should hear of it before anything has begun. */
+const afterTimeZone = <A, E, R>(serving: Effect.Effect<A, E, R>) => Effect.andThen(businessTimeZone, serving)
+
 const routes = consoleRoutes(Effect.succeed({ note: "The marts as they are now.", isLoading: false }))
 
 export const all = Command.make("all", {}, () =>
@@ -45,6 +48,7 @@ export const all = Command.make("all", {}, () =>
       })
     )
   ).pipe(
+    afterTimeZone,
     Effect.provide(
       Layer.mergeAll(
         Database.layer("metka all"),
@@ -62,8 +66,7 @@ export const console = Command.make("console", {}, () =>
     { name: "console", defaultPort: 8080, routes },
     Effect.andThen(Service.probeDatabase("cdm.user_category_counters"), Effect.never)
   ).pipe(
-    // The pages show days in the zone that the database keeps, but whoever sets another must hear that it is none.
-    (serving) => Effect.andThen(businessTimeZone, serving),
+    afterTimeZone,
     Effect.provide(
       Layer.mergeAll(Database.layer("metka console"), Health.layer({ components: ["postgres"] })).pipe(
         Layer.provideMerge(Telemetry.layer("metka-console"))

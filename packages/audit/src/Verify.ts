@@ -110,8 +110,8 @@ const checkOrders = Effect.fnUntraced(function* (findings: Findings, onOrders: (
   yield* forEachPage<OrderRecord, SqlError, SqlClient.SqlClient>(orderRecords, (records) =>
     Effect.gen(function* () {
       const page = records.map(readOrder)
-      const inVault = page.flatMap((order) => order.inVault ?? [])
-      const rows = vaultRows(inVault.map(orderInVault))
+      const inVault = page.flatMap((order) => (order.inVault === undefined ? [] : orderInVault(order.inVault)))
+      const rows = vaultRows(inVault)
       const expected = new Map(rows.orders.map((row) => [String(row.orderId), row]))
       for (const order of page) {
         const { stg_version, enrichment, order_id } = order.record

@@ -1,6 +1,6 @@
 /** What the orders of a page demand of tables that orders share: guests, restaurants, dishes, categories and names. */
 import { categoryNames, isNewer, type Name, type NameTable, newestNames, productNames } from "@metka/cdm/Names"
-import { contributions, orderInVault, type VaultRows, vaultRows, type VersionedOrder } from "@metka/dds/vault"
+import { contributions, type OrderInVault, type VaultRows, type VersionedOrder } from "@metka/dds/vault"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Difference } from "./Difference.ts"
@@ -19,11 +19,9 @@ interface Unmet {
  * older version of an order may have brought a newer one.
  * @param orders those that the rows were made of
  */
-export const unmetInVault = Effect.fnUntraced(function* (
-  { categories, productCategories, productRestaurants, products, restaurants, users }: VaultRows,
-  orders: ReadonlyArray<VersionedOrder>
-) {
+export const unmetInVault = Effect.fnUntraced(function* (demanded: VaultRows, orders: ReadonlyArray<OrderInVault>) {
   if (orders.length === 0) return []
+  const { categories, productCategories, productRestaurants, products, restaurants, users } = demanded
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<Unmet>`
     with users as (
@@ -79,9 +77,11 @@ export const unmetInVault = Effect.fnUntraced(function* (
       (select max(restaurant_version) from dds.s_product_names held where held.h_product_pk = pk), concat(name, ' of ', version)
     from products where not exists (select 1 from dds.s_product_names held where held.h_product_pk = pk
       and (restaurant_version, hk_product_names_hashdiff) >= (version collate "C", hashdiff))`
+  if (rows.length === 0) return []
+  const demanding = demandingOrders(demanded, orders)
   return rows.map(({ id, is, table, wanted }): Difference => ({
     check: "things",
-    order: demandingOrder(orders, id),
+    order: demanding.get(id) ?? null,
     table,
     what: id,
     is: is ?? "no row",
@@ -90,27 +90,24 @@ export const unmetInVault = Effect.fnUntraced(function* (
   }))
 })
 
-/** An order that alone demands the row of this key. */
-const demandingOrder = (orders: ReadonlyArray<VersionedOrder>, id: string): string | null => {
-  return idOfFirst(orders, (order) => {
-    const { categories, productCategories, productRestaurants, products, restaurants, users } = vaultRows([
-      orderInVault(order)
-    ])
-    return [categories, productCategories, productRestaurants, products, restaurants, users].some((rows) =>
-      rows.some(({ pk }) => pk === id)
-    )
-  })
-}
-
-/** An order that brings the name of this dish or category to the marts: one that is not CLOSED brings none. */
-const bringingOrder = (orders: ReadonlyArray<VersionedOrder>, id: string): string | null =>
-  idOfFirst(orders, ({ order }) =>
-    contributions(order).some((stat) => stat.product_id === id || stat.category_id === id)
+/**
+ * By the key of each row an order that demands the very row: one that asks for an older name of the thing may have what
+ * it asks for.
+ */
+const demandingOrders = (
+  { categories, productCategories, productRestaurants, products, restaurants, users }: VaultRows,
+  orders: ReadonlyArray<OrderInVault>
+): ReadonlyMap<string, string> => {
+  const demanded = new Set<object>(
+    [users, restaurants, products, categories, productCategories, productRestaurants].flat()
   )
-
-const idOfFirst = (orders: ReadonlyArray<VersionedOrder>, isIt: (order: VersionedOrder) => boolean): string | null => {
-  const first = orders.find(isIt)
-  return first === undefined ? null : String(first.order.object_id)
+  const demanding = new Map<string, string>()
+  for (const { dishes, order, restaurant, user } of orders) {
+    for (const row of [user, restaurant, ...dishes.flatMap((dish) => Object.values(dish))]) {
+      if (demanded.has(row) && !demanding.has(row.pk)) demanding.set(row.pk, String(order.orderId))
+    }
+  }
+  return demanding
 }
 
 /** A name as the marts hold it. */
@@ -128,54 +125,64 @@ export const mustReplace = (kind: NameTable, brought: Name, held: HeldName): boo
     ? brought.name !== held.name && (isNewer(brought, held) || !held.inVault)
     : isNewer(brought, held) || (brought.version === held.version && brought.name !== held.name && !held.inVault)
 
-/** Names that the marts hold, but not as new as these orders brought them. */
-export const staleNames = Effect.fnUntraced(function* (orders: ReadonlyArray<VersionedOrder>) {
-  const brought = broughtNames(orders)
-  return [
-    ...(yield* staleNamesOf(productNames, brought.products, orders)),
-    ...(yield* staleNamesOf(categoryNames, brought.categories, orders))
-  ]
-})
+/** A name, and the order that brings it to the marts. */
+interface BroughtName {
+  readonly name: Name
+  readonly orderId: number
+}
+
+/** What these orders bring to the marts, name by name; one that is not CLOSED brings none. */
+const eachBroughtName = (orders: ReadonlyArray<VersionedOrder>) => {
+  const products: Array<BroughtName> = []
+  const categories: Array<BroughtName> = []
+  for (const { order, restaurantVersion: version } of orders) {
+    for (const { category_id, category_name, product_id, product_name } of contributions(order)) {
+      products.push({ name: { id: product_id, name: product_name, version }, orderId: order.object_id })
+      categories.push({ name: { id: category_id, name: category_name, version }, orderId: order.object_id })
+    }
+  }
+  return { products, categories }
+}
+
+const newestOf = (brought: ReadonlyArray<BroughtName>): ReadonlyArray<Name> =>
+  newestNames(brought.map(({ name }) => name))
 
 /** The newest names that these orders bring to the marts. */
 export const broughtNames = (orders: ReadonlyArray<VersionedOrder>) => {
-  const stats = orders.flatMap(({ order, restaurantVersion: version }) =>
-    contributions(order).map((stat) => ({ stat, version }))
-  )
-  return {
-    products: newestNames(
-      stats.map(({ stat, version }): Name => ({ id: stat.product_id, name: stat.product_name, version }))
-    ),
-    categories: newestNames(
-      stats.map(({ stat, version }): Name => ({ id: stat.category_id, name: stat.category_name, version }))
-    )
-  }
+  const { categories, products } = eachBroughtName(orders)
+  return { products: newestOf(products), categories: newestOf(categories) }
 }
 
-const staleNamesOf = Effect.fnUntraced(function* (
-  kind: NameTable,
-  brought: ReadonlyArray<Name>,
-  orders: ReadonlyArray<VersionedOrder>
-) {
+/** Names that the marts hold, but not as new as these orders brought them. */
+export const staleNames = Effect.fnUntraced(function* (orders: ReadonlyArray<VersionedOrder>) {
+  const { categories, products } = eachBroughtName(orders)
+  return [...(yield* staleNamesOf(productNames, products)), ...(yield* staleNamesOf(categoryNames, categories))]
+})
+
+const staleNamesOf = Effect.fnUntraced(function* (kind: NameTable, brought: ReadonlyArray<BroughtName>) {
   if (brought.length === 0) return []
+  const newest = newestOf(brought)
   const held = yield* heldNames(
     kind,
-    brought.map(({ id }) => id)
+    newest.map(({ id }) => id)
   )
-  return brought.flatMap((name): ReadonlyArray<Difference> => {
+  const stale = newest.filter((name) => {
     const now = held.get(name.id)
-    if (now !== undefined && !mustReplace(kind, name, now)) return []
-    return [
-      {
-        check: "names",
-        order: bringingOrder(orders, name.id),
-        table: kind.table,
-        what: `${kind.id} ${name.id}`,
-        is: now === undefined ? "no row" : `${now.name} of ${now.version}`,
-        shouldBe: `${name.name} of ${name.version}`,
-        remedy: "rebuild"
-      }
-    ]
+    return now === undefined || mustReplace(kind, name, now)
+  })
+  if (stale.length === 0) return []
+  const orderOf = new Map(brought.map(({ name, orderId }) => [name, String(orderId)]))
+  return stale.map((name): Difference => {
+    const now = held.get(name.id)
+    return {
+      check: "names",
+      order: orderOf.get(name) ?? null,
+      table: kind.table,
+      what: `${kind.id} ${name.id}`,
+      is: now === undefined ? "no row" : `${now.name} of ${now.version}`,
+      shouldBe: `${name.name} of ${name.version}`,
+      remedy: "rebuild"
+    }
   })
 })
 

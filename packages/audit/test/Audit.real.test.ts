@@ -1,11 +1,12 @@
 import { describe, layer } from "@effect/vitest"
 import { isMissing } from "@metka/testing/realServers"
-import { Layer } from "effect"
+import { Layer, References } from "effect"
 import { allMigrations } from "../../cli/src/AllMigrations.ts"
 import { real } from "../../core/test/DatabaseLayers.ts"
 import { messyDatabase } from "./messyDatabase.ts"
 import { rebuildContract } from "./rebuildContract.ts"
 import { verifyContract } from "./verifyContract.ts"
+import { wreckContract } from "./wreckContract.ts"
 
 describe.skipIf(isMissing("postgres"))("The auditor", () => {
   layer(Layer.provideMerge(messyDatabase, real(...allMigrations)), {
@@ -15,4 +16,9 @@ describe.skipIf(isMissing("postgres"))("The auditor", () => {
     verifyContract(it)
     rebuildContract(it)
   })
+
+  layer(Layer.merge(real(...allMigrations), Layer.succeed(References.MinimumLogLevel, "None")), {
+    excludeTestServices: true,
+    timeout: "60 seconds"
+  })("On real PostgreSQL, a wreck", wreckContract)
 })

@@ -4,6 +4,7 @@ import { memoryDatabase } from "../../cli/test/memorySystem.ts"
 import { messyDatabase } from "./messyDatabase.ts"
 import { rebuildContract } from "./rebuildContract.ts"
 import { verifyContract } from "./verifyContract.ts"
+import { wreckContract } from "./wreckContract.ts"
 
 layer(Layer.provideMerge(messyDatabase, memoryDatabase), { excludeTestServices: true, timeout: "60 seconds" })(
   "On PGlite",
@@ -12,3 +13,5 @@ layer(Layer.provideMerge(messyDatabase, memoryDatabase), { excludeTestServices: 
     rebuildContract(it)
   }
 )
+
+layer(memoryDatabase, { excludeTestServices: true, timeout: "60 seconds" })("On PGlite, a wreck", wreckContract)

@@ -12,7 +12,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { broughtNames } from "./demands.ts"
 import { contributionOf } from "./judgeOrder.ts"
 import { vaultContributions } from "./martChecks.ts"
-import { readStored } from "./readStored.ts"
+import { readStored, type StoredRow } from "./readStored.ts"
 
 export type Source = "stg" | "vault"
 
@@ -31,14 +31,6 @@ const makeTables = Effect.gen(function* () {
     product_ids uuid[] not null, category_ids uuid[] not null) on commit drop`
   yield* sql`create temp table shadow_guests (user_id uuid primary key, guest_id text not null) on commit drop`
 })
-
-interface StoredRow {
-  readonly object_id: string
-  readonly order_version: string
-  readonly sent_dttm: string
-  readonly payload: string
-  readonly enrichment: string
-}
 
 const storedOrders = `
   select object_id::text as object_id, order_version, to_char(sent_dttm, 'YYYY-MM-DD HH24:MI:SS.US') as sent_dttm,
@@ -65,17 +57,8 @@ const addStg = Effect.fnUntraced(function* (onOrders: (count: number) => Effect.
   let names: ShadowNames = { products: [], categories: [] }
   yield* forEachPage<StoredRow, SqlError, SqlClient.SqlClient>(storedOrders, (rows) =>
     Effect.gen(function* () {
-      const orders = rows.flatMap((row) => {
-        const stored = readStored({
-          objectId: Number(row.object_id),
-          version: row.order_version,
-          sentDttm: row.sent_dttm,
-          payload: row.payload,
-          enrichment: row.enrichment
-        })
-        // What cannot be read stays as the vault or the ledger has it; `metka verify` names it.
-        return Result.getOrElse(stored, () => undefined) ?? []
-      })
+      // What cannot be read stays as the vault or the ledger has it; `metka verify` names it.
+      const orders = rows.flatMap((row) => Result.getOrElse(readStored(row), () => undefined) ?? [])
       yield* addOrders(orders)
       const brought = broughtNames(orders)
       names = {

@@ -28,17 +28,11 @@ export interface ReadOrder {
 }
 
 export const readOrder = (record: OrderRecord): ReadOrder => {
-  const { cdm_version, dds_version, order_id, payload, sent_dttm, stg_version } = record
+  const { cdm_version, dds_version, enrichment, order_id, payload, sent_dttm, stg_version } = record
   if (stg_version === null || payload === null || sent_dttm === null) {
     return { record, inVault: undefined, inLedger: undefined, unreadable: undefined }
   }
-  const read = readStored({
-    objectId: Number(order_id),
-    version: stg_version,
-    sentDttm: sent_dttm,
-    payload,
-    enrichment: record.enrichment
-  })
+  const read = readStored({ object_id: order_id, order_version: stg_version, sent_dttm, payload, enrichment })
   const stored = Result.getOrElse(read, () => undefined)
   return {
     record,

@@ -25,7 +25,7 @@ import { demoRules } from "./demo/demoRules.ts"
 import { type DemoWeek, demoWeek, firstObjectId } from "./demo/demoWeek.ts"
 import { trickle } from "./demo/trickle.ts"
 import { withProgress } from "./Progress.ts"
-import { lackingOrders, republish } from "./Republish.ts"
+import { lackingOrders, leftOutText, republish } from "./Republish.ts"
 import { type StartedRules, startWithRules } from "./FollowRules.ts"
 import { type KeptWeek, rememberWeek } from "./KeptWeek.ts"
 import { summary } from "./Summary.ts"
@@ -135,7 +135,8 @@ const demo = Effect.fnUntraced(function* (options: StartOptions, show: Show) {
   })
   yield* loadReferences(week)
   // The broker's log ends with the process: what a stage had not handed on is sent again from STG.
-  yield* republish(yield* lackingOrders, () => Effect.void)
+  const leftOut = yield* republish(yield* lackingOrders, () => Effect.void)
+  for (const line of leftOutText(leftOut)) yield* Effect.logError(`not sent again: ${line}`)
   if (!kept.isLoaded) yield* publishWeek(week)
   const toFollow = kept.isLoaded ? (yield* position).left : week.messageCount
   const server = yield* HttpServer.HttpServer

@@ -5,15 +5,16 @@
  */
 import { keepDeadLetters } from "@metka/core/DeadLetters"
 import { endingWithin } from "@metka/core/endingWithin"
-import { decodeSourcePayload } from "@metka/core/messages/SourceOrder"
+import type { SourcePayload } from "@metka/core/messages/SourceOrder"
 import * as Metrics from "@metka/core/Metrics"
 import { describe, retryWhile } from "@metka/core/Outage"
 import { publishIsolated, type Refused } from "@metka/core/publishIsolated"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import { Topology } from "@metka/core/Topology"
 import { transaction } from "@metka/core/transaction"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Result } from "effect"
 import { resolve } from "./enrich.ts"
+import { readStoredOrder, unreadableRemedy } from "./readStoredOrder.ts"
 import { toOutgoing } from "./Stg.ts"
 import * as Repository from "./StgRepository.ts"
 
@@ -22,16 +23,26 @@ const batchSize = 500
 /** Long for what is asked of PostgreSQL here. An order that waits is due again after a minute, whoever takes it then. */
 const bounded = <A, E, R>(work: Effect.Effect<A, E, R>) => endingWithin(work, "50 seconds")
 
-const takeDue = Effect.gen(function* () {
-  const due = yield* Repository.takeDueOrders(batchSize)
-  return due.map((order) => ({
-    ...order,
-    payloadText: order.payload,
-    payload: decodeSourcePayload(JSON.parse(order.payload))
-  }))
-})
+/** A due order that can be read. */
+interface Due extends Repository.DueOrder {
+  readonly payload: SourcePayload
+}
 
-type Due = Effect.Success<typeof takeDue>[number]
+/** One that cannot be read waits on: it is due again within a minute, and nobody but an operator can help it. */
+const readDue = Effect.fnUntraced(function* (taken: ReadonlyArray<Repository.DueOrder>) {
+  const due: Array<Due> = []
+  for (const order of taken) {
+    const stored = readStoredOrder(order.texts)
+    if (Result.isSuccess(stored)) due.push({ ...order, payload: stored.success.payload })
+    else {
+      yield* Effect.logError(
+        `the parked order ${order.objectId} waits on, since what STG has stored of it cannot be read (${stored.failure}): ` +
+          unreadableRemedy
+      )
+    }
+  }
+  return due
+})
 
 /** Looks the references up, stores what was found, and returns the orders that have their enrichment now. */
 const enrichDue = Effect.fnUntraced(function* (due: ReadonlyArray<Due>) {
@@ -59,22 +70,23 @@ const enrichDue = Effect.fnUntraced(function* (due: ReadonlyArray<Due>) {
 
 /** An order whose enriched message no broker takes stops waiting: its payload and the reason go to the dead letters. */
 const deadLetterOf = ({ item, refusal }: Refused<Due>) => ({
-  record: { ...item.delivery, key: null, value: Buffer.from(item.payloadText), headers: new Map() },
+  record: { ...item.delivery, key: null, value: Buffer.from(item.texts.payload), headers: new Map() },
   bad: refusal
 })
 
 /** One round over the orders that are due. Returns how many were taken. */
 const retryDueOrders = Effect.gen(function* () {
   const { stgOrders } = yield* Topology
-  const due = yield* bounded(takeDue)
-  if (due.length === 0) return 0
+  const taken = yield* bounded(Repository.takeDueOrders(batchSize))
+  const due = yield* readDue(taken)
+  if (due.length === 0) return taken.length
   const ready = yield* bounded(enrichDue(due))
-  if (ready.length === 0) return due.length
+  if (ready.length === 0) return taken.length
   const refused = yield* publishIsolated(stgOrders, ready, toOutgoing)
   yield* bounded(
     transaction(Effect.andThen(keepDeadLetters("stg", refused.map(deadLetterOf)), Repository.unparkOrders(ready)))
   )
-  return due.length
+  return taken.length
 }).pipe(Effect.withSpan("retry parked orders", { root: true }))
 
 const pauseBetweenRounds = Duration.seconds(1)

@@ -7,6 +7,7 @@ import { makeInTurns } from "@metka/core/turns"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Enrichment, Missing } from "./enrich.ts"
+import type { StoredTexts } from "./readStoredOrder.ts"
 
 /** A version of an order as it was delivered, with what the references say of it now. */
 export interface DeliveredOrder {
@@ -40,7 +41,7 @@ export interface ParkedOrder {
 export interface DueOrder {
   readonly objectId: number
   readonly version: string
-  readonly payload: string
+  readonly texts: StoredTexts
   readonly traceparent: string
   /** Its first delivery, for a dead letter. */
   readonly delivery: Pick<KafkaRecord, "topic" | "partition" | "offset" | "timestamp">
@@ -192,6 +193,7 @@ export const takeDueOrders = Effect.fnUntraced(function* (limit: number) {
     object_id: string
     order_version: string
     payload: string
+    enrichment: string | null
     traceparent: string
     topic: string
     partition: number
@@ -208,14 +210,15 @@ export const takeDueOrders = Effect.fnUntraced(function* (limit: number) {
       from due where parked.object_id = due.object_id
       returning parked.object_id, parked.order_version, parked.traceparent
     )
-    select taken.object_id::text as object_id, taken.order_version, events.payload::text as payload, taken.traceparent,
+    select taken.object_id::text as object_id, taken.order_version, taken.traceparent,
+      events.payload::text as payload, events.enrichment::text as enrichment,
       events.topic, events.partition, events."offset"::text as "offset", events.kafka_timestamp
     from taken join stg.order_events events using (object_id, order_version)
     order by taken.object_id`
   return rows.map((row): DueOrder => ({
     objectId: Number(row.object_id),
     version: row.order_version,
-    payload: row.payload,
+    texts: { payload: row.payload, enrichment: row.enrichment },
     traceparent: row.traceparent,
     delivery: {
       topic: row.topic,

@@ -2,13 +2,16 @@
 import type { SourcePayload } from "@metka/core/messages/SourceOrder"
 import type { StgOrder } from "@metka/core/messages/StgOrder"
 import type { References } from "@metka/core/ReferenceData"
+import { Schema } from "effect"
 
 /** What a version of an order was enriched with, once and for all: Redis changes, this does not. Stored as JSON. */
-export interface Enrichment {
-  readonly guest: { readonly name: string; readonly login: string; readonly version: string }
-  readonly restaurant: { readonly name: string; readonly version: string }
-  readonly dishes: ReadonlyArray<readonly [id: string, name: string, category: string]>
-}
+export const Enrichment = Schema.Struct({
+  guest: Schema.Struct({ name: Schema.String, login: Schema.String, version: Schema.String }),
+  restaurant: Schema.Struct({ name: Schema.String, version: Schema.String }),
+  /** Of each its id, name and category. */
+  dishes: Schema.Array(Schema.Tuple([Schema.String, Schema.String, Schema.String]))
+})
+export type Enrichment = typeof Enrichment.Type
 
 /** The ids that Redis does not know yet, each kind sorted. While the restaurant is unknown, so is its menu. */
 export interface Missing {

@@ -6,7 +6,11 @@ import { Effect, Layer, Logger } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, SqlError, Statement } from "effect/sql"
 import { TestClock } from "effect/testing"
+import { opsMigrations } from "../../core/src/OpsSchema.ts"
+import { embedded } from "../../core/test/DatabaseLayers.ts"
 import * as ParkedOrders from "../src/ParkedOrders.ts"
+import { stgMigrations } from "../src/StgSchema.ts"
+import { parkedOrdersContract } from "./parkedOrdersContract.ts"
 
 const notMigrated = new SqlError.SqlError({
   reason: new SqlError.UnknownError({
@@ -48,3 +52,5 @@ describe("parked orders", () => {
     )
   })
 })
+
+parkedOrdersContract("parked orders on PGlite", embedded(opsMigrations, stgMigrations))

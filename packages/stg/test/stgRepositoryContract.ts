@@ -263,7 +263,11 @@ export const stgRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
         const second = yield* takeAt(1_000, 2)
         assert.deepStrictEqual([...first, ...second].map((order) => order.objectId).sort(), [1, 2, 3])
         assert.deepStrictEqual(yield* takeAt(1_000, 2), [])
-        assert.deepInclude(first[0], { version: version(1), payload: '{"n": 1}', traceparent: "trace 1" })
+        assert.deepInclude(first[0], {
+          version: version(1),
+          texts: { payload: '{"n": 1}', enrichment: null },
+          traceparent: "trace 1"
+        })
       })
     )
 

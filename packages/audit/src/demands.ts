@@ -111,7 +111,7 @@ const demandingOrders = (
 }
 
 /** A name as the marts hold it. */
-export interface HeldName extends Name {
+interface HeldName extends Name {
   /** The vault has this name too: of a dish under the same version, of a category as its key. */
   readonly inVault: boolean
 }
@@ -120,7 +120,7 @@ export interface HeldName extends Name {
  * Whether the marts must have the name that an order brought instead of the one they hold. One that is as new may win
  * by its hash, but then it came with an order, and the vault has it. A category's name is its key: it never gets newer.
  */
-export const mustReplace = (kind: NameTable, brought: Name, held: HeldName): boolean =>
+const mustReplace = (kind: NameTable, brought: Name, held: HeldName): boolean =>
   kind === categoryNames
     ? brought.name !== held.name && (isNewer(brought, held) || !held.inVault)
     : isNewer(brought, held) || (brought.version === held.version && brought.name !== held.name && !held.inVault)
@@ -160,34 +160,34 @@ export const staleNames = Effect.fnUntraced(function* (orders: ReadonlyArray<Ver
 })
 
 const staleNamesOf = Effect.fnUntraced(function* (kind: NameTable, brought: ReadonlyArray<BroughtName>) {
-  if (brought.length === 0) return []
-  const newest = newestOf(brought)
-  const held = yield* heldNames(
-    kind,
-    newest.map(({ id }) => id)
-  )
-  const stale = newest.filter((name) => {
-    const now = held.get(name.id)
-    return now === undefined || mustReplace(kind, name, now)
-  })
+  const stale = yield* namesNotHeld(kind, newestOf(brought))
   if (stale.length === 0) return []
   const orderOf = new Map(brought.map(({ name, orderId }) => [name, String(orderId)]))
-  return stale.map((name): Difference => {
-    const now = held.get(name.id)
-    return {
-      check: "names",
-      order: orderOf.get(name) ?? null,
-      table: kind.table,
-      what: `${kind.id} ${name.id}`,
-      is: now === undefined ? "no row" : `${now.name} of ${now.version}`,
-      shouldBe: `${name.name} of ${name.version}`,
-      remedy: "rebuild"
-    }
-  })
+  return stale.map(({ held, name }): Difference => ({
+    check: "names",
+    order: orderOf.get(name) ?? null,
+    table: kind.table,
+    what: `${kind.id} ${name.id}`,
+    is: held === undefined ? "no row" : `${held.name} of ${held.version}`,
+    shouldBe: `${name.name} of ${name.version}`,
+    remedy: "rebuild"
+  }))
+})
+
+/** Of these names those that the marts do not have yet, each beside the one they hold. */
+export const namesNotHeld = Effect.fnUntraced(function* (kind: NameTable, names: ReadonlyArray<Name>) {
+  if (names.length === 0) return []
+  const held = yield* heldNames(
+    kind,
+    names.map(({ id }) => id)
+  )
+  return names
+    .map((name) => ({ name, held: held.get(name.id) }))
+    .filter(({ held, name }) => held === undefined || mustReplace(kind, name, held))
 })
 
 /** The names that the marts hold of these things, by id. */
-export const heldNames = Effect.fnUntraced(function* (kind: NameTable, ids: ReadonlyArray<string>) {
+const heldNames = Effect.fnUntraced(function* (kind: NameTable, ids: ReadonlyArray<string>) {
   const sql = yield* SqlClient.SqlClient
   const inVault =
     kind === productNames

@@ -1,4 +1,5 @@
 /** The marts by themselves, and against the vault: ledger, counters, names, guests, history of tags, parked orders. */
+import { categoryNames, type NameTable, productNames } from "@metka/cdm/Names"
 import type { SqlCheck } from "./SqlCheck.ts"
 
 /** What the orders of the vault contribute now, in the columns of the ledger. */
@@ -34,62 +35,38 @@ const ledgerOfVault: SqlCheck = {
       is distinct from (vault.user_id, vault.order_dt, vault.product_ids, vault.category_ids)`
 }
 
-/** A mart of counters. */
-export interface Mart {
-  readonly table: string
-  readonly id: string
-  readonly name: string
-  /** The column of the ledger that it counts. */
-  readonly counted: string
-  readonly names: string
-}
-
-export const productMart: Mart = {
-  table: "cdm.user_product_counters",
-  id: "product_id",
-  name: "product_name",
-  counted: "product_ids",
-  names: "cdm.product_names"
-}
-
-export const categoryMart: Mart = {
-  table: "cdm.user_category_counters",
-  id: "category_id",
-  name: "category_name",
-  counted: "category_ids",
-  names: "cdm.category_names"
-}
-
 const guestText =
   "concat('guest ', coalesce((select guest_id from cdm.guests where guests.user_id = row.user_id), row.user_id::text))"
 
-const countersOf = ({ counted, id, name, names, table }: Mart): SqlCheck => ({
+/** What the counters of these guests must be, by the ledger. */
+export const sumsOfLedger = ({ counted, id }: NameTable, guests: string): string => `
+  select user_id, ${id}, count(*)::int as order_cnt from cdm.order_contributions, unnest(${counted}) as ${id}
+  where ${guests} group by user_id, ${id}`
+
+export const wrongCounters = (kind: NameTable): string => `
+  select user_id, ${kind.id}, held.order_cnt as held, sums.order_cnt as wanted
+  from (${sumsOfLedger(kind, "user_id is not null")}) sums full join ${kind.counters} held using (user_id, ${kind.id})
+  where held.order_cnt is distinct from sums.order_cnt`
+
+const countersOf = (kind: NameTable): SqlCheck => ({
   check: "counters",
-  table,
+  table: kind.counters,
   remedy: "rebuild",
   query: `
-    select null::text as object_id, concat(${guestText}, ', ', named.${name}, ' ', row.${id}) as what,
+    select null::text as object_id, concat(${guestText}, ', ', named.${kind.name}, ' ', row.${kind.id}) as what,
       coalesce(row.held::text, 'no row') as held, coalesce(row.wanted::text, 'no row') as wanted,
-      row.user_id::text as user_id, row.${id}::text as thing_id
-    from (
-      select user_id, ${id}, held.order_cnt as held, sums.order_cnt as wanted
-      from (
-        select user_id, ${id}, count(*)::int as order_cnt from cdm.order_contributions, unnest(${counted}) as ${id}
-        where user_id is not null group by user_id, ${id}
-      ) sums full join ${table} held using (user_id, ${id})
-      where held.order_cnt is distinct from sums.order_cnt
-    ) row
-    left join ${names} named using (${id})`
+      row.user_id::text as user_id, row.${kind.id}::text as thing_id
+    from (${wrongCounters(kind)}) row left join ${kind.table} named using (${kind.id})`
 })
 
-const namesOf = ({ id, name, names, table }: Mart): SqlCheck => ({
+const namesOf = ({ counters, id, name, table }: NameTable): SqlCheck => ({
   check: "names",
-  table,
+  table: counters,
   remedy: "rebuild",
   query: `
     select null::text as object_id, concat(${guestText}, ', ${id} ', row.${id}) as what, row.${name} as held,
-      coalesce(named.${name}, 'a name in ${names}') as wanted, row.user_id::text as user_id, row.${id}::text as thing_id
-    from ${table} row left join ${names} named using (${id}) where row.${name} is distinct from named.${name}`
+      coalesce(named.${name}, 'a name in ${table}') as wanted, row.user_id::text as user_id, row.${id}::text as thing_id
+    from ${counters} row left join ${table} named using (${id}) where row.${name} is distinct from named.${name}`
 })
 
 /** A dish or category is counted once an order, and an order counts for somebody if it counts for anything. */
@@ -127,6 +104,12 @@ const guests: SqlCheck = {
 export const toldTags = `
   select distinct on (user_id, tag) user_id, tag, category_id, action, order_cnt, rule_version, at from cdm.user_tag_history order by user_id, tag, event_id desc`
 
+/** Tags of which receivers have been told last something else than what guests have. */
+export const wrongHistory = `
+  select user_id, tag, coalesce(held.category_id, told.category_id) as category_id, told.action, told.at, held.given_at
+  from (${toldTags}) told full join cdm.user_tags held using (user_id, tag)
+  where case when told.action = 'given' then told.at end is distinct from held.given_at`
+
 const history: SqlCheck = {
   check: "history",
   table: "cdm.user_tag_history",
@@ -135,11 +118,7 @@ const history: SqlCheck = {
     select null::text as object_id, concat(${guestText}, ', tag ', row.tag) as what,
       concat('last ', coalesce(row.action, 'never given'), ' ' || row.at) as held,
       coalesce('given ' || row.given_at, 'taken') as wanted, row.user_id::text as user_id, row.category_id::text as thing_id
-    from (
-      select user_id, tag, coalesce(held.category_id, told.category_id) as category_id, told.action, told.at, held.given_at
-      from (${toldTags}) told full join cdm.user_tags held using (user_id, tag)
-      where case when told.action = 'given' then told.at end is distinct from held.given_at
-    ) row`
+    from (${wrongHistory}) row`
 }
 
 const parked: SqlCheck = {
@@ -159,10 +138,10 @@ export const martChecks: ReadonlyArray<SqlCheck> = [
   parked,
   ledgerOfVault,
   ledgerShape,
-  countersOf(productMart),
-  countersOf(categoryMart),
-  namesOf(productMart),
-  namesOf(categoryMart),
+  countersOf(productNames),
+  countersOf(categoryNames),
+  namesOf(productNames),
+  namesOf(categoryNames),
   guests,
   history
 ]

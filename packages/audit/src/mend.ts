@@ -1,16 +1,17 @@
 /** Writes what differs, and nothing else. Runs while no batch of CDM does, and reads all of it again. */
 import { texts } from "@metka/core/arrays"
 import { type GuestRow, guestChanges, guestsInPage } from "@metka/cdm/GuestTags"
-import type { Name, NameTable } from "@metka/cdm/Names"
+import { categoryNames, type Name, type NameTable, productNames } from "@metka/cdm/Names"
 import { activeRules, bindRules, writeTags } from "@metka/cdm/TagRepository"
 import { forEachPage } from "@metka/core/Cursor"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
+import { namesNotHeld } from "./demands.ts"
 import { guestRows } from "./GuestTags.ts"
-import { categoryMart, type Mart, productMart, toldTags } from "./martChecks.ts"
+import { sumsOfLedger, toldTags } from "./martChecks.ts"
 import { namesByTable, type ShadowNames } from "./Shadow.ts"
-import { ledgerIsWrong, wrongNames } from "./wrongRows.ts"
+import { ledgerIsWrong } from "./wrongRows.ts"
 
 /** How many rows of each table were wrong. */
 export interface Mended {
@@ -58,7 +59,7 @@ const mendLedger = Effect.gen(function* () {
 
 const mendNames = Effect.fnUntraced(function* (kind: NameTable, brought: ReadonlyArray<Name>) {
   const sql = yield* SqlClient.SqlClient
-  const wrong = yield* wrongNames(kind, brought)
+  const wrong = (yield* namesNotHeld(kind, brought)).map(({ name }) => name)
   if (wrong.length === 0) return 0
   yield* sql`
     insert into ${sql(kind.table)} as held (${sql(kind.id)}, ${sql(kind.name)}, name_version)
@@ -68,27 +69,24 @@ const mendNames = Effect.fnUntraced(function* (kind: NameTable, brought: Readonl
   return wrong.length
 })
 
-const renameCounters = ({ id, name, names, table }: Mart) =>
-  countWritten(`update ${table} held set ${name} = named.${name} from ${names} named
+const renameCounters = ({ counters, id, name, table }: NameTable) =>
+  countWritten(`update ${counters} held set ${name} = named.${name} from ${table} named
     where held.${id} = named.${id} and held.${name} <> named.${name}`)
 
 const mendGuests = countWritten(`
   insert into cdm.guests as held select user_id, guest_id from shadow_guests order by user_id
   on conflict (user_id) do update set guest_id = excluded.guest_id where held.guest_id <> excluded.guest_id`)
 
-const sumsOf = ({ counted, id }: Mart): string => `
-  select user_id, ${id}, count(*)::int as order_cnt from cdm.order_contributions, unnest(${counted}) as ${id}
-  where user_id in (select user_id from wrong_guests) group by user_id, ${id}`
-
-const mendCounters = (mart: Mart) =>
+const mendCounters = (kind: NameTable) =>
   Effect.gen(function* () {
-    const { id, name, names, table } = mart
+    const { counters, id, name, table } = kind
+    const sums = sumsOfLedger(kind, "user_id in (select user_id from wrong_guests)")
     const removed = yield* countWritten(`
-      delete from ${table} held where user_id in (select user_id from wrong_guests)
-        and not exists (select 1 from (${sumsOf(mart)}) sums where sums.user_id = held.user_id and sums.${id} = held.${id})`)
+      delete from ${counters} held where user_id in (select user_id from wrong_guests)
+        and not exists (select 1 from (${sums}) sums where sums.user_id = held.user_id and sums.${id} = held.${id})`)
     const set = yield* countWritten(`
-      insert into ${table} as held (user_id, ${id}, ${name}, order_cnt)
-      select user_id, ${id}, coalesce(named.${name}, ''), order_cnt from (${sumsOf(mart)}) sums left join ${names} named using (${id})
+      insert into ${counters} as held (user_id, ${id}, ${name}, order_cnt)
+      select user_id, ${id}, coalesce(named.${name}, ''), order_cnt from (${sums}) sums left join ${table} named using (${id})
       order by user_id, ${id}
       on conflict (user_id, ${id}) do update set order_cnt = excluded.order_cnt where held.order_cnt <> excluded.order_cnt`)
     return removed + set
@@ -142,10 +140,10 @@ const mendTags = Effect.gen(function* () {
 export const mend = Effect.fnUntraced(function* (names: ShadowNames) {
   const ledger = yield* mendLedger
   const named = yield* Effect.forEach(namesByTable(names), ([kind, brought]) => mendNames(kind, brought))
-  const renamed = [yield* renameCounters(productMart), yield* renameCounters(categoryMart)]
+  const renamed = [yield* renameCounters(productNames), yield* renameCounters(categoryNames)]
   const guests = yield* mendGuests
-  const productCounters = yield* mendCounters(productMart)
-  const categoryCounters = yield* mendCounters(categoryMart)
+  const productCounters = yield* mendCounters(productNames)
+  const categoryCounters = yield* mendCounters(categoryNames)
   yield* noteGuestsOf(yield* bindRules())
   const tagsRestored = yield* restoreToldTags
   const mended: Mended = {

@@ -23,20 +23,24 @@ export interface NameTable {
   readonly counters: string
   readonly id: string
   readonly name: string
+  /** The column of the ledger that the counters count. */
+  readonly counted: string
 }
 
 export const productNames: NameTable = {
   table: "cdm.product_names",
   counters: "cdm.user_product_counters",
   id: "product_id",
-  name: "product_name"
+  name: "product_name",
+  counted: "product_ids"
 }
 
 export const categoryNames: NameTable = {
   table: "cdm.category_names",
   counters: "cdm.user_category_counters",
   id: "category_id",
-  name: "category_name"
+  name: "category_name",
+  counted: "category_ids"
 }
 
 /** Of two names the newer, of equally new ones the one the vault prefers: any order of arrival ends in the same name. */

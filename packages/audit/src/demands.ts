@@ -5,8 +5,6 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Difference } from "./Difference.ts"
 
-const column = <Row>(rows: ReadonlyArray<Row>, value: (row: Row) => string): ReadonlyArray<string> => rows.map(value)
-
 interface Unmet {
   readonly table: string
   readonly id: string
@@ -25,17 +23,17 @@ export const unmetInVault = Effect.fnUntraced(function* (demanded: VaultRows, or
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<Unmet>`
     with users as (
-      select * from unnest(${column(users, (row) => row.pk)}::uuid[], ${column(users, (row) => row.userId)}::text[],
-        ${column(users, (row) => row.name)}::text[], ${column(users, (row) => row.version)}::text[],
-        ${column(users, (row) => row.hashdiff)}::uuid[]) as row (pk, id, name, version, hashdiff)
+      select * from unnest(${users.map((row) => row.pk)}::uuid[], ${users.map((row) => row.userId)}::text[],
+        ${users.map((row) => row.name)}::text[], ${users.map((row) => row.version)}::text[],
+        ${users.map((row) => row.hashdiff)}::uuid[]) as row (pk, id, name, version, hashdiff)
     ), restaurants as (
-      select * from unnest(${column(restaurants, (row) => row.pk)}::uuid[], ${column(restaurants, (row) => row.restaurantId)}::text[],
-        ${column(restaurants, (row) => row.name)}::text[], ${column(restaurants, (row) => row.version)}::text[],
-        ${column(restaurants, (row) => row.hashdiff)}::uuid[]) as row (pk, id, name, version, hashdiff)
+      select * from unnest(${restaurants.map((row) => row.pk)}::uuid[], ${restaurants.map((row) => row.restaurantId)}::text[],
+        ${restaurants.map((row) => row.name)}::text[], ${restaurants.map((row) => row.version)}::text[],
+        ${restaurants.map((row) => row.hashdiff)}::uuid[]) as row (pk, id, name, version, hashdiff)
     ), products as (
-      select * from unnest(${column(products, (row) => row.pk)}::uuid[], ${column(products, (row) => row.productId)}::text[],
-        ${column(products, (row) => row.name)}::text[], ${column(products, (row) => row.version)}::text[],
-        ${column(products, (row) => row.hashdiff)}::uuid[]) as row (pk, id, name, version, hashdiff)
+      select * from unnest(${products.map((row) => row.pk)}::uuid[], ${products.map((row) => row.productId)}::text[],
+        ${products.map((row) => row.name)}::text[], ${products.map((row) => row.version)}::text[],
+        ${products.map((row) => row.hashdiff)}::uuid[]) as row (pk, id, name, version, hashdiff)
     )
     select 'dds.h_user' as table, pk::text as id, held.user_id as is, users.id as wanted
     from users left join dds.h_user held on held.h_user_pk = pk where held.user_id is distinct from users.id
@@ -48,18 +46,18 @@ export const unmetInVault = Effect.fnUntraced(function* (demanded: VaultRows, or
     from products left join dds.h_product held on held.h_product_pk = pk where held.product_id is distinct from products.id
     union all
     select 'dds.h_category', pk::text, held.category_name, name
-    from unnest(${column(categories, (row) => row.pk)}::uuid[], ${column(categories, (row) => row.name)}::text[]) as row (pk, name)
+    from unnest(${categories.map((row) => row.pk)}::uuid[], ${categories.map((row) => row.name)}::text[]) as row (pk, name)
     left join dds.h_category held on held.h_category_pk = pk where held.category_name is distinct from name
     union all
     select 'dds.l_product_category', pk::text, null, concat('h_product_pk ', product, ' h_category_pk ', category)
-    from unnest(${column(productCategories, (row) => row.pk)}::uuid[], ${column(productCategories, (row) => row.productPk)}::uuid[],
-      ${column(productCategories, (row) => row.otherPk)}::uuid[]) as row (pk, product, category)
+    from unnest(${productCategories.map((row) => row.pk)}::uuid[], ${productCategories.map((row) => row.productPk)}::uuid[],
+      ${productCategories.map((row) => row.otherPk)}::uuid[]) as row (pk, product, category)
     where not exists (select 1 from dds.l_product_category held
       where (hk_product_category_pk, h_product_pk, h_category_pk) = (pk, product, category))
     union all
     select 'dds.l_product_restaurant', pk::text, null, concat('h_product_pk ', product, ' h_restaurant_pk ', restaurant)
-    from unnest(${column(productRestaurants, (row) => row.pk)}::uuid[], ${column(productRestaurants, (row) => row.productPk)}::uuid[],
-      ${column(productRestaurants, (row) => row.otherPk)}::uuid[]) as row (pk, product, restaurant)
+    from unnest(${productRestaurants.map((row) => row.pk)}::uuid[], ${productRestaurants.map((row) => row.productPk)}::uuid[],
+      ${productRestaurants.map((row) => row.otherPk)}::uuid[]) as row (pk, product, restaurant)
     where not exists (select 1 from dds.l_product_restaurant held
       where (hk_product_restaurant_pk, h_product_pk, h_restaurant_pk) = (pk, product, restaurant))
     union all

@@ -77,8 +77,6 @@ export const heldVersions = Effect.fnUntraced(function* (orders: VaultRows["orde
   return new Map(rows.map((row) => [row.h_order_pk, row.order_version]))
 })
 
-const column = <Row>(rows: ReadonlyArray<Row>, value: (row: Row) => string): ReadonlyArray<string> => rows.map(value)
-
 /**
  * What is not there yet of guests, restaurants, dishes and categories and their links, and names that are newer than the
  * newest one held: so a satellite's newest row by version is its newest row by load too.
@@ -87,22 +85,22 @@ const insertsOfThings = (sql: SqlClient.SqlClient, things: Things) => {
   const { categories, productCategories, productRestaurants, products, restaurants, users } = things
   return sql`
     users as (
-      select * from loaded, unnest(${uuids(column(users, (row) => row.pk))}::uuid[], ${texts(column(users, (row) => row.userId))}::text[],
-        ${texts(column(users, (row) => row.name))}::text[], ${texts(column(users, (row) => row.login ?? ""))}::text[],
-        ${users.map((row) => row.login === null)}::bool[], ${texts(column(users, (row) => row.version))}::text[],
-        ${uuids(column(users, (row) => row.hashdiff))}::uuid[])
+      select * from loaded, unnest(${uuids(users.map((row) => row.pk))}::uuid[], ${texts(users.map((row) => row.userId))}::text[],
+        ${texts(users.map((row) => row.name))}::text[], ${texts(users.map((row) => row.login ?? ""))}::text[],
+        ${users.map((row) => row.login === null)}::bool[], ${texts(users.map((row) => row.version))}::text[],
+        ${uuids(users.map((row) => row.hashdiff))}::uuid[])
         as row (h_user_pk, user_id, username, userlogin, without_login, user_version, hashdiff)
     ),
     restaurants as (
-      select * from loaded, unnest(${uuids(column(restaurants, (row) => row.pk))}::uuid[],
-        ${texts(column(restaurants, (row) => row.restaurantId))}::text[], ${texts(column(restaurants, (row) => row.name))}::text[],
-        ${texts(column(restaurants, (row) => row.version))}::text[], ${uuids(column(restaurants, (row) => row.hashdiff))}::uuid[])
+      select * from loaded, unnest(${uuids(restaurants.map((row) => row.pk))}::uuid[],
+        ${texts(restaurants.map((row) => row.restaurantId))}::text[], ${texts(restaurants.map((row) => row.name))}::text[],
+        ${texts(restaurants.map((row) => row.version))}::text[], ${uuids(restaurants.map((row) => row.hashdiff))}::uuid[])
         as row (h_restaurant_pk, restaurant_id, name, restaurant_version, hashdiff)
     ),
     products as (
-      select * from loaded, unnest(${uuids(column(products, (row) => row.pk))}::uuid[], ${texts(column(products, (row) => row.productId))}::text[],
-        ${texts(column(products, (row) => row.name))}::text[], ${texts(column(products, (row) => row.version))}::text[],
-        ${uuids(column(products, (row) => row.hashdiff))}::uuid[])
+      select * from loaded, unnest(${uuids(products.map((row) => row.pk))}::uuid[], ${texts(products.map((row) => row.productId))}::text[],
+        ${texts(products.map((row) => row.name))}::text[], ${texts(products.map((row) => row.version))}::text[],
+        ${uuids(products.map((row) => row.hashdiff))}::uuid[])
         as row (h_product_pk, product_id, name, restaurant_version, hashdiff)
     ),
     h_user as (
@@ -119,23 +117,23 @@ const insertsOfThings = (sql: SqlClient.SqlClient, things: Things) => {
     ),
     h_category as (
       insert into dds.h_category select h_category_pk, category_name, load_dt, load_src
-      from loaded, unnest(${uuids(column(categories, (row) => row.pk))}::uuid[], ${texts(column(categories, (row) => row.name))}::text[])
+      from loaded, unnest(${uuids(categories.map((row) => row.pk))}::uuid[], ${texts(categories.map((row) => row.name))}::text[])
         as row (h_category_pk, category_name)
       order by h_category_pk on conflict do nothing
     ),
     l_product_category as (
       insert into dds.l_product_category select hk_product_category_pk, h_product_pk, h_category_pk, load_dt, load_src
-      from loaded, unnest(${uuids(column(productCategories, (row) => row.pk))}::uuid[],
-        ${uuids(column(productCategories, (row) => row.productPk))}::uuid[],
-        ${uuids(column(productCategories, (row) => row.otherPk))}::uuid[])
+      from loaded, unnest(${uuids(productCategories.map((row) => row.pk))}::uuid[],
+        ${uuids(productCategories.map((row) => row.productPk))}::uuid[],
+        ${uuids(productCategories.map((row) => row.otherPk))}::uuid[])
         as row (hk_product_category_pk, h_product_pk, h_category_pk)
       order by hk_product_category_pk on conflict do nothing
     ),
     l_product_restaurant as (
       insert into dds.l_product_restaurant select hk_product_restaurant_pk, h_product_pk, h_restaurant_pk, load_dt, load_src
-      from loaded, unnest(${uuids(column(productRestaurants, (row) => row.pk))}::uuid[],
-        ${uuids(column(productRestaurants, (row) => row.productPk))}::uuid[],
-        ${uuids(column(productRestaurants, (row) => row.otherPk))}::uuid[])
+      from loaded, unnest(${uuids(productRestaurants.map((row) => row.pk))}::uuid[],
+        ${uuids(productRestaurants.map((row) => row.productPk))}::uuid[],
+        ${uuids(productRestaurants.map((row) => row.otherPk))}::uuid[])
         as row (hk_product_restaurant_pk, h_product_pk, h_restaurant_pk)
       order by hk_product_restaurant_pk on conflict do nothing
     ),

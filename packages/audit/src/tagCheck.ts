@@ -5,7 +5,7 @@ import { activeRules } from "@metka/cdm/TagRepository"
 import { forEachPage } from "@metka/core/Cursor"
 import { Effect } from "effect"
 import type { Difference, Findings } from "./Difference.ts"
-import { guestRows, type NamedGuestRow } from "./GuestTags.ts"
+import { guestRows, type NamedGuestRow } from "./NamedGuests.ts"
 
 const stateOf = (tag: HeldTag): string =>
   `category_id ${tag.categoryId} order_cnt ${tag.orderCount} rule_version ${tag.ruleVersion}`

@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { namesNotHeld } from "./demands.ts"
-import { guestRows } from "./GuestTags.ts"
+import { guestRows } from "./NamedGuests.ts"
 import { wrongCounters, wrongHistory } from "./martChecks.ts"
 import { namesByTable, type ShadowNames } from "./Shadow.ts"
 

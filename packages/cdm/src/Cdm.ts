@@ -7,6 +7,7 @@ import { placeText } from "@metka/core/messages/place"
 import { fixedWidth, isTimestamp } from "@metka/core/messages/Timestamp"
 import * as Metrics from "@metka/core/Metrics"
 import * as Pipeline from "@metka/core/Pipeline"
+import type { Received } from "@metka/core/Stage"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { pauseIn } from "@metka/core/turns"
 import { Clock, Effect, Result } from "effect"
@@ -79,7 +80,7 @@ const storableKey = (key: Uint8Array): string | undefined => {
   return text === "" || text.includes("\u0000") ? undefined : text
 }
 
-type ReceivedStats = Pipeline.Received<OrderStats>
+type ReceivedStats = Received<OrderStats>
 
 /** What news brings beside contributions: names, and the app's ids of guests. */
 interface News {

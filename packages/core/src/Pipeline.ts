@@ -1,60 +1,26 @@
 /**
  * The one shape of a service: record batches flow decode → enrich → one transaction → publish → commit.
  *
- * A service supplies pure functions and SQL; everything about time is here. Bad records are values and go to the dead
- * letters inside the batch's transaction. Outages are retried for as long as they last. What a server refuses for the
- * data's sake is halved until the bad record stands alone. The offset is committed last, so a crash anywhere repeats
- * work and changes nothing.
+ * A service supplies pure functions and SQL (`Stage.ts`); when what is done follows from here. Outages are retried for as
+ * long as they last (`Waiting.ts`). Bad records are values and go to the dead letters inside the batch's transaction;
+ * what a server refuses for the data's sake is halved until the bad record stands alone (`Settling.ts`). The offset is
+ * committed last, so a crash anywhere repeats work and changes nothing.
  */
-import { Duration, Effect, Exit, Fiber, FiberHandle, Latch, Result, Schedule, Semaphore, Stream } from "effect"
-import type { SqlClient } from "effect/sql"
-import type { SqlError } from "effect/sql/SqlError"
-import { endingWithin } from "./endingWithin.ts"
-import { transaction } from "./transaction.ts"
+import { Duration, Effect, Exit, Fiber, FiberHandle, Latch, Schedule, Semaphore, Stream } from "effect"
 import { type BatchTrace, traceBatch } from "./BatchTrace.ts"
-import { type DeadLetter, keepDeadLetters } from "./DeadLetters.ts"
+import type { DeadLetter } from "./DeadLetters.ts"
+import { decodeBatch } from "./decodeBatch.ts"
 import { Health } from "./Health.ts"
 import { releaseHeapAfter } from "./HeapRelease.ts"
-import { Kafka, type KafkaRecord, type OutgoingRecord, type RecordBatch } from "./Kafka.ts"
-import { BadRecord, cleanDetail } from "./messages/BadRecord.ts"
+import { Kafka, type RecordBatch } from "./Kafka.ts"
 import * as MessagingMetrics from "./MessagingMetrics.ts"
 import * as Metrics from "./Metrics.ts"
 import { makeOffsetCommits } from "./OffsetCommits.ts"
-import { componentOf, describe, isContention, type StageError, refusalOf, retryWhile } from "./Outage.ts"
-import { publish } from "./publish.ts"
-import { eachInTurns } from "./turns.ts"
-
-/** A decoded record. `traceparent` is what its outgoing messages carry on. */
-export interface Received<A> {
-  readonly record: KafkaRecord
-  readonly message: A
-  readonly traceparent: string
-}
-
-/** What a transaction did with a batch, and what it gives the next stage. */
-export interface Stored {
-  readonly outgoing: ReadonlyArray<OutgoingRecord>
-  readonly outcomes: Metrics.Outcomes
-  /** For what a stage remembers of the database: runs once the transaction is committed. */
-  readonly onCommitted?: () => void
-}
-
-export interface Stage<A, P, R> {
-  readonly service: string
-  readonly topic: string
-  readonly group: string
-  readonly output: string
-  /** Upper bound of records in one batch, and so in one transaction. */
-  readonly maxRecords: number
-  /** Pure; what it refuses becomes a dead letter. */
-  readonly decode: (record: KafkaRecord) => Result.Result<A, BadRecord>
-  /** Everything a batch needs before its transaction opens: pure transforms and reads of reference data. */
-  readonly enrich: (received: ReadonlyArray<Received<A>>) => Effect.Effect<P, StageError, R>
-  /** Runs inside the transaction. */
-  readonly store: (prepared: P) => Effect.Effect<Stored, SqlError, SqlClient.SqlClient>
-  /** Runs after the batch is published, for what is announced because something changed. */
-  readonly announce?: Effect.Effect<void, StageError, SqlClient.SqlClient | R>
-}
+import type { StageError } from "./Outage.ts"
+import { makeSettle } from "./Settling.ts"
+import type { Stage } from "./Stage.ts"
+import { timed } from "./timed.ts"
+import { makeWaiting } from "./Waiting.ts"
 
 /**
  * One batch is written, the next one is decoded and enriched. More would only wait, and fill the memory. Of the one
@@ -68,14 +34,6 @@ const batchesInMemory = 2
  * them by then.
  */
 const concludeAfter = Duration.millis(25)
-
-/** A transaction that takes longer is told of. */
-const slowAfter = Duration.seconds(10)
-
-/** A first attempt that takes longer is begun anew on another connection. */
-const firstPatience = Duration.minutes(1)
-/** Each further attempt may take twice as long, up to this: one that is only slow must come to its end. */
-const longestPatience = Duration.minutes(16)
 
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
 const grace = Duration.millis(850)
@@ -92,88 +50,14 @@ interface Prepared<P> {
 export const run = <A, P, R>(stage: Stage<A, P, R>) =>
   Effect.gen(function* () {
     const kafka = yield* Kafka
-    const health = yield* Health
+    const waiting = makeWaiting(yield* Health, stage.service)
+    const { isDown, isUp, waitOut } = waiting
     const offsets = makeOffsetCommits(kafka, stage.group)
-
-    const isUp = (component: string) => health.report(component, "up", stage.service)
-    const isDown = (component: string, error: StageError) =>
-      health.report(component, { down: describe(error) }, stage.service)
-
-    /** Retries for as long as an outage lasts, and says that it is one, and when it is over. */
-    const waitOut = <B, E extends StageError, R2>(effect: Effect.Effect<B, E, R2>, isRefused = isRefusal) =>
-      effect.pipe(
-        Effect.catch((failure) => (isRefused(failure) ? Effect.fail(failure) : tryAgain(effect, failure, isRefused)))
-      )
-
-    const tryAgain = <B, E extends StageError, R2>(
-      effect: Effect.Effect<B, E, R2>,
-      failure: E,
-      isRefused: (error: E) => boolean
-    ) =>
-      Effect.suspend(() => {
-        // The attempt that was made by itself: nearly no batch needs more.
-        const tried = [Effect.fail(failure)]
-        const down = new Set<string>()
-        const found = Effect.fnUntraced(function* (error: E) {
-          const component = componentOf(error)
-          down.add(component)
-          yield* isDown(component, error)
-          yield* Effect.logWarning(`waiting: ${describe(error)}`)
-        })
-        return Effect.suspend(() => tried.pop() ?? effect).pipe(
-          Effect.tapError((error) => (isRefused(error) || isContention(error) ? Effect.void : found(error))),
-          Effect.retry(retryWhile((error: E) => !isRefused(error))),
-          Effect.tap(() => Effect.forEach(down, isUp, { discard: true }))
-        )
-      })
-
-    const patiently = <B, E, R2>(attempt: Effect.Effect<B, E, R2>) => {
-      let patience = firstPatience
-      return Effect.suspend(() => {
-        const now = patience
-        patience = Duration.min(Duration.times(now, 2), longestPatience)
-        return endingWithin(attempt, now)
-      })
-    }
-
-    /** One that waits for a lock answers nothing and fails with nothing. */
-    const tellingSlowness = <B, E, R2>(attempt: Effect.Effect<B, E, R2>) => {
-      const down = `no end of a transaction within ${Duration.format(slowAfter)}: a table may be locked, see pg_locks, or the server may be gone`
-      const told = Effect.andThen(
-        health.report("postgres", { down }, stage.service),
-        Effect.logWarning(`waiting: PostgreSQL: ${down}`)
-      )
-      return Effect.acquireUseRelease(
-        Effect.forkChild(Effect.delay(told, slowAfter)),
-        (telling) => Effect.tap(attempt, () => (telling.pollUnsafe() === undefined ? Effect.void : isUp("postgres"))),
-        Fiber.interrupt
-      )
-    }
-
-    const decode = (record: KafkaRecord): Result.Result<A, BadRecord> => {
-      try {
-        return stage.decode(record)
-      } catch (error) {
-        // What decoding did not foresee must not stop the records behind it.
-        return Result.fail(new BadRecord({ reason: "schema", detail: cleanDetail(String(error)) }))
-      }
-    }
-
-    const decodeBatch = Effect.fnUntraced(function* (records: BatchTrace["records"]) {
-      const received: Array<Received<A>> = []
-      const letters: Array<DeadLetter> = []
-      yield* eachInTurns(records, ({ record, traceparent }) =>
-        Result.match(decode(record), {
-          onFailure: (bad) => letters.push({ record, bad }),
-          onSuccess: (message) => received.push({ record, message, traceparent })
-        })
-      )
-      return { received, letters }
-    })
+    const settle = makeSettle(stage, kafka, waiting)
 
     const prepare = Effect.fnUntraced(function* (batch: RecordBatch) {
       const trace = yield* traceBatch(kafka, stage.group, batch)
-      const [decodeSeconds, { letters, received }] = yield* timed(decodeBatch(trace.records))
+      const [decodeSeconds, { letters, received }] = yield* timed(decodeBatch(stage.decode, trace.records))
       const [enrichSeconds, enriched] = yield* timed(waitOut(stage.enrich(received))).pipe(
         Effect.withParentSpan(trace.span)
       )
@@ -187,54 +71,6 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       }
       return prepared
     })
-
-    const settle = (
-      records: BatchTrace["records"],
-      letters: ReadonlyArray<DeadLetter>,
-      enriched: Effect.Effect<P, StageError, R>
-    ): Effect.Effect<Metrics.Settled, StageError, R | SqlClient.SqlClient> =>
-      Effect.gen(function* () {
-        const prepared = yield* enriched
-        const [storeSeconds, stored] = yield* timed(
-          waitOut(
-            patiently(
-              tellingSlowness(
-                transaction(keepDeadLetters(stage.service, letters).pipe(Effect.andThen(stage.store(prepared))))
-              )
-            )
-          )
-        )
-        stored.onCommitted?.()
-        const [publishSeconds] = yield* timed(
-          waitOut(Effect.provideService(publish(stage.output, stored.outgoing), Kafka, kafka))
-        )
-        return { outcomes: stored.outcomes, letters, seconds: { store: storeSeconds, publish: publishSeconds } }
-      }).pipe(
-        Effect.catch((error) => {
-          const refusal = refusalOf(error)
-          return refusal === undefined ? Effect.fail(error) : isolate(records, refusal)
-        })
-      )
-
-    /** Halves a refused batch until the record that is refused stands alone. Decodes anew: messages are not kept for it. */
-    const isolate = (
-      records: BatchTrace["records"],
-      refusal: BadRecord
-    ): Effect.Effect<Metrics.Settled, StageError, R | SqlClient.SqlClient> => {
-      if (records.length === 1) {
-        const letters = records.map(({ record }) => ({ record, bad: refusal }))
-        // There is nowhere else to put it: a refusal is waited out too.
-        return waitOut(patiently(transaction(keepDeadLetters(stage.service, letters))), () => false).pipe(
-          Effect.as({ outcomes: {}, letters, seconds: {} })
-        )
-      }
-      const middle = records.length >> 1
-      const half = (part: BatchTrace["records"]) =>
-        Effect.flatMap(decodeBatch(part), ({ letters, received }) =>
-          settle(part, letters, waitOut(stage.enrich(received)))
-        )
-      return Effect.zipWith(half(records.slice(0, middle)), half(records.slice(middle)), Metrics.combineSettled)
-    }
 
     const announced = stage.announce === undefined ? Effect.void : waitOut(stage.announce)
 
@@ -250,12 +86,15 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     })
 
     const consume = Effect.gen(function* () {
+      // Three batches are under way at most: one is prepared, the one before it settled, the one before that concluded.
+      /** Held from the first step of preparing to the last of settling: for so long a decoded batch is in memory. */
       const memory = Semaphore.makeUnsafe(batchesInMemory)
-      const concluding = yield* FiberHandle.make<void, StageError>()
-      /** Open while a batch is being settled: the one before need not wait any longer. */
-      const hurry = Latch.makeUnsafe(false)
-      /** Of the batch that is being settled. */
+      /** Held while settling. Batches come one at a time anyway; it is for stopping, which takes it and keeps it. */
       const turn = Semaphore.makeUnsafe(1)
+      /** Has the batch that is concluded. A settled one waits until it is empty: offsets are committed in order. */
+      const concluding = yield* FiberHandle.make<void, StageError>()
+      /** Open while a batch is settled, and when stopping: the one that is concluded need not wait any longer. */
+      const hurry = Latch.makeUnsafe(false)
 
       const finish = (prepared: Prepared<P>) =>
         Effect.gen(function* () {
@@ -292,7 +131,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       )
       yield* stoppingAfter(
         Effect.raceFirst(batches, FiberHandle.join(concluding)),
-        // The turn is not given back: no other batch begins.
+        // The turn is not given back, so no other batch begins.
         Effect.all([turn.take(1), hurry.open, FiberHandle.awaitEmpty(concluding)])
       )
     }).pipe(Effect.scoped)
@@ -334,11 +173,3 @@ const stoppingAfter = <A, E, R, E2, R2>(
       )
     })
   )
-
-const isRefusal = (error: StageError): boolean => refusalOf(error) !== undefined
-
-const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [seconds: number, value: A], E, R> =>
-  Effect.clockWith((clock) => {
-    const startedAt = clock.monotonicTimeNanosUnsafe()
-    return Effect.map(effect, (value) => [Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e9, value] as const)
-  })

@@ -10,6 +10,7 @@ import { BadRecord } from "../src/messages/BadRecord.ts"
 import type { SchemaMigrations } from "../src/Migrations.ts"
 import type { StageError } from "../src/Outage.ts"
 import * as Pipeline from "../src/Pipeline.ts"
+import type { Received } from "../src/Stage.ts"
 
 export const takenMigrations: SchemaMigrations = {
   schema: "ops",
@@ -75,7 +76,7 @@ export const runStage = (faults: StageFaults = {}) =>
     service: "tests",
     maxRecords: faults.maxRecords ?? 100,
     decode: faults.decode ?? decode,
-    enrich: (received: ReadonlyArray<Pipeline.Received<string>>) =>
+    enrich: (received: ReadonlyArray<Received<string>>) =>
       Effect.as(
         faults.enrich?.(received.map(({ message }) => message)) ?? Effect.void,
         received.map(({ message }) => message)

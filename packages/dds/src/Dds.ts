@@ -4,6 +4,7 @@ import type { BadRecord } from "@metka/core/messages/BadRecord"
 import { header, readHeader, readOrderVersion, readReferenceVersion } from "@metka/core/messages/headers"
 import { decodeStgOrder } from "@metka/core/messages/StgOrder"
 import * as Pipeline from "@metka/core/Pipeline"
+import type { Received } from "@metka/core/Stage"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { pauseIn } from "@metka/core/turns"
 import { Clock, Effect, Result } from "effect"
@@ -56,7 +57,7 @@ const toTaken = (versioned: VersionedOrder): TakenOrder => ({
 
 type TracedOrder = TakenOrder & { readonly outgoing: Kafka.OutgoingRecord }
 
-const withOutgoing = ({ message, traceparent }: Pipeline.Received<TakenOrder>): TracedOrder => ({
+const withOutgoing = ({ message, traceparent }: Received<TakenOrder>): TracedOrder => ({
   ...message,
   outgoing: {
     key: message.guestId,
@@ -92,7 +93,7 @@ const makeRound = Effect.fnUntraced(function* (orders: ReadonlyArray<TracedOrder
   return round
 })
 
-const prepare = Effect.fnUntraced(function* (received: ReadonlyArray<Pipeline.Received<TakenOrder>>) {
+const prepare = Effect.fnUntraced(function* (received: ReadonlyArray<Received<TakenOrder>>) {
   const cut = rounds(received.map(withOutgoing))
   yield* pauseIn(received)
   const prepared: Prepared = { rounds: yield* Effect.forEach(cut, makeRound), count: received.length }

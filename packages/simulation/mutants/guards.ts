@@ -64,13 +64,13 @@ export const guards: ReadonlyArray<Guard> = [
     "the offset is committed before the publishing",
     [
       "core/src/Pipeline.ts",
-      "const offsets = makeOffsetCommits(kafka, stage.group)",
-      "const offsets = makeOffsetCommits(kafka, stage.group)\n    let commitEarly: Effect.Effect<void> = Effect.void"
-    ],
-    [
-      "core/src/Pipeline.ts",
-      "const [publishSeconds] = yield* timed(",
-      "yield* commitEarly\n        const [publishSeconds] = yield* timed("
+      "const settle = makeSettle(stage, kafka, waiting)",
+      "let commitEarly: Effect.Effect<void> = Effect.void\n" +
+        "    const settle = makeSettle(\n" +
+        "      stage,\n" +
+        "      { ...kafka, publish: (topic, records) => Effect.andThen(commitEarly, kafka.publish(topic, records)) },\n" +
+        "      waiting\n" +
+        "    )"
     ],
     [
       "core/src/Pipeline.ts",
@@ -79,7 +79,7 @@ export const guards: ReadonlyArray<Guard> = [
     ]
   ),
   guard("a publishing that fails is given up", [
-    "core/src/Pipeline.ts",
+    "core/src/Settling.ts",
     "waitOut(Effect.provideService(publish(stage.output, stored.outgoing), Kafka, kafka))",
     "Effect.ignore(Effect.provideService(publish(stage.output, stored.outgoing), Kafka, kafka))"
   ]),
@@ -145,9 +145,9 @@ export const guards: ReadonlyArray<Guard> = [
     "if (letters.length >= 0) return"
   ]),
   guard("a bad record fails its batch", [
-    "core/src/Pipeline.ts",
+    "core/src/decodeBatch.ts",
     "onFailure: (bad) => letters.push({ record, bad }),",
-    "onFailure: (bad) => {\n            throw bad\n          },"
+    "onFailure: (bad) => {\n        throw bad\n      },"
   ]),
   guard("a tag is given at the threshold already", [
     "cdm/src/rules.ts",

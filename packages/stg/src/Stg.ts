@@ -12,6 +12,7 @@ import {
 import { fixedWidth } from "@metka/core/messages/Timestamp"
 import * as Pipeline from "@metka/core/Pipeline"
 import { ReferenceData, type References } from "@metka/core/ReferenceData"
+import type { Received } from "@metka/core/Stage"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { eachInTurns } from "@metka/core/turns"
 import { Effect, Result } from "effect"
@@ -43,8 +44,8 @@ const decode = (record: Kafka.KafkaRecord): Result.Result<OrderMessage, BadRecor
   }))
 
 /** The newest version of each order in a batch, by order id. */
-export const newestVersions = (received: ReadonlyArray<Pipeline.Received<OrderMessage>>) => {
-  const newest = new Map<number, Pipeline.Received<OrderMessage>>()
+export const newestVersions = (received: ReadonlyArray<Received<OrderMessage>>) => {
+  const newest = new Map<number, Received<OrderMessage>>()
   for (const candidate of received) {
     const held = newest.get(candidate.message.order.object_id)
     if (held === undefined || held.message.version < candidate.message.version) {
@@ -62,7 +63,7 @@ interface Prepared {
   readonly superseded: number
 }
 
-const lookUp = Effect.fnUntraced(function* (received: ReadonlyArray<Pipeline.Received<OrderMessage>>) {
+const lookUp = Effect.fnUntraced(function* (received: ReadonlyArray<Received<OrderMessage>>) {
   const references = yield* ReferenceData
   const newest = newestVersions(received)
   const known = yield* references.find(
@@ -77,7 +78,7 @@ const lookUp = Effect.fnUntraced(function* (received: ReadonlyArray<Pipeline.Rec
 })
 
 const toCandidate = (
-  { message: { order, payload, version }, record, traceparent }: Pipeline.Received<OrderMessage>,
+  { message: { order, payload, version }, record, traceparent }: Received<OrderMessage>,
   known: References
 ): Candidate => {
   const objectId = order.object_id

@@ -61,7 +61,6 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       const [enrichSeconds, enriched] = yield* timed(waitOut(stage.enrich(received))).pipe(
         Effect.withParentSpan(trace.span)
       )
-      yield* isUp("redis")
       const prepared: Prepared<P> = {
         batch,
         trace,

@@ -137,7 +137,7 @@ export const isReady = Effect.flatMap(Health, (health) => Effect.map(health.read
 export const surroundings = () =>
   Layer.mergeAll(
     Kafka.layerMemory({ partitions: 1, maxMessageBytes: 2_000 }),
-    Health.layer({ components: ["kafka", "postgres", "redis"] })
+    Health.layer({ components: ["kafka", "postgres"] })
   )
 
 /** Lets time pass, a tenth of a second at a step, until the condition holds; what is not a timer gets its turn too. */

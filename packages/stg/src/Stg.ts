@@ -1,4 +1,5 @@
 /** STG: takes orders in raw, as they are; enriches each version once; publishes what DDS needs. */
+import { Health } from "@metka/core/Health"
 import type * as Kafka from "@metka/core/Kafka"
 import type { BadRecord } from "@metka/core/messages/BadRecord"
 import * as OrderVersion from "@metka/core/messages/OrderVersion"
@@ -18,6 +19,8 @@ import { eachInTurns } from "@metka/core/turns"
 import { Effect, Result } from "effect"
 import { enrich, type Enrichment, type Missing, resolve } from "./enrich.ts"
 import * as Repository from "./StgRepository.ts"
+
+const service = "stg"
 
 /** An order message, and its place among the order's versions. */
 export interface OrderMessage extends SourceMessage {
@@ -65,11 +68,14 @@ interface Prepared {
 
 const lookUp = Effect.fnUntraced(function* (received: ReadonlyArray<Received<OrderMessage>>) {
   const references = yield* ReferenceData
+  const health = yield* Health
   const newest = newestVersions(received)
   const known = yield* references.find(
     new Set(newest.map(({ message }) => message.order.payload.user.id)),
     new Set(newest.map(({ message }) => message.order.payload.restaurant.id))
   )
+  // For no ids nobody is asked.
+  if (newest.length > 0) yield* health.report("redis", "up", service)
   const candidates: Array<Candidate> = []
   yield* eachInTurns(newest, (order) => candidates.push(toCandidate(order, known)))
   const columns = yield* Repository.deliveredColumns(candidates.map(({ delivered }) => delivered))
@@ -195,7 +201,7 @@ export const run = Effect.gen(function* () {
   const topology = yield* Topology
   const [topic, group] = inputsOf(topology).stg
   yield* Pipeline.run({
-    service: "stg",
+    service,
     topic,
     group,
     output: topology.stgOrders,

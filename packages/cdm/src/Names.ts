@@ -17,8 +17,17 @@ export interface Name {
   readonly version: string
 }
 
+/** Names of dishes and of categories. Their ids come from outside: a dish's may be a category's too. */
+export interface OfKinds<A> {
+  readonly products: A
+  readonly categories: A
+}
+
+type Kind = keyof OfKinds<unknown>
+
 /** Where a kind of names is kept, and the counters that show them. */
 export interface NameTable {
+  readonly kind: Kind
   readonly table: string
   readonly counters: string
   readonly id: string
@@ -28,6 +37,7 @@ export interface NameTable {
 }
 
 export const productNames: NameTable = {
+  kind: "products",
   table: "cdm.product_names",
   counters: "cdm.user_product_counters",
   id: "product_id",
@@ -36,6 +46,7 @@ export const productNames: NameTable = {
 }
 
 export const categoryNames: NameTable = {
+  kind: "categories",
   table: "cdm.category_names",
   counters: "cdm.user_category_counters",
   id: "category_id",
@@ -73,20 +84,6 @@ export const rememberedNames = () => {
   }
 }
 
-/** Names of dishes and of categories. Their ids come from outside: a dish's may be a category's too. */
-export interface OfKinds<A> {
-  readonly products: A
-  readonly categories: A
-}
-
-const eachKind = <A, B>(
-  of: OfKinds<A>,
-  make: (value: A, kind: NameTable, name: keyof OfKinds<A>) => B
-): OfKinds<B> => ({
-  products: make(of.products, productNames, "products"),
-  categories: make(of.categories, categoryNames, "categories")
-})
-
 /** A batch's names as rows of PostgreSQL: `row (id, name, version)`. */
 const rowsOf = (sql: SqlClient.SqlClient, names: ReadonlyArray<Name>) =>
   sql`unnest(${uuids(names.map((row) => row.id))}::uuid[], ${texts(names.map((row) => row.name))}::text[],
@@ -94,11 +91,32 @@ const rowsOf = (sql: SqlClient.SqlClient, names: ReadonlyArray<Name>) =>
 
 /** What the held names of one kind say. */
 interface SharedRow {
-  readonly kind: keyof OfKinds<Name>
+  readonly kind: Kind
   readonly count: number
   /** Of things that have another name than the one asked for. */
   readonly ids: ReadonlyArray<string> | null
   readonly names: ReadonlyArray<string> | null
+}
+
+/** Of one kind: the names asked for, what is news among them, the rows that are shared otherwise, and what these say. */
+const sharing = (sql: SqlClient.SqlClient, { id, kind, name, table }: NameTable, names: ReadonlyArray<Name>) => {
+  const asked = sql(`asked_${kind}`)
+  const shared = sql(`shared_${kind}`)
+  return {
+    asked: sql`${asked} as (select * from ${rowsOf(sql, names)})`,
+    news: sql`
+      select 1 from ${asked} asked left join ${sql(table)} held on held.${sql(id)} = asked.id
+      where held.${sql(id)} is null or held.name_version < asked.version
+        or (held.name_version = asked.version and held.${sql(name)} <> asked.name)`,
+    shared: sql`${shared} as (
+      select held.${sql(id)} as id, held.${sql(name)} as name, held.${sql(name)} <> asked.name as is_another
+      from ${asked} asked join ${sql(table)} held on held.${sql(id)} = asked.id
+      where (select are_known from verdict) order by held.${sql(id)} for share of held)`,
+    said: sql`
+      select ${kind}::text as kind, count(*)::int as count, array_agg(id) filter (where is_another) as ids,
+        array_agg(name) filter (where is_another) as names
+      from ${shared}`
+  }
 }
 
 /**
@@ -107,33 +125,13 @@ interface SharedRow {
  */
 const shareKnown = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
   const sql = yield* SqlClient.SqlClient
-  const asked = eachKind(names, (names) => sql`select * from ${rowsOf(sql, names)}`)
-  const news = eachKind(
-    names,
-    (_, { id, name, table }, kind) => sql`
-      select 1 from ${sql(`asked_${kind}`)} asked left join ${sql(table)} held on held.${sql(id)} = asked.id
-      where held.${sql(id)} is null or held.name_version < asked.version
-        or (held.name_version = asked.version and held.${sql(name)} <> asked.name)`
-  )
-  const shared = eachKind(
-    names,
-    (_, { id, name, table }, kind) => sql`
-      select held.${sql(id)} as id, held.${sql(name)} as name, held.${sql(name)} <> asked.name as is_another
-      from ${sql(`asked_${kind}`)} asked join ${sql(table)} held on held.${sql(id)} = asked.id
-      where (select are_known from verdict) order by held.${sql(id)} for share of held`
-  )
-  const said = eachKind(
-    names,
-    (_, __, kind) => sql`
-      select ${kind}::text as kind, count(*)::int as count, array_agg(id) filter (where is_another) as ids,
-        array_agg(name) filter (where is_another) as names
-      from ${sql(`shared_${kind}`)}`
-  )
+  const products = sharing(sql, productNames, names.products)
+  const categories = sharing(sql, categoryNames, names.categories)
   return yield* sql<SharedRow>`
-    with asked_products as (${asked.products}), asked_categories as (${asked.categories}),
-    verdict as materialized (select not exists (${news.products}) and not exists (${news.categories}) as are_known),
-    shared_products as (${shared.products}), shared_categories as (${shared.categories})
-    ${said.products} union all ${said.categories}`
+    with ${products.asked}, ${categories.asked},
+    verdict as materialized (select not exists (${products.news}) and not exists (${categories.news}) as are_known),
+    ${products.shared}, ${categories.shared}
+    ${products.said} union all ${categories.said}`
 })
 
 /** The names asked for, but for those that have another one. */
@@ -144,6 +142,27 @@ const namesNow = (asked: ReadonlyArray<Name>, said: SharedRow | undefined): Read
   return names
 }
 
+/** What the names of one kind that a batch brings change in those that are held. */
+const newsAbout = (
+  kind: NameTable,
+  asked: ReadonlyArray<Name>,
+  held: ReadonlyMap<string, Name>,
+  changes: ReadonlyArray<CounterChange>
+) => {
+  const newer = asked.filter((name) => {
+    const before = held.get(name.id)
+    return before !== undefined && isNewer(name, before)
+  })
+  return {
+    kind,
+    changes,
+    newer,
+    // Most have the name they had: a menu has one version, whatever of it has changed.
+    renamed: newer.filter(({ id, name }) => held.get(id)?.name !== name),
+    now: new Map([...held.values(), ...newer].map(({ id, name }) => [id, name]))
+  }
+}
+
 /** Has the rows of these names alone, renames what has a newer name, and returns the names as they are now. */
 const takeAlone = Effect.fnUntraced(function* (
   names: OfKinds<ReadonlyArray<Name>>,
@@ -151,46 +170,29 @@ const takeAlone = Effect.fnUntraced(function* (
 ) {
   const newCategories = yield* insertNew(names)
   const held = yield* lock(names)
-  const newer = eachKind(names, (names, _, kind) =>
-    names.filter((name) => {
-      const before = held[kind].get(name.id)
-      return before !== undefined && isNewer(name, before)
-    })
-  )
-  yield* writeNames(productNames, newer.products)
-  yield* writeNames(categoryNames, newer.categories)
-  // Most have the name they had: a menu has one version, whatever of it has changed.
-  const renamed = eachKind(newer, (newer, _, kind) => newer.filter(({ id, name }) => held[kind].get(id)?.name !== name))
-  if (renamed.products.length + renamed.categories.length > 0) {
-    yield* lockCounters(productNames, renamed.products, changes.products)
-    yield* lockCounters(categoryNames, renamed.categories, changes.categories)
-    yield* renameCounters(productNames, renamed.products)
-    yield* renameCounters(categoryNames, renamed.categories)
+  const products = newsAbout(productNames, names.products, held.products, changes.products)
+  const categories = newsAbout(categoryNames, names.categories, held.categories, changes.categories)
+  const both = [products, categories]
+  for (const { kind, newer } of both) yield* writeNames(kind, newer)
+  if (both.some(({ renamed }) => renamed.length > 0)) {
+    for (const { changes, kind, renamed } of both) yield* lockCounters(kind, renamed, changes)
+    for (const { kind, renamed } of both) yield* renameCounters(kind, renamed)
   }
-  return {
-    names: eachKind(
-      newer,
-      (newer, _, kind): ReadonlyMap<string, string> =>
-        new Map([...held[kind].values(), ...newer].map(({ id, name }) => [id, name]))
-    ),
-    newCategories
-  }
+  return { names: { products: products.now, categories: categories.now }, newCategories }
 })
 
 /** Inserts names of things that have none yet, and returns the ids of the categories among them. */
 const insertNew = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
   const sql = yield* SqlClient.SqlClient
-  const { categories, products } = eachKind(
-    names,
-    (names, { id, name, table }, kind) => sql`
+  const inserted = ({ id, kind, name, table }: NameTable, names: ReadonlyArray<Name>) => sql`
       insert into ${sql(table)} (${sql(id)}, ${sql(name)}, name_version)
       select * from ${rowsOf(sql, names)}
       order by id
       on conflict (${sql(id)}) do nothing
       returning ${kind}::text as kind, ${sql(id)} as id`
-  )
-  const rows = yield* sql<{ readonly kind: keyof OfKinds<Name>; readonly id: string }>`
-    with products as (${products}), categories as (${categories})
+  const rows = yield* sql<{ readonly kind: Kind; readonly id: string }>`
+    with products as (${inserted(productNames, names.products)}),
+    categories as (${inserted(categoryNames, names.categories)})
     select * from products union all select * from categories`
   return rows.flatMap(({ id, kind }) => (kind === "categories" ? [id] : []))
 })
@@ -198,15 +200,13 @@ const insertNew = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name
 /** Locks the rows of these names, dishes before categories, and returns what they say. */
 const lock = Effect.fnUntraced(function* (names: OfKinds<ReadonlyArray<Name>>) {
   const sql = yield* SqlClient.SqlClient
-  const { categories, products } = eachKind(
-    names,
-    (names, { id, name, table }, kind) => sql`
+  const locked = ({ id, kind, name, table }: NameTable, names: ReadonlyArray<Name>) => sql`
       select ${kind}::text as kind, held.${sql(id)} as id, held.${sql(name)} as name, held.name_version as version
       from unnest(${uuids(names.map((row) => row.id))}::uuid[]) as asked (id) join ${sql(table)} held on held.${sql(id)} = asked.id
       order by held.${sql(id)} for update of held`
-  )
-  const rows = yield* sql<Name & { readonly kind: keyof OfKinds<Name> }>`
-    with products as (${products}), categories as (${categories})
+  const rows = yield* sql<Name & { readonly kind: Kind }>`
+    with products as (${locked(productNames, names.products)}),
+    categories as (${locked(categoryNames, names.categories)})
     select * from products union all select * from categories`
   const held: OfKinds<Map<string, Name>> = { products: new Map(), categories: new Map() }
   for (const row of rows) held[row.kind].set(row.id, row)
@@ -224,12 +224,16 @@ export const takeNames = Effect.fnUntraced(function* (
   changes: OfKinds<ReadonlyArray<CounterChange>>
 ) {
   if (names.products.length === 0) return { names: nothingNamed, newCategories: [] }
-  const said = yield* shareKnown(names)
-  const saidOf = (kind: keyof OfKinds<Name>) => said.find((row) => row.kind === kind)
-  const areKnown =
-    saidOf("products")?.count === names.products.length && saidOf("categories")?.count === names.categories.length
+  const rows = yield* shareKnown(names)
+  const said = (kind: Kind) => rows.find((row) => row.kind === kind)
+  const products = said("products")
+  const categories = said("categories")
+  const areKnown = products?.count === names.products.length && categories?.count === names.categories.length
   if (!areKnown) return yield* takeAlone(names, changes)
-  return { names: eachKind(names, (asked, _, kind) => namesNow(asked, saidOf(kind))), newCategories: [] }
+  return {
+    names: { products: namesNow(names.products, products), categories: namesNow(names.categories, categories) },
+    newCategories: []
+  }
 })
 
 const nothingNamed: OfKinds<ReadonlyMap<string, string>> = { products: new Map(), categories: new Map() }

@@ -1,5 +1,6 @@
 /** A database that has taken in a messy stream, and inner messages that no STG sent; broken and restored by tests. */
 import { Kafka } from "@metka/core/Kafka"
+import * as KafkaMemory from "@metka/core/KafkaMemory"
 import { Topology } from "@metka/core/Topology"
 import { categoryKey, productKey, userKey } from "@metka/dds/vault"
 import { loadReferences, oracle } from "@metka/testing/againstOracle"
@@ -109,5 +110,5 @@ export const messyDatabase = Layer.effectDiscard(Effect.andThen(takeIn, keepCopi
 
 /** The verdict when nothing is on its way. */
 export const verdict = verify({ most: 100, fateOf: lookAgain, onProgress: () => Effect.void }).pipe(
-  Effect.provide(Layer.mergeAll(Kafka.layerMemory(), Topology.layerDefault()))
+  Effect.provide(Layer.mergeAll(KafkaMemory.layer(), Topology.layerDefault()))
 )

@@ -1,6 +1,7 @@
 /** CDM itself on a database and memory Kafka: tests send what DDS would send and look at what SQL holds. */
 import { Health } from "@metka/core/Health"
 import { Kafka, type OutgoingRecord } from "@metka/core/Kafka"
+import * as KafkaMemory from "@metka/core/KafkaMemory"
 import { header } from "@metka/core/messages/headers"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
 import { Topology } from "@metka/core/Topology"
@@ -69,7 +70,7 @@ export const toOutgoing = ({
 /** Kafka, health and names of topics of one test's own. */
 export const surroundings = () =>
   Layer.mergeAll(
-    Kafka.layerMemory(),
+    KafkaMemory.layer(),
     Health.layer({ components: ["kafka", "postgres"] }),
     Topology.layerDefault(),
     Layer.succeed(References.MinimumLogLevel, "Error")

@@ -1,7 +1,8 @@
 /** What rules, tags and the outbox promise, on PGlite and on a real server alike. */
 import { assert, layer as withLayer } from "@effect/vitest"
 import { usualPage } from "@metka/core/Cursor"
-import { Kafka, KafkaFaults } from "@metka/core/Kafka"
+import { Kafka } from "@metka/core/Kafka"
+import { KafkaFaults } from "@metka/core/KafkaFaults"
 import * as TraceContext from "@metka/core/TraceContext"
 import { transaction } from "@metka/core/transaction"
 import { whileRunning } from "@metka/testing/whileRunning"

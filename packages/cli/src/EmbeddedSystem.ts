@@ -10,8 +10,10 @@ import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
 import * as PgliteInThread from "@metka/core/PgliteInThread"
 import { Health } from "@metka/core/Health"
 import { Kafka } from "@metka/core/Kafka"
+import * as KafkaMemory from "@metka/core/KafkaMemory"
 import { migrate } from "@metka/core/Migrations"
 import { publish } from "@metka/core/publish"
+import * as MemoryReferenceData from "@metka/core/MemoryReferenceData"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import * as Service from "@metka/core/Service"
 import { inputsOf, Topology } from "@metka/core/Topology"
@@ -184,8 +186,8 @@ export const runEmbedded = (options: StartOptions) => {
           Option.isSome(options.data) ? { directory: `${options.data.value}/pgdata` } : {}
         ).pipe(Layer.provide(Option.match(options.data, { onNone: () => Layer.empty, onSome: DataDirectory.layer }))),
         Health.layer({ components: ["kafka", "postgres", "redis"] }),
-        Kafka.layerMemory(),
-        ReferenceData.layerMemory,
+        KafkaMemory.layer(),
+        MemoryReferenceData.layer,
         // The one connection is busy all the time: fewer and larger transactions, for memory that the week takes anyway.
         Topology.layerDefault({ maxBatchRecords: 4_000 })
       ).pipe(

@@ -1,7 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { readDeadLetters, type Selection, type services } from "@metka/console/DeadLetters"
 import { keepDeadLetters } from "@metka/core/DeadLetters"
-import { Kafka, KafkaError, KafkaFaults, type KafkaRecord, KafkaRefused } from "@metka/core/Kafka"
+import { Kafka, KafkaError, type KafkaRecord, KafkaRefused } from "@metka/core/Kafka"
+import { KafkaFaults } from "@metka/core/KafkaFaults"
+import * as KafkaMemory from "@metka/core/KafkaMemory"
 import { BadRecord } from "@metka/core/messages/BadRecord"
 import { placeText } from "@metka/core/messages/place"
 import { Topology } from "@metka/core/Topology"
@@ -66,7 +68,7 @@ const withoutServices = <A, E, R>(use: Effect.Effect<A, E, R>, maxMessageBytes =
     const sql = yield* SqlClient.SqlClient
     yield* sql`truncate ops.dead_letters restart identity`
     return yield* use
-  }).pipe(Effect.provide(Layer.mergeAll(Kafka.layerMemory({ maxMessageBytes }), Topology.layerDefault())))
+  }).pipe(Effect.provide(Layer.mergeAll(KafkaMemory.layer({ maxMessageBytes }), Topology.layerDefault())))
 
 layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka dead-letters", (it) => {
   it.effect("list says so when there are none", () =>

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Health } from "@metka/core/Health"
-import { Kafka, KafkaFaults } from "@metka/core/Kafka"
+import { Kafka } from "@metka/core/Kafka"
+import { KafkaFaults } from "@metka/core/KafkaFaults"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { messyStream } from "@metka/testing/messyStream/messyStream"
 import { Effect } from "effect"

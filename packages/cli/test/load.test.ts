@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Kafka, KafkaError, KafkaRefused, KafkaUnavailable } from "@metka/core/Kafka"
+import * as KafkaMemory from "@metka/core/KafkaMemory"
+import * as MemoryReferenceData from "@metka/core/MemoryReferenceData"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import { Topology } from "@metka/core/Topology"
 import { temporaryFolder } from "@metka/testing/processSystem"
@@ -62,7 +64,7 @@ const loadedOrders = (content: Buffer) =>
     const { orders } = yield* Topology
     const records = yield* topicRecords(orders)
     return { ...loaded, values: records.map(({ value }) => Buffer.from(value ?? []).toString("latin1")) }
-  }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(Kafka.layerMemory({ partitions: 1 }), Topology.layer)))
+  }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(KafkaMemory.layer({ partitions: 1 }), Topology.layer)))
 
 const latin1 = (line: string): string => Buffer.from(line).toString("latin1")
 
@@ -112,7 +114,7 @@ describe("metka load, when Kafka takes nothing", () => {
         ...kafka,
         publish
       })
-    }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(Kafka.layerMemory({ partitions: 1 }), Topology.layer)))
+    }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(KafkaMemory.layer({ partitions: 1 }), Topology.layer)))
 
   it.live("waits while it is away", () =>
     Effect.gen(function* () {
@@ -139,7 +141,7 @@ describe("metka load --wait", () => {
     Effect.gen(function* () {
       const kafka = yield* Kafka
       yield* Effect.provideService(followUntilDone, Kafka, { ...kafka, lag })
-    }).pipe(Effect.provide(Layer.mergeAll(Kafka.layerMemory({ partitions: 1 }), Topology.layer)))
+    }).pipe(Effect.provide(Layer.mergeAll(KafkaMemory.layer({ partitions: 1 }), Topology.layer)))
   const failing = (reason: KafkaError["reason"]) => Effect.fail(new KafkaError({ operation: "lag", reason }))
 
   it.live("waits while Kafka is away", () =>
@@ -177,7 +179,7 @@ describe("metka references load", () => {
         [...guests.values()].map(({ name }) => name),
         ["Анна\u2028Котова", "Иван"]
       )
-    }).pipe(Effect.scoped, Effect.provide(ReferenceData.layerMemory))
+    }).pipe(Effect.scoped, Effect.provide(MemoryReferenceData.layer))
   )
 
   it.effect("refuses a time that would count for none, and so let older names stay", () =>
@@ -192,7 +194,7 @@ describe("metka references load", () => {
         badLines: [{ number: 1, why: 'update_ts_utc: expected a time as YYYY-MM-DD HH:MM:SS, got "nope"' }],
         badCount: 1
       })
-    }).pipe(Effect.scoped, Effect.provide(ReferenceData.layerMemory))
+    }).pipe(Effect.scoped, Effect.provide(MemoryReferenceData.layer))
   )
 })
 

@@ -3,9 +3,9 @@ import { applyRules } from "@metka/cdm/ApplyRules"
 import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
 import * as PgliteHere from "@metka/core/PgliteHere"
 import { Health } from "@metka/core/Health"
-import { Kafka } from "@metka/core/Kafka"
+import * as KafkaMemory from "@metka/core/KafkaMemory"
 import { migrate } from "@metka/core/Migrations"
-import { ReferenceData } from "@metka/core/ReferenceData"
+import * as MemoryReferenceData from "@metka/core/MemoryReferenceData"
 import { Topology } from "@metka/core/Topology"
 import { loadReferences, send } from "@metka/testing/againstOracle"
 import type { MessyStream } from "@metka/testing/messyStream/messyStream"
@@ -37,8 +37,8 @@ export interface MemorySystemOptions {
 
 const layersOf = ({ maxBatchRecords, partitions }: MemorySystemOptions) =>
   Layer.mergeAll(
-    Kafka.layerMemory(partitions === undefined ? {} : { partitions }),
-    ReferenceData.layerMemory,
+    KafkaMemory.layer(partitions === undefined ? {} : { partitions }),
+    MemoryReferenceData.layer,
     Topology.layerDefault(maxBatchRecords === undefined ? {} : { maxBatchRecords }),
     Health.layer({ components: ["kafka", "postgres", "redis"] })
   )

@@ -1,6 +1,6 @@
 /** What `metka republish` sends, on any database. */
 import { assert, layer as withLayer } from "@effect/vitest"
-import { Kafka } from "@metka/core/Kafka"
+import * as KafkaMemory from "@metka/core/KafkaMemory"
 import { Topology } from "@metka/core/Topology"
 import { cafeOrder } from "@metka/testing/cafe"
 import { topicRecords } from "@metka/testing/topicRecords"
@@ -41,7 +41,7 @@ export const republishContract = <E>(name: string, layer: Layer.Layer<SqlClient.
           `what STG has stored of order 1 cannot be read (payload: Missing key at ["restaurant"]): ${remedy}`,
           `what STG has stored of order 3 cannot be read (enrichment: Missing key at ["guest"]): ${remedy}`
         ])
-      }).pipe(Effect.provide(Layer.mergeAll(Kafka.layerMemory(), Topology.layerDefault())))
+      }).pipe(Effect.provide(Layer.mergeAll(KafkaMemory.layer(), Topology.layerDefault())))
     )
 
     it.effect("what the broker refuses for its size is told of, and the others are sent", () =>
@@ -56,6 +56,6 @@ export const republishContract = <E>(name: string, layer: Layer.Layer<SqlClient.
         const leftOut = yield* republish(yield* lackingOrders, () => Effect.void)
         assert.deepStrictEqual(leftOut, { tooLarge: ["1"], unreadable: [] })
         assert.lengthOf(yield* topicRecords((yield* Topology).stgOrders), 1)
-      }).pipe(Effect.provide(Layer.mergeAll(Kafka.layerMemory({ maxMessageBytes: 2_000 }), Topology.layerDefault())))
+      }).pipe(Effect.provide(Layer.mergeAll(KafkaMemory.layer({ maxMessageBytes: 2_000 }), Topology.layerDefault())))
     )
   })

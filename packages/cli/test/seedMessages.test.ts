@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { applyRules } from "@metka/cdm/ApplyRules"
-import { Kafka, KafkaFaults, type KafkaRecord, type OutgoingRecord } from "@metka/core/Kafka"
+import { Kafka, type KafkaRecord, type OutgoingRecord } from "@metka/core/Kafka"
+import { KafkaFaults } from "@metka/core/KafkaFaults"
 import { Topology } from "@metka/core/Topology"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"

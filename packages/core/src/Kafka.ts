@@ -4,8 +4,8 @@
  * Delivery is at least once. A consumer may see a record again after a rebalance, a restart or a failed commit;
  * it never misses one whose offset was not committed.
  */
-import { Clock, Context, Effect, Layer, Schema, Stream } from "effect"
-import { MemoryBroker } from "./KafkaMemory.ts"
+import { Context, Schema } from "effect"
+import type { Effect, Stream } from "effect"
 
 /**
  * The headers of a record, which it may not decode before they are asked for. Of several of one name the last, and none
@@ -129,45 +129,7 @@ export class Kafka extends Context.Service<
     /** What spans and metrics say of the connection, by OpenTelemetry's names. */
     readonly attributes: Readonly<Record<string, string | number>>
   }
->()("metka/core/Kafka") {
-  /**
-   * A broker inside the process, and the handle that makes it misbehave. Records live as long as the layer.
-   * `partitions` of every topic: 6 unless told. `maxMessageBytes`, Kafka's `max.message.bytes`: 1 MiB unless told.
-   */
-  static readonly layerMemory = (options?: {
-    readonly partitions?: number
-    readonly maxMessageBytes?: number
-  }): Layer.Layer<Kafka | KafkaFaults> =>
-    Layer.effectContext(
-      Effect.sync(() => {
-        const broker = new MemoryBroker(options?.partitions ?? 6, options?.maxMessageBytes ?? 1_048_576)
-        return makeMemory(broker)
-      })
-    )
-}
-
-/** Makes the memory broker misbehave. The faults called "next" happen once. */
-export class KafkaFaults extends Context.Service<
-  KafkaFaults,
-  {
-    /** Every operation fails, and consumers wait, until `makeAvailable`. */
-    readonly makeUnavailable: Effect.Effect<void>
-    readonly makeAvailable: Effect.Effect<void>
-    /** Every member of the group starts again from the committed offsets. */
-    rebalance(group: string): Effect.Effect<void>
-    /** Delivers a partition to the group again from `offset`; what is committed stays. */
-    redeliver(from: {
-      readonly topic: string
-      readonly group: string
-      readonly partition: number
-      readonly offset: number
-    }): Effect.Effect<void>
-    /** The next commit is applied, and yet fails with `KafkaUnavailable`. */
-    readonly loseNextCommitReply: Effect.Effect<void>
-    /** The next publish writes its first `written` records and fails with `KafkaUnavailable`. */
-    breakNextPublishAfter(written: number): Effect.Effect<void>
-  }
->()("metka/core/KafkaFaults") {}
+>()("metka/core/Kafka") {}
 
 /** The offset to commit for each partition of a batch: one after its last record. */
 export const offsetsOf = (batch: RecordBatch): ReadonlyMap<number, number> => {
@@ -181,128 +143,3 @@ export const illegalGeneration = (group: string, topic: string) =>
     operation: "commit",
     reason: new IllegalGeneration({ message: `${group} has rebalanced since these records of ${topic} were delivered` })
   })
-
-const unavailable = (operation: string, message: string) =>
-  new KafkaError({ operation, reason: new KafkaUnavailable({ message }) })
-
-/**
- * A process of its own at a memory broker: it may commit only for partitions that its own members hold.
- * @param client names it to `MemoryBroker.expire` and `readmit`
- */
-export const connectMemory = (broker: MemoryBroker, client: symbol = Symbol("client")): Kafka["Service"] => {
-  const whenAvailable = <A>(operation: string, effect: Effect.Effect<A, KafkaError>) =>
-    Effect.suspend(() =>
-      broker.available ? effect : Effect.fail(unavailable(operation, "the broker is not available"))
-    )
-
-  return Kafka.of({
-    consume: ({ group, maxRecords, onFetching, topic }) =>
-      Stream.unwrap(
-        Effect.gen(function* () {
-          const member = yield* Effect.acquireRelease(
-            Effect.sync(() => broker.join(group, topic, client)),
-            (member) => Effect.sync(() => broker.leave(member))
-          )
-          if (onFetching !== undefined) yield* onFetching(undefined)
-          const next: Effect.Effect<RecordBatch> = Effect.suspend(() => {
-            const batch = broker.poll(member, maxRecords)
-            return batch === undefined ? Effect.andThen(member.ready.await, next) : Effect.succeed(batch)
-          })
-          return Stream.fromEffectRepeat(next)
-        })
-      ),
-
-    commit: (group, batch) =>
-      whenAvailable(
-        "commit",
-        Effect.suspend(() =>
-          broker.commit(client, group, batch.topic, batch.generation, offsetsOf(batch))
-            ? Effect.void
-            : Effect.fail(illegalGeneration(group, batch.topic))
-        )
-      ),
-
-    publish: (topic, records) =>
-      whenAvailable(
-        "publish",
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          const refused = broker.append(topic, records, now)
-          return refused === undefined
-            ? Effect.void
-            : Effect.fail(
-                new KafkaError({
-                  operation: "publish",
-                  reason: new RecordTooLarge({
-                    message: `record ${refused} of ${records.length} for ${topic} is over ${broker.maxMessageBytes} bytes`
-                  })
-                })
-              )
-        })
-      ),
-
-    ensureTopics: (topics) =>
-      whenAvailable(
-        "ensureTopics",
-        Effect.sync(() => {
-          for (const topic of topics) broker.topic(topic)
-        })
-      ),
-
-    lag: (topic, group) =>
-      whenAvailable(
-        "lag",
-        Effect.sync(() => broker.lag(topic, group))
-      ),
-
-    ping: whenAvailable("ping", Effect.void),
-
-    attributes: {}
-  })
-}
-
-const makeMemory = (broker: MemoryBroker): Context.Context<Kafka | KafkaFaults> => {
-  const client = connectMemory(broker)
-  let breakPublishAfter: number | undefined
-  let loseCommitReply = false
-
-  const kafka = Kafka.of({
-    ...client,
-
-    commit: (group, batch) =>
-      Effect.andThen(
-        client.commit(group, batch),
-        Effect.suspend(() => {
-          if (!loseCommitReply) return Effect.void
-          loseCommitReply = false
-          return Effect.fail(unavailable("commit", "the connection was lost before the reply"))
-        })
-      ),
-
-    publish: (topic, records) =>
-      Effect.suspend(() => {
-        const written = breakPublishAfter
-        if (written === undefined || !broker.available) return client.publish(topic, records)
-        breakPublishAfter = undefined
-        return Effect.andThen(
-          client.publish(topic, records.slice(0, written)),
-          Effect.fail(unavailable("publish", "the connection was lost before the reply"))
-        )
-      })
-  })
-
-  const faults = KafkaFaults.of({
-    makeUnavailable: Effect.sync(() => broker.setAvailable(false)),
-    makeAvailable: Effect.sync(() => broker.setAvailable(true)),
-    rebalance: (group) => Effect.sync(() => broker.rebalance(group)),
-    redeliver: ({ group, offset, partition, topic }) => Effect.sync(() => broker.seek(group, topic, partition, offset)),
-    loseNextCommitReply: Effect.sync(() => {
-      loseCommitReply = true
-    }),
-    breakNextPublishAfter: (written) =>
-      Effect.sync(() => {
-        breakPublishAfter = written
-      })
-  })
-
-  return Context.make(Kafka, kafka).pipe(Context.add(KafkaFaults, faults))
-}

@@ -1,289 +1,150 @@
+/** The Kafka port inside the process, on the memory broker, and the faults that tests switch on. */
+import { Clock, Context, Effect, Layer, Stream } from "effect"
+import {
+  illegalGeneration,
+  Kafka,
+  KafkaError,
+  KafkaUnavailable,
+  offsetsOf,
+  type RecordBatch,
+  RecordTooLarge
+} from "./Kafka.ts"
+import { KafkaFaults } from "./KafkaFaults.ts"
+import { MemoryBroker } from "./MemoryBroker.ts"
+
+const unavailable = (operation: string, message: string) =>
+  new KafkaError({ operation, reason: new KafkaUnavailable({ message }) })
+
 /**
- * A broker inside the process: a partitioned, retained log with consumer groups. It has no clock, no fibers and no
- * errors of its own; `Kafka.layerMemory` gives it these.
- *
- * Rebalances are eager: whoever joins or leaves, every member of the group starts again from the committed offsets.
- * Topics come into being when first used, as on a broker with `auto.create.topics.enable`.
+ * A process of its own at a memory broker: it may commit only for partitions that its own members hold.
+ * @param client names it to `MemoryBroker.expire` and `readmit`
  */
-import { Latch } from "effect"
-import type { KafkaRecord, OutgoingRecord, RecordBatch } from "./Kafka.ts"
-import { partitionOf } from "./KafkaPartitioner.ts"
-
-/** Bytes a record takes in Kafka's format beyond its key, value and headers, with the batch around it; at most. */
-export const recordOverheadBytes = 100
-/** Bytes a header takes beyond its name and value; at most. */
-export const headerOverheadBytes = 10
-
-type Log = Array<KafkaRecord>
-
-interface Topic {
-  readonly partitions: ReadonlyArray<Log>
-  readonly members: Set<Member>
-  /** Where the next record without a key goes. */
-  nextKeyless: number
-}
-
-interface Group {
-  readonly members: Set<Member>
-  /** Grows with each rebalance. */
-  generation: number
-  /** By topic and partition: the offset to go on from. */
-  readonly committed: Map<string, Map<number, number>>
-}
-
-/** One consumer of a group. */
-export interface Member {
-  /** The process it belongs to. */
-  readonly client: symbol
-  readonly group: string
-  readonly topic: string
-  /** The partitions assigned to it, each with the offset of the next record to deliver. */
-  readonly positions: Map<number, number>
-  /** Closed while there is nothing to deliver. */
-  readonly ready: Latch.Latch
-  /** Which partition is served first, so that a full one does not starve the others. */
-  turn: number
-}
-
-const bytesOf = (data: Uint8Array | string): Uint8Array => (typeof data === "string" ? Buffer.from(data) : data)
-
-interface Encoded {
-  readonly key: Uint8Array | null
-  readonly value: Uint8Array
-  readonly headers: ReadonlyMap<string, Uint8Array>
-  readonly bytes: number
-}
-
-const encodeOutgoing = (record: OutgoingRecord): Encoded => {
-  const key = record.key === null ? null : bytesOf(record.key)
-  const value = bytesOf(record.value)
-  const headers = new Map<string, Uint8Array>()
-  let bytes = recordOverheadBytes + (key?.byteLength ?? 0) + value.byteLength
-  for (const [name, data] of Object.entries(record.headers)) {
-    const header = bytesOf(data)
-    headers.set(name, header)
-    bytes += headerOverheadBytes + Buffer.byteLength(name) + header.byteLength
-  }
-  return { key, value, headers, bytes }
-}
-
-export class MemoryBroker {
-  readonly partitions: number
-  readonly maxMessageBytes: number
-  #available = true
-  readonly #topics = new Map<string, Topic>()
-  readonly #groups = new Map<string, Group>()
-  readonly #expired = new Set<Member>()
-
-  constructor(partitions: number, maxMessageBytes: number) {
-    this.partitions = partitions
-    this.maxMessageBytes = maxMessageBytes
-  }
-
-  get available(): boolean {
-    return this.#available
-  }
-
-  /** While not available nothing is delivered; consumers stay where they are. */
-  setAvailable(available: boolean): void {
-    this.#available = available
-    if (available) for (const topic of this.#topics.values()) wake(topic.members)
-  }
-
-  topic(name: string): Topic {
-    let topic = this.#topics.get(name)
-    if (topic === undefined) {
-      topic = { partitions: Array.from({ length: this.partitions }, (): Log => []), members: new Set(), nextKeyless: 0 }
-      this.#topics.set(name, topic)
-    }
-    return topic
-  }
-
-  /** Appends in order until a record is over the limit; returns the index of that record, or `undefined`. */
-  append(topicName: string, records: ReadonlyArray<OutgoingRecord>, timestamp: number): number | undefined {
-    const topic = this.topic(topicName)
-    let refused: number | undefined
-    for (const [index, record] of records.entries()) {
-      const encoded = encodeOutgoing(record)
-      if (encoded.bytes > this.maxMessageBytes) {
-        refused = index
-        break
-      }
-      const partition =
-        encoded.key === null ? topic.nextKeyless++ % this.partitions : partitionOf(encoded.key, this.partitions)
-      const log = topic.partitions[partition]
-      log?.push({
-        topic: topicName,
-        partition,
-        offset: log.length,
-        timestamp,
-        key: encoded.key,
-        value: encoded.value,
-        headers: encoded.headers
-      })
-    }
-    wake(topic.members)
-    return refused
-  }
-
-  join(groupName: string, topicName: string, client: symbol): Member {
-    const member: Member = {
-      client,
-      group: groupName,
-      topic: topicName,
-      positions: new Map(),
-      ready: Latch.makeUnsafe(true),
-      turn: 0
-    }
-    this.#admit(member)
-    return member
-  }
-
-  leave(member: Member): void {
-    this.#group(member.group).members.delete(member)
-    this.topic(member.topic).members.delete(member)
-    this.#expired.delete(member)
-    member.positions.clear()
-    this.rebalance(member.group)
-  }
-
-  /**
-   * The sessions of a process time out, since nothing was heard of it: its partitions go to the others. Its members do
-   * not know, and get nothing until they are admitted again.
-   */
-  expire(client: symbol): void {
-    const members = [...this.#groups.values()].flatMap((group) => [...group.members])
-    for (const member of members.filter((member) => member.client === client)) {
-      this.leave(member)
-      this.#expired.add(member)
-    }
-  }
-
-  /** A process whose sessions have expired is heard of again, and joins its groups anew. */
-  readmit(client: symbol): void {
-    // Whoever is woken by it may expire again.
-    const members = [...this.#expired].filter((member) => member.client === client)
-    for (const member of members) {
-      this.#expired.delete(member)
-      this.#admit(member)
-    }
-  }
-
-  #admit(member: Member): void {
-    this.#group(member.group).members.add(member)
-    this.topic(member.topic).members.add(member)
-    this.rebalance(member.group)
-  }
-
-  /** Deals the partitions out anew; every member goes on from the committed offsets. */
-  rebalance(groupName: string): void {
-    const group = this.#group(groupName)
-    group.generation += 1
-    const byTopic = Map.groupBy(group.members, (member) => member.topic)
-    for (const [topicName, members] of byTopic) {
-      const committed = group.committed.get(topicName)
-      for (const member of members) member.positions.clear()
-      for (let partition = 0; partition < this.partitions; partition++) {
-        members[partition % members.length]?.positions.set(partition, committed?.get(partition) ?? 0)
-      }
-      wake(members)
-    }
-  }
-
-  /** Moves the position of whoever holds the partition, the committed offset stays. */
-  seek(groupName: string, topicName: string, partition: number, offset: number): void {
-    for (const member of this.#group(groupName).members) {
-      if (member.topic === topicName && member.positions.has(partition)) member.positions.set(partition, offset)
-    }
-    wake(this.#group(groupName).members)
-  }
-
-  /** What waits for the member, of all its partitions, up to `maxRecords`; if nothing, closes `ready`. */
-  poll(member: Member, maxRecords: number): RecordBatch | undefined {
-    const records: Array<KafkaRecord> = []
-    const highWatermarks = new Map<number, number>()
-    if (this.#available) {
-      const topic = this.topic(member.topic)
-      const assigned = [...member.positions]
-      const first = assigned.length === 0 ? 0 : member.turn++ % assigned.length
-      for (const [partition, position] of [...assigned.slice(first), ...assigned.slice(0, first)]) {
-        const log = topic.partitions[partition] ?? []
-        const until = Math.min(log.length, position + maxRecords - records.length)
-        if (until <= position) continue
-        for (let offset = position; offset < until; offset++) {
-          const record = log[offset]
-          if (record !== undefined) records.push(record)
-        }
-        member.positions.set(partition, until)
-        highWatermarks.set(partition, log.length)
-      }
-    }
-    if (records.length === 0) {
-      member.ready.closeUnsafe()
-      return undefined
-    }
-    return { topic: member.topic, generation: this.#group(member.group).generation, records, highWatermarks }
-  }
-
-  /**
-   * Commits offsets by partition; says `false`, and commits nothing, when the group has another generation now, or a
-   * partition is not held by a member that belongs to this process.
-   */
-  commit(
-    client: symbol,
-    groupName: string,
-    topicName: string,
-    generation: number,
-    offsets: ReadonlyMap<number, number>
-  ): boolean {
-    const group = this.#group(groupName)
-    if (group.generation !== generation) return false
-    const held = new Set<number>()
-    for (const member of group.members) {
-      if (member.client === client && member.topic === topicName)
-        for (const partition of member.positions.keys()) held.add(partition)
-    }
-    for (const partition of offsets.keys()) if (!held.has(partition)) return false
-    const committed = group.committed.get(topicName) ?? new Map<number, number>()
-    for (const [partition, offset] of offsets) committed.set(partition, offset)
-    group.committed.set(topicName, committed)
-    return true
-  }
-
-  lag(topicName: string, groupName: string) {
-    const committed = this.#group(groupName).committed.get(topicName)
-    return this.topic(topicName).partitions.map((log, partition) => ({
-      partition,
-      start: 0,
-      committed: committed?.get(partition) ?? 0,
-      end: log.length
-    }))
-  }
-
-  /** How many records of the topic were not delivered yet to whoever of the group holds their partition now. */
-  undelivered(topicName: string, groupName: string): number {
-    const { committed, members } = this.#group(groupName)
-    const positions = new Map(committed.get(topicName))
-    for (const member of members) {
-      if (member.topic === topicName)
-        for (const [partition, position] of member.positions) positions.set(partition, position)
-    }
-    return this.topic(topicName).partitions.reduce(
-      (sum, log, partition) => sum + log.length - (positions.get(partition) ?? 0),
-      0
+export const connect = (broker: MemoryBroker, client: symbol = Symbol("client")): Kafka["Service"] => {
+  const whenAvailable = <A>(operation: string, effect: Effect.Effect<A, KafkaError>) =>
+    Effect.suspend(() =>
+      broker.available ? effect : Effect.fail(unavailable(operation, "the broker is not available"))
     )
-  }
 
-  #group(name: string): Group {
-    let group = this.#groups.get(name)
-    if (group === undefined) {
-      group = { members: new Set(), generation: 0, committed: new Map() }
-      this.#groups.set(name, group)
-    }
-    return group
-  }
+  return Kafka.of({
+    consume: ({ group, maxRecords, onFetching, topic }) =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const member = yield* Effect.acquireRelease(
+            Effect.sync(() => broker.join(group, topic, client)),
+            (member) => Effect.sync(() => broker.leave(member))
+          )
+          if (onFetching !== undefined) yield* onFetching(undefined)
+          const next: Effect.Effect<RecordBatch> = Effect.suspend(() => {
+            const batch = broker.poll(member, maxRecords)
+            return batch === undefined ? Effect.andThen(member.ready.await, next) : Effect.succeed(batch)
+          })
+          return Stream.fromEffectRepeat(next)
+        })
+      ),
+
+    commit: (group, batch) =>
+      whenAvailable(
+        "commit",
+        Effect.suspend(() =>
+          broker.commit(client, group, batch.topic, batch.generation, offsetsOf(batch))
+            ? Effect.void
+            : Effect.fail(illegalGeneration(group, batch.topic))
+        )
+      ),
+
+    publish: (topic, records) =>
+      whenAvailable(
+        "publish",
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const refused = broker.append(topic, records, now)
+          return refused === undefined
+            ? Effect.void
+            : Effect.fail(
+                new KafkaError({
+                  operation: "publish",
+                  reason: new RecordTooLarge({
+                    message: `record ${refused} of ${records.length} for ${topic} is over ${broker.maxMessageBytes} bytes`
+                  })
+                })
+              )
+        })
+      ),
+
+    ensureTopics: (topics) =>
+      whenAvailable(
+        "ensureTopics",
+        Effect.sync(() => {
+          for (const topic of topics) broker.topic(topic)
+        })
+      ),
+
+    lag: (topic, group) =>
+      whenAvailable(
+        "lag",
+        Effect.sync(() => broker.lag(topic, group))
+      ),
+
+    ping: whenAvailable("ping", Effect.void),
+
+    attributes: {}
+  })
 }
 
-const wake = (members: Iterable<Member>): void => {
-  for (const member of members) member.ready.openUnsafe()
+const withFaults = (broker: MemoryBroker): Context.Context<Kafka | KafkaFaults> => {
+  const client = connect(broker)
+  let breakPublishAfter: number | undefined
+  let loseCommitReply = false
+
+  const kafka = Kafka.of({
+    ...client,
+
+    commit: (group, batch) =>
+      Effect.andThen(
+        client.commit(group, batch),
+        Effect.suspend(() => {
+          if (!loseCommitReply) return Effect.void
+          loseCommitReply = false
+          return Effect.fail(unavailable("commit", "the connection was lost before the reply"))
+        })
+      ),
+
+    publish: (topic, records) =>
+      Effect.suspend(() => {
+        const written = breakPublishAfter
+        if (written === undefined || !broker.available) return client.publish(topic, records)
+        breakPublishAfter = undefined
+        return Effect.andThen(
+          client.publish(topic, records.slice(0, written)),
+          Effect.fail(unavailable("publish", "the connection was lost before the reply"))
+        )
+      })
+  })
+
+  const faults = KafkaFaults.of({
+    makeUnavailable: Effect.sync(() => broker.setAvailable(false)),
+    makeAvailable: Effect.sync(() => broker.setAvailable(true)),
+    rebalance: (group) => Effect.sync(() => broker.rebalance(group)),
+    redeliver: ({ group, offset, partition, topic }) => Effect.sync(() => broker.seek(group, topic, partition, offset)),
+    loseNextCommitReply: Effect.sync(() => {
+      loseCommitReply = true
+    }),
+    breakNextPublishAfter: (written) =>
+      Effect.sync(() => {
+        breakPublishAfter = written
+      })
+  })
+
+  return Context.make(Kafka, kafka).pipe(Context.add(KafkaFaults, faults))
 }
+
+/**
+ * Records live as long as the layer. `partitions` of every topic: 6 unless told. `maxMessageBytes`, Kafka's
+ * `max.message.bytes`: 1 MiB unless told.
+ */
+export const layer = (options?: {
+  readonly partitions?: number
+  readonly maxMessageBytes?: number
+}): Layer.Layer<Kafka | KafkaFaults> =>
+  Layer.effectContext(
+    Effect.sync(() => withFaults(new MemoryBroker(options?.partitions ?? 6, options?.maxMessageBytes ?? 1_048_576)))
+  )

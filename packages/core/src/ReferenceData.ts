@@ -1,5 +1,5 @@
 /** The reference port: guests and restaurants as the app's loader keeps them in Redis. */
-import { Context, Effect, Layer, Result, Schema } from "effect"
+import { Context, Effect, Result, Schema } from "effect"
 import { decodeGuest, decodeRestaurant, type Guest, hasReadableTime, type Restaurant } from "./messages/Reference.ts"
 
 export type { Dish, Guest, Restaurant } from "./messages/Reference.ts"
@@ -26,23 +26,7 @@ export class ReferenceData extends Context.Service<
     ): Effect.Effect<void, ReferenceUnavailable>
     readonly ping: Effect.Effect<void, ReferenceUnavailable>
   }
->()("metka/core/ReferenceData") {
-  /** Documents inside the process; they live as long as the layer. */
-  static readonly layerMemory: Layer.Layer<ReferenceData> = Layer.effect(
-    ReferenceData,
-    Effect.sync(() => {
-      const documents = new Map<string, string>()
-      return ReferenceData.of({
-        find: makeFind((ids) => Effect.sync(() => ids.map((id) => documents.get(id) ?? null))),
-        load: (loaded) =>
-          Effect.sync(() => {
-            for (const { id, json } of loaded) documents.set(id, json)
-          }),
-        ping: Effect.void
-      })
-    })
-  )
-}
+>()("metka/core/ReferenceData") {}
 
 /** So many ids are remembered as complained of; beyond it the oldest are forgotten, and complained of again. */
 const complaintsLimit = 10_000

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { type BatchTrace, followedLimit, traceBatch } from "../src/BatchTrace.ts"
 import { Kafka, type KafkaRecord } from "../src/Kafka.ts"
+import * as KafkaMemory from "../src/KafkaMemory.ts"
 import * as TraceContext from "../src/TraceContext.ts"
 import { exported, parentIdOf } from "./RecordingTracer.ts"
 
@@ -76,7 +77,7 @@ describe("A record alone", () => {
         "messaging.consumer.group.name": "stg-service",
         "messaging.batch.message_count": 1
       })
-    }).pipe(Effect.provide(Kafka.layerMemory()))
+    }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 
   it.effect("without a trace, or with a header that is none, begins one", () =>
@@ -86,7 +87,7 @@ describe("A record alone", () => {
         assert.isUndefined(parentIdOf(spans[0]))
         assert.strictEqual(contextOf(carried[0]).traceId, spans[0]?.traceId)
       }
-    }).pipe(Effect.provide(Kafka.layerMemory()))
+    }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 })
 
@@ -121,7 +122,7 @@ describe("A batch of several", () => {
         assert.strictEqual(own.traceId, contextOf(traceparent).traceId)
         assert.strictEqual(parentIdOf(own), contextOf(traceparent).spanId)
       }
-    }).pipe(Effect.provide(Kafka.layerMemory()))
+    }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 
   it.effect(
@@ -144,7 +145,7 @@ describe("A batch of several", () => {
             .map(({ traceId }) => traceId)
             .toSorted()
         assert.deepStrictEqual(followed(second), followed(first))
-      }).pipe(Effect.provide(Kafka.layerMemory()))
+      }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 
   it.effect("does not follow messages whose trace is not sampled, and says so onward", () =>
@@ -153,7 +154,7 @@ describe("A batch of several", () => {
       const { batch, carried, spans } = yield* traced(incoming)
       assert.deepStrictEqual(spans, [batch])
       assert.deepStrictEqual(carried, incoming)
-    }).pipe(Effect.provide(Kafka.layerMemory()))
+    }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 })
 
@@ -168,7 +169,7 @@ describe("Without telemetry", () => {
           traceparents
         )
       }
-    }).pipe(Effect.provide(Kafka.layerMemory()))
+    }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 
   it.effect(
@@ -179,6 +180,6 @@ describe("Without telemetry", () => {
           const { records, span } = yield* taken([traceparent])
           assert.strictEqual(contextOf(records[0]?.traceparent).traceId, span.traceId)
         }
-      }).pipe(Effect.provide(Kafka.layerMemory()))
+      }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 })

@@ -3,12 +3,14 @@ import { Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { Partitioners } from "kafkajs"
-import { connectMemory, Kafka, KafkaFaults, type OutgoingRecord } from "../src/Kafka.ts"
-import { MemoryBroker } from "../src/KafkaMemory.ts"
+import { Kafka, type OutgoingRecord } from "../src/Kafka.ts"
+import { KafkaFaults } from "../src/KafkaFaults.ts"
+import * as KafkaMemory from "../src/KafkaMemory.ts"
+import { MemoryBroker } from "../src/MemoryBroker.ts"
 import { partitionOf } from "../src/KafkaPartitioner.ts"
 import { eventually, freshTopic, kafkaContract, outgoing, startMember } from "./kafkaContract.ts"
 
-kafkaContract("Kafka.layerMemory", Kafka.layerMemory())
+kafkaContract("KafkaMemory.layer", KafkaMemory.layer())
 
 describe("The memory broker", () => {
   it("puts a key into the partition where kafkajs and the Java client put it", () => {
@@ -37,7 +39,7 @@ describe("The memory broker", () => {
       yield* kafka.publish(topic, [outgoing("a", "b")])
       const [batch] = yield* kafka.consume({ topic, group, maxRecords: 1 }).pipe(Stream.take(1), Stream.runCollect)
       assert.strictEqual(batch?.records[0]?.timestamp, 1_680_000_000_000)
-    }).pipe(Effect.provide(Kafka.layerMemory()))
+    }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 
   it.live("while unavailable refuses everything and delivers nothing, and goes on afterwards", () =>
@@ -62,7 +64,7 @@ describe("The memory broker", () => {
       yield* faults.makeAvailable
       yield* kafka.publish(topic, [outgoing("a", "after")])
       yield* eventually("both records", () => member.records().length === 2)
-    }).pipe(Effect.provide(Kafka.layerMemory()))
+    }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 
   it.live("a forced rebalance and a redelivery bring records again, the committed offset stays", () =>
@@ -87,7 +89,7 @@ describe("The memory broker", () => {
         [0, 1, 2, 2, 1, 2]
       )
       assert.strictEqual((yield* kafka.lag(topic, group))[partition]?.committed, 2)
-    }).pipe(Effect.provide(Kafka.layerMemory()))
+    }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 
   it.live("a commit whose reply is lost is applied once and reported as an outage", () =>
@@ -105,7 +107,7 @@ describe("The memory broker", () => {
         1
       )
       yield* kafka.commit(group, batch)
-    }).pipe(Effect.provide(Kafka.layerMemory()))
+    }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 
   it.live("a publish that breaks off has written its first records only", () =>
@@ -124,15 +126,15 @@ describe("The memory broker", () => {
         (yield* kafka.lag(topic, group)).reduce((sum, { end }) => sum + end, 0),
         5
       )
-    }).pipe(Effect.provide(Kafka.layerMemory()))
+    }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 
   it.live("takes its partitions from a member whose session has expired, and no commits from it", () =>
     Effect.gen(function* () {
       const broker = new MemoryBroker(1, 1_000)
       const [slow, other] = [Symbol("slow"), Symbol("other")]
-      const frozen = connectMemory(broker, slow)
-      const alive = connectMemory(broker, other)
+      const frozen = KafkaMemory.connect(broker, slow)
+      const alive = KafkaMemory.connect(broker, other)
       const member = broker.join("group", "topic", slow)
       yield* frozen.publish("topic", [outgoing("a", "0"), outgoing("a", "1")])
       const stale = broker.poll(member, 1) ?? assert.fail("no batch")
@@ -197,6 +199,6 @@ describe("The memory broker", () => {
         (yield* kafka.lag("tags", "tags")).reduce((sum, { end }) => sum + end, 0),
         total
       )
-    }).pipe(Effect.provide(Kafka.layerMemory()))
+    }).pipe(Effect.provide(KafkaMemory.layer()))
   )
 })

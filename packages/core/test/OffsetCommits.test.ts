@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { connectMemory, type Kafka, KafkaError, KafkaUnavailable, type RecordBatch } from "../src/Kafka.ts"
-import { MemoryBroker } from "../src/KafkaMemory.ts"
+import { type Kafka, KafkaError, KafkaUnavailable, type RecordBatch } from "../src/Kafka.ts"
+import * as KafkaMemory from "../src/KafkaMemory.ts"
+import { MemoryBroker } from "../src/MemoryBroker.ts"
 import { makeOffsetCommits } from "../src/OffsetCommits.ts"
 
 const [topic, group] = ["topic", "group"]
@@ -13,7 +14,7 @@ const twoBatches = (commit: (real: Kafka["Service"]["commit"]) => Kafka["Service
   Effect.gen(function* () {
     const broker = new MemoryBroker(1, 1_000)
     const client = Symbol("client")
-    const kafka = connectMemory(broker, client)
+    const kafka = KafkaMemory.connect(broker, client)
     const member = broker.join(group, topic, client)
     yield* kafka.publish(
       topic,

@@ -4,15 +4,8 @@ import { SqlClient } from "effect/sql"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
 import { Health } from "../src/Health.ts"
-import {
-  Kafka,
-  KafkaError,
-  KafkaFaults,
-  type KafkaRecord,
-  KafkaRefused,
-  KafkaUnavailable,
-  RecordTooLarge
-} from "../src/Kafka.ts"
+import { Kafka, KafkaError, type KafkaRecord, KafkaRefused, KafkaUnavailable, RecordTooLarge } from "../src/Kafka.ts"
+import { KafkaFaults } from "../src/KafkaFaults.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
 import { ReferenceUnavailable } from "../src/ReferenceData.ts"
 import { embedded, emptied } from "./DatabaseLayers.ts"

@@ -6,6 +6,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
 import { Health } from "../src/Health.ts"
 import { Kafka, type KafkaRecord, type OutgoingRecord } from "../src/Kafka.ts"
+import * as KafkaMemory from "../src/KafkaMemory.ts"
 import { BadRecord } from "../src/messages/BadRecord.ts"
 import type { SchemaMigrations } from "../src/Migrations.ts"
 import type { StageError } from "../src/Outage.ts"
@@ -136,7 +137,7 @@ export const isReady = Effect.flatMap(Health, (health) => Effect.map(health.read
 /** Kafka and health of one test's own; one partition, so that a batch is what was sent at once. */
 export const surroundings = () =>
   Layer.mergeAll(
-    Kafka.layerMemory({ partitions: 1, maxMessageBytes: 2_000 }),
+    KafkaMemory.layer({ partitions: 1, maxMessageBytes: 2_000 }),
     Health.layer({ components: ["kafka", "postgres"] })
   )
 

@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { topicRecords } from "@metka/testing/topicRecords"
 import { Effect } from "effect"
 import { followedLimit } from "../src/BatchTrace.ts"
-import { Kafka, KafkaFaults, type OutgoingRecord } from "../src/Kafka.ts"
+import type { OutgoingRecord } from "../src/Kafka.ts"
+import { KafkaFaults } from "../src/KafkaFaults.ts"
+import * as KafkaMemory from "../src/KafkaMemory.ts"
 import { publish } from "../src/publish.ts"
 import * as TraceContext from "../src/TraceContext.ts"
 import { exported, parentIdOf } from "./RecordingTracer.ts"
@@ -21,7 +23,7 @@ const contexts = Effect.map(topicRecords("out"), (records) =>
   })
 )
 
-const onMemory = Effect.provide(Kafka.layerMemory({ partitions: 1 }))
+const onMemory = Effect.provide(KafkaMemory.layer({ partitions: 1 }))
 
 describe("Sending", () => {
   it.effect("one record is a span of its trace, and the parent of its receiver", () =>

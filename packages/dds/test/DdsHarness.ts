@@ -1,6 +1,7 @@
 /** DDS itself on a database and memory Kafka: tests send what STG would send and look at the vault and the output. */
 import { Health } from "@metka/core/Health"
 import { Kafka, type OutgoingRecord } from "@metka/core/Kafka"
+import * as KafkaMemory from "@metka/core/KafkaMemory"
 import { header } from "@metka/core/messages/headers"
 import type { StgOrder } from "@metka/core/messages/StgOrder"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
@@ -65,7 +66,7 @@ export const toOutgoing = (order: Order): OutgoingRecord => ({
 /** Kafka, health and names of topics of one test's own; one partition, so that messages come in the order sent. */
 export const surroundings = () =>
   Layer.mergeAll(
-    Kafka.layerMemory({ partitions: 1 }),
+    KafkaMemory.layer({ partitions: 1 }),
     Health.layer({ components: ["kafka", "postgres"] }),
     Topology.layerDefault(),
     Layer.succeed(References.MinimumLogLevel, "Error")

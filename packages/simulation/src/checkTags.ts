@@ -1,5 +1,5 @@
 /** Tags, their history and what was announced of it. */
-import type { MemoryBroker } from "@metka/core/KafkaMemory"
+import type { MemoryBroker } from "@metka/core/MemoryBroker"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { recordsOf } from "./expectation.ts"

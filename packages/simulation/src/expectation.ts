@@ -1,5 +1,5 @@
 /** What a run must end with, by the oracle. */
-import type { MemoryBroker } from "@metka/core/KafkaMemory"
+import type { MemoryBroker } from "@metka/core/MemoryBroker"
 import { expectedState, type ExpectedState } from "@metka/testing/oracle/expectedState"
 import { enrichmentsOf } from "./enrichments.ts"
 import type { Plan } from "./Plan.ts"

@@ -1,4 +1,5 @@
 /** Runs a plan from empty tables to the auditor's verdict. */
+import * as MemoryReferenceData from "@metka/core/MemoryReferenceData"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import type { DatabaseState } from "@metka/testing/oracle/actual"
 import { dumpChanges, dumpTables } from "@metka/testing/tableDump"
@@ -41,7 +42,7 @@ export const makeRunner = Effect.gen(function* () {
 
   const runPlan = Effect.fnUntraced(function* (plan: Plan) {
     yield* emptyTables
-    const references = yield* Effect.provide(ReferenceData, ReferenceData.layerMemory)
+    const references = yield* Effect.provide(ReferenceData, MemoryReferenceData.layer)
     const run = new Run(plan, connection, references)
     const verdict = (problems: ReadonlyArray<string>, state?: DatabaseState): Verdict => ({
       ...(state === undefined ? {} : { state }),

@@ -1,7 +1,7 @@
 /** Runs a plan: the loop that decides, choice by choice, what happens next. */
 import { applyRules } from "@metka/cdm/ApplyRules"
 import type { RuleRequest } from "@metka/cdm/rules"
-import { MemoryBroker } from "@metka/core/KafkaMemory"
+import { MemoryBroker } from "@metka/core/MemoryBroker"
 import { retryWhile, type StageError } from "@metka/core/Outage"
 import type { ReferenceData } from "@metka/core/ReferenceData"
 import { inputsOf, type TopologyShape } from "@metka/core/Topology"

@@ -1,6 +1,7 @@
 /** Memory Kafka as one process of a run sees it: every call waits at gates, and some are lost. */
-import { connectMemory, Kafka, KafkaError, KafkaUnavailable } from "@metka/core/Kafka"
-import type { MemoryBroker } from "@metka/core/KafkaMemory"
+import { Kafka, KafkaError, KafkaUnavailable } from "@metka/core/Kafka"
+import * as KafkaMemory from "@metka/core/KafkaMemory"
+import type { MemoryBroker } from "@metka/core/MemoryBroker"
 import { Effect, Stream } from "effect"
 import type { FaultInjector } from "./FaultInjector.ts"
 import type { Gates } from "./Gates.ts"
@@ -15,7 +16,7 @@ export const simulatedKafka = (
   faults: FaultInjector,
   process: Process
 ): Kafka["Service"] => {
-  const client = connectMemory(broker, process.client)
+  const client = KafkaMemory.connect(broker, process.client)
   const unlessAway = <A>(operation: string, effect: Effect.Effect<A, KafkaError>) =>
     Effect.suspend(() => (faults.isAway("kafka") ? Effect.fail(lost(operation)) : effect))
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Kafka } from "@metka/core/Kafka"
-import { ReferenceData } from "@metka/core/ReferenceData"
+import * as KafkaMemory from "@metka/core/KafkaMemory"
+import * as MemoryReferenceData from "@metka/core/MemoryReferenceData"
 import { Topology } from "@metka/core/Topology"
 import { Effect, Layer, Logger } from "effect"
 import { Reactivity } from "effect/reactivity"
@@ -44,8 +44,8 @@ describe("parked orders", () => {
     }).pipe(
       Effect.provide([
         client,
-        Kafka.layerMemory(),
-        ReferenceData.layerMemory,
+        KafkaMemory.layer(),
+        MemoryReferenceData.layer,
         Topology.layerDefault(),
         Logger.layer([keep])
       ])

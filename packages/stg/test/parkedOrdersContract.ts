@@ -1,7 +1,7 @@
 /** What the retry of parked orders promises, on any database. */
 import { assert, layer as withLayer } from "@effect/vitest"
-import { Kafka } from "@metka/core/Kafka"
-import { ReferenceData } from "@metka/core/ReferenceData"
+import * as KafkaMemory from "@metka/core/KafkaMemory"
+import * as MemoryReferenceData from "@metka/core/MemoryReferenceData"
 import { Topology } from "@metka/core/Topology"
 import { loadReferences } from "@metka/testing/againstOracle"
 import { cafeOrder, cafeReferences } from "@metka/testing/cafe"
@@ -65,7 +65,7 @@ export const parkedOrdersContract = <E>(name: string, layer: Layer.Layer<SqlClie
       }).pipe(
         Effect.scoped,
         Effect.provide(
-          Layer.mergeAll(Kafka.layerMemory(), ReferenceData.layerMemory, Topology.layerDefault(), Logger.layer([keep]))
+          Layer.mergeAll(KafkaMemory.layer(), MemoryReferenceData.layer, Topology.layerDefault(), Logger.layer([keep]))
         )
       )
     })

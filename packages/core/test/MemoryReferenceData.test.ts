@@ -1,16 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { decodeReferenceDocument } from "../src/messages/Reference.ts"
-import { ReferenceData } from "../src/ReferenceData.ts"
+import * as MemoryReferenceData from "../src/MemoryReferenceData.ts"
 import { find, load, menuItem, referenceDataContract, restaurant, user } from "./referenceDataContract.ts"
 
-referenceDataContract("ReferenceData.layerMemory", ReferenceData.layerMemory)
+referenceDataContract("MemoryReferenceData.layer", MemoryReferenceData.layer)
 
-describe("ReferenceData.layerMemory", () => {
+describe("MemoryReferenceData.layer", () => {
   it.effect("starts empty each time it is built", () =>
     Effect.gen(function* () {
-      yield* load(user("626a81ce9a8cd1920641e29c")).pipe(Effect.provide(ReferenceData.layerMemory))
-      const { guests } = yield* find(["626a81ce9a8cd1920641e29c"], []).pipe(Effect.provide(ReferenceData.layerMemory))
+      yield* load(user("626a81ce9a8cd1920641e29c")).pipe(Effect.provide(MemoryReferenceData.layer))
+      const { guests } = yield* find(["626a81ce9a8cd1920641e29c"], []).pipe(Effect.provide(MemoryReferenceData.layer))
       assert.strictEqual(guests.size, 0)
     })
   )

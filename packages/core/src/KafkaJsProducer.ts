@@ -2,6 +2,7 @@
 import type { Message, Producer } from "kafkajs"
 import { KafkaError, type OutgoingRecord, RecordTooLarge } from "./Kafka.ts"
 import { kafkaError } from "./KafkaJsErrors.ts"
+import { recordBytes } from "./KafkaRecordSize.ts"
 
 /**
  * kafkajs makes all messages of one request to one partition one record batch, and a broker refuses a batch over
@@ -13,9 +14,6 @@ const requestBytes = 900_000
 const requestRecords = 1_000
 /** A broker closes the connection over a request beyond `socket.request.max.bytes`, 100 MiB unless configured. */
 const connectionBytes = 96 * 1_048_576
-/** Varints and attributes of a record, with its share of the batch's header; at most. */
-const recordOverheadBytes = 100
-const headerOverheadBytes = 10
 
 interface Sized {
   readonly message: Message
@@ -32,11 +30,7 @@ const bufferOf = (data: Uint8Array | string): Buffer =>
 const sized = (record: OutgoingRecord, timestamp: string): Sized => {
   const key = record.key === null ? null : bufferOf(record.key)
   const value = bufferOf(record.value)
-  let bytes = recordOverheadBytes + (key?.byteLength ?? 0) + value.byteLength
-  for (const name in record.headers) {
-    bytes += headerOverheadBytes + Buffer.byteLength(name) + Buffer.byteLength(record.headers[name] ?? "")
-  }
-  return { message: { key, value, headers: record.headers, timestamp }, bytes }
+  return { message: { key, value, headers: record.headers, timestamp }, bytes: recordBytes(key, value, record.headers) }
 }
 
 /** In order; a record that is large by itself stands alone. */

@@ -8,11 +8,7 @@
 import { Latch } from "effect"
 import type { KafkaRecord, OutgoingRecord, RecordBatch } from "./Kafka.ts"
 import { partitionOf } from "./KafkaPartitioner.ts"
-
-/** Bytes a record takes in Kafka's format beyond its key, value and headers, with the batch around it; at most. */
-export const recordOverheadBytes = 100
-/** Bytes a header takes beyond its name and value; at most. */
-export const headerOverheadBytes = 10
+import { recordBytes } from "./KafkaRecordSize.ts"
 
 type Log = Array<KafkaRecord>
 
@@ -58,13 +54,8 @@ const encodeOutgoing = (record: OutgoingRecord): Encoded => {
   const key = record.key === null ? null : bytesOf(record.key)
   const value = bytesOf(record.value)
   const headers = new Map<string, Uint8Array>()
-  let bytes = recordOverheadBytes + (key?.byteLength ?? 0) + value.byteLength
-  for (const [name, data] of Object.entries(record.headers)) {
-    const header = bytesOf(data)
-    headers.set(name, header)
-    bytes += headerOverheadBytes + Buffer.byteLength(name) + header.byteLength
-  }
-  return { key, value, headers, bytes }
+  for (const [name, data] of Object.entries(record.headers)) headers.set(name, bytesOf(data))
+  return { key, value, headers, bytes: recordBytes(key, value, record.headers) }
 }
 
 export class MemoryBroker {

@@ -150,7 +150,7 @@ describe("The overlays", () => {
 
       it("gives a process longer to end than it takes", () => {
         for (const { name, pod } of services(overlay)) {
-          // A batch gets 0.9 s, and the process ends within 1.8 s: packages/core/src/Service.ts.
+          // A batch gets 0.85 s (packages/core/src/Pipeline.ts), and the process ends within 1.8 s (Service.ts).
           assert.isAtLeast(pod.terminationGracePeriodSeconds ?? 0, 10, name)
         }
       })

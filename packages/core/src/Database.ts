@@ -72,7 +72,10 @@ const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, DatabaseConfi
       })
   })
 
-/** For one batch in its transaction, the announcing of the tags of the one before, the background tasks and the probes. */
+/**
+ * What a service needs: for one batch in its transaction, the announcing of the tags of the one before, the background
+ * tasks and the probes. In `npm run all` the three services, the console and BI share as many, and wait for each other.
+ */
 export const maxConnections = 5
 
 /** Connects when first asked to and again whenever the server comes back. */

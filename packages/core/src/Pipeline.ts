@@ -46,7 +46,7 @@ interface Prepared<P> {
   readonly seconds: Metrics.Seconds
 }
 
-/** Runs the stage until it is interrupted; a batch under way is finished first if it can be within a second. */
+/** Runs the stage until it is interrupted; a batch under way is finished first if it can be within `grace`. */
 export const run = <A, P, R>(stage: Stage<A, P, R>) =>
   Effect.gen(function* () {
     const kafka = yield* Kafka

@@ -485,7 +485,7 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
   )
 
   test(
-    "a batch that cannot end within a second of the interruption is given up whole: nothing stored, nothing committed",
+    "a batch that cannot end within 0.85 s of the interruption is given up whole: nothing stored, nothing committed",
     Effect.gen(function* () {
       const inside = yield* Deferred.make<void>()
       const kafka = yield* Kafka

@@ -157,7 +157,7 @@ export const passTimeUntil = <E, R>(what: string, condition: Effect.Effect<boole
 export const untilNow = <E, R>(what: string, condition: Effect.Effect<boolean, E, R>) =>
   TestClock.withLive(eventuallyTrue(what, condition, "5 seconds"))
 
-/** Interrupts the stage; what it does in its last second goes by the test's clock. */
+/** Interrupts the stage; what it does until its end goes by the test's clock. */
 export const stop = Effect.fnUntraced(function* <A, E>(fiber: Fiber.Fiber<A, E>) {
   const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber))
   yield* passTimeUntil(

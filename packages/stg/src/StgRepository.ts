@@ -184,7 +184,7 @@ const isDue = (sql: SqlClient.SqlClient, now: string) =>
 
 /**
  * Takes the parked orders that are due, skipping those that another replica has just taken, and sets their next
- * attempt: 1 s after the first, doubling up to 60 s, spread by the order's id.
+ * attempt: 0.6 to 1 s after the first, as the order's id has it, doubling up to 36 to 60 s.
  */
 export const takeDueOrders = Effect.fnUntraced(function* (limit: number) {
   const sql = yield* SqlClient.SqlClient

@@ -5,8 +5,11 @@ import { utcText } from "./utcText.ts"
 export type OrderStatus = "OPEN" | "COOKING" | "DELIVERING" | "CLOSED" | "CANCELLED"
 
 export interface DemoMessage {
-  /** The Kafka key: the order's id in decimal, so that an order's messages share a partition. */
-  readonly key: string | null
+  /**
+   * The Kafka key: the order's id in decimal, so that an order's messages share a partition. `demo-data` writes values
+   * alone: `load`, which sends them, takes the guest's id for the key.
+   */
+  readonly key: string
   /** The JSON text. */
   readonly value: string
   readonly objectId: number

@@ -188,18 +188,18 @@ const record = Effect.fnUntraced(function* ({ columns, newest }: Pick<Prepared, 
   }
 })
 
-/** Gives and takes tags where counters changed. */
+/** Gives and takes tags where counters changed; says how many. */
 const tag = Effect.fnUntraced(function* (
   counts: ReadonlyArray<CategoryCount>,
   received: ReadonlyArray<ReceivedStats>,
   replaced: ReadonlyMap<string, Contribution>
 ) {
-  if (counts.length === 0) return
+  if (counts.length === 0) return { given: 0, taken: 0 }
   const { held, rules } = yield* Tags.rulesAndTagsOf([...new Set(counts.map((count) => count.userId))])
   const changes = decideTags(rules, counts, held)
   const guests = new Set([...changes.given, ...changes.taken].map(({ userId }) => userId))
   yield* Tags.writeTags(changes, new Date(yield* Clock.currentTimeMillis), traceOf(received, replaced, guests))
-  yield* Metrics.recordTags({ given: changes.given.length, taken: changes.taken.length })
+  return { given: changes.given.length, taken: changes.taken.length }
 })
 
 const store = Effect.fnUntraced(function* (prepared: Prepared) {
@@ -215,10 +215,14 @@ const store = Effect.fnUntraced(function* (prepared: Prepared) {
   const { names, newCategories } = yield* takeNames(named, { products, categories })
   if (newCategories.length > 0) yield* Tags.bindRules(newCategories)
   const counts = yield* Repository.changeMarts({ products, categories, names, guests })
-  yield* tag(counts, newer, before)
+  const tags = yield* tag(counts, newer, before)
   const accepted = newest.length - passedOver.length
   const duplicate = passedOver.filter(({ orderId, version }) => before.get(orderId)?.version === version).length
-  return { outgoing: [], outcomes: { accepted, duplicate, stale: received.length - accepted - duplicate } }
+  return {
+    outgoing: [],
+    outcomes: { accepted, duplicate, stale: received.length - accepted - duplicate },
+    onCommitted: Metrics.recordTags(tags)
+  }
 })
 
 /** Without it there is nothing that CDM can do: what readiness asks PostgreSQL for. */

@@ -18,8 +18,8 @@ export interface Received<A> {
 export interface Stored {
   readonly outgoing: ReadonlyArray<OutgoingRecord>
   readonly outcomes: Outcomes
-  /** For what a stage remembers of the database: runs once the transaction is committed. */
-  readonly onCommitted?: () => void
+  /** For what a stage remembers or counts of what it has written: runs once the transaction is committed. */
+  readonly onCommitted?: Effect.Effect<void>
 }
 
 export interface Stage<A, P, R> {

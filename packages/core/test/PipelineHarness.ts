@@ -89,7 +89,7 @@ export const runStage = (faults: StageFaults = {}) =>
         return {
           outgoing: values.map((value) => outgoing(faults.publish?.(value) ?? value)),
           outcomes: { accepted: values.length },
-          ...(faults.onCommitted === undefined ? {} : { onCommitted: faults.onCommitted })
+          ...(faults.onCommitted === undefined ? {} : { onCommitted: Effect.sync(faults.onCommitted) })
         }
       }),
     ...(faults.announce === undefined ? {} : { announce: faults.announce })

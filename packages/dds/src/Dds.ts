@@ -131,7 +131,7 @@ const store = (source: string, known: KnownThings) =>
     return {
       outgoing,
       outcomes: { accepted, duplicate, stale: count - accepted - duplicate },
-      onCommitted: () => known.committed(sent)
+      onCommitted: Effect.sync(() => known.committed(sent))
     }
   })
 

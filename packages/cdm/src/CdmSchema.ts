@@ -96,6 +96,11 @@ where name_version <> cdm.readable_version(name_version);
 update cdm.category_names set name_version = cdm.readable_version(name_version)
 where name_version <> cdm.readable_version(name_version);
 drop function cdm.readable_version;
+`,
+    // Why a guest has a tag, and when each of a campaign's guests ordered last, must not be a scan of years of orders.
+    "0006_by_guest": `
+create index order_contributions_by_guest on cdm.order_contributions (user_id, order_dt) where user_id is not null;
+create index user_tag_history_by_guest on cdm.user_tag_history (user_id);
 `
   }
 }

@@ -68,12 +68,15 @@ export const readPartAfter = Effect.fnUntraced(function* <Guest extends ListedGu
   return part
 })
 
-/** How many guests a part has for a file: each part scans the ledger for their last orders. */
+/** How many guests a part has for a file: each part sorts those of the list that are left. */
 export const exportRows = 20_000
 
 /** All guests of a list, a part after the other: one who comes to it or leaves it meanwhile may be left out. */
-export const membersFrom = <Guest, E, R>(readAfter: (after: string | null) => Effect.Effect<Part<Guest>, E, R>) =>
-  Stream.paginate<string | null, Guest, E, R>(null, (after) =>
+export const membersFrom = <Guest, E, R>(
+  readAfter: (after: string | null) => Effect.Effect<Part<Guest>, E, R>,
+  after: string | null = null
+) =>
+  Stream.paginate<string | null, Guest, E, R>(after, (after) =>
     Effect.map(readAfter(after), ({ members, next }) => [members, Option.fromNullOr(next)])
   )
 
@@ -97,7 +100,7 @@ export const readPageOf = Effect.fnUntraced(function* <Guest extends ListedGuest
     `"orderCount" desc, guest`,
     sql`limit ${pageSize}::int offset ${(page - 1) * pageSize}::int`
   )
-  // A limited list is read whole for any of its pages: to count it apart would scan the ledger once more.
+  // A limited list is read whole for any of its pages: to count it apart would read it once more.
   const counted = isLimited(list.span) ? members[0]?.inSpan : undefined
   return { members, total: counted ?? (yield* countOf(list)) }
 })

@@ -77,7 +77,10 @@ const guestCsv = <Guest extends Row>({ guest, name, readAfter, ruleOf }: GuestFi
       yield* ask(ruleOf(tag))
       const context = yield* Effect.context<SqlClient.SqlClient>()
       const fileName = `${[name(tag), ...(isLimited(span) ? [lastOrdered(span)] : [])].join(", ")}.csv`
-      const csv = membersFrom((after) => ask(readAfter(tag, span, after, exportRows))).pipe(
+      const readPart = (after: string | null) => ask(readAfter(tag, span, after, exportRows))
+      const first = yield* readPart(null)
+      const rest = first.next === null ? Stream.empty : membersFrom(readPart, first.next)
+      const csv = Stream.concat(Stream.fromArray(first.members), rest).pipe(
         Stream.pipeThroughChannel(Csv.encodeSchema(guest)({ headers: true })),
         Stream.provideContext(context)
       )

@@ -1,15 +1,19 @@
 /** What is asked for far oftener than it is worth: by every open page, each few seconds. */
-import { Clock, Effect, Fiber, Scope, Semaphore } from "effect"
+import { Clock, Duration, Effect, Fiber, Scope, Semaphore } from "effect"
 
 /** A reading is good for so many times as long as it took: reading takes a tenth of the time at most. */
 const share = 10n
+
+/** Who has waited so long for a new reading is given the last one. */
+const patience = Duration.seconds(2)
 
 /** In nanoseconds, by a clock that nobody sets. */
 const elapsed = Clock.monotonicTimeNanos
 
 /**
  * Gives what `read` has read, by whomever, until it is time to read again, or `phase` is another than it was when the
- * reading began. Who asks meanwhile waits for the same reading; who gives up waiting leaves it to those that come after.
+ * reading began. Who asks meanwhile waits for the same reading, a little while if there is an older one of the same phase;
+ * who gives up waiting leaves it to those that come after.
  */
 export const seldom = Effect.fnUntraced(function* <A, E, R>(
   read: Effect.Effect<A, E, R>,
@@ -42,6 +46,9 @@ export const seldom = Effect.fnUntraced(function* <A, E, R>(
     const now = yield* elapsed
     const phaseNow = yield* phase
     if (last !== undefined && last.phase === phaseNow && now < last.goodUntil) return last.value
-    return yield* Fiber.join(yield* readingIn(phaseNow))
+    const reading = Fiber.join(yield* readingIn(phaseNow))
+    if (last === undefined || last.phase !== phaseNow) return yield* reading
+    const { value } = last
+    return yield* Effect.timeoutOrElse(reading, { duration: patience, orElse: () => Effect.succeed(value) })
   })
 })

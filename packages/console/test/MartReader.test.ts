@@ -119,6 +119,25 @@ describe("What is asked for often", () => {
     })
   )
 
+  it.effect("is what it was before for those who would wait long for the next reading", () =>
+    Effect.gen(function* () {
+      let readings = 0
+      const read = yield* seldom(
+        Effect.suspend(() => Effect.delay(Effect.succeed(++readings), readings === 1 ? "1 second" : "30 seconds")),
+        steady
+      )
+      assert.deepStrictEqual(yield* patiently(read), Option.some(1))
+      const asked = yield* Effect.forkChild(read)
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(asked.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(asked), 1)
+      yield* TestClock.adjust("28 seconds")
+      assert.strictEqual(yield* read, 2)
+      assert.strictEqual(readings, 2)
+    })
+  )
+
   it.effect("is not kept for longer where the machine's clock was set forward during the reading", () =>
     Effect.gen(function* () {
       let readings = 0
@@ -189,26 +208,26 @@ describe("What is asked for often", () => {
       let isLoading = true
       const read = yield* seldom(
         Effect.gen(function* () {
-          yield* Effect.sleep("7 seconds")
+          yield* Effect.sleep("1 second")
           return yield* Clock.currentTimeMillis
         }),
         Effect.sync(() => isLoading)
       )
       const first = yield* Effect.forkChild(read)
-      yield* TestClock.adjust("7 seconds")
-      assert.strictEqual(yield* Fiber.join(first), 7_000)
-      yield* TestClock.adjust("3 seconds")
-      assert.strictEqual(yield* read, 7_000)
-      yield* TestClock.adjust("67 seconds")
-      const early = yield* Effect.forkChild(read)
       yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(first), 1_000)
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(yield* read, 1_000)
+      yield* TestClock.adjust("8 seconds")
+      const early = yield* Effect.forkChild(read)
+      yield* TestClock.adjust("200 millis")
       isLoading = false
       const late = yield* Effect.forkChild(read)
-      yield* TestClock.adjust("6 seconds")
-      assert.strictEqual(yield* Fiber.join(early), 84_000, "of the one that had begun")
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* Fiber.join(late), 85_000, "not of the one that had begun before")
-      assert.strictEqual(yield* read, 85_000, "nor afterwards")
+      yield* TestClock.adjust("800 millis")
+      assert.strictEqual(yield* Fiber.join(early), 13_000, "of the one that had begun")
+      yield* TestClock.adjust("200 millis")
+      assert.strictEqual(yield* Fiber.join(late), 13_200, "not of the one that had begun before")
+      assert.strictEqual(yield* read, 13_200, "nor afterwards")
     })
   )
 })

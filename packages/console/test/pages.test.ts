@@ -277,6 +277,19 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
     )
   )
 
+  it.effect("are refused as a file whose guests cannot be read, and not given as an empty one", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`alter table cdm.order_contributions rename to away`
+        const { status, text } = yield* get("/audience.csv", { tag: evil })
+        yield* sql`alter table cdm.away rename to order_contributions`
+        assert.strictEqual(status, 503)
+        assert.match(text, /order_contributions/)
+      })
+    )
+  )
+
   it.effect("tell why a guest has a tag, down to the orders and their dishes", () =>
     inTheCafe(
       Effect.gen(function* () {

@@ -24,5 +24,6 @@ Service.serve({ name: "cdm", defaultPort: 8083 }, work).pipe(
       Topology.layer
     ).pipe(Layer.provideMerge(Telemetry.layer("metka-cdm")))
   ),
+  Service.untilSignal,
   Service.runMain("metka cdm")
 )

@@ -16,6 +16,13 @@ export class InputUnreadable extends Schema.TaggedError<InputUnreadable>()("Inpu
   message: Schema.String
 }) {}
 
+const unreadable = (path: string, cause: unknown): InputUnreadable =>
+  new InputUnreadable({
+    message: `${path === "-" ? "Standard input" : path} cannot be read: ${
+      cause instanceof Error ? cause.message : String(cause)
+    }`
+  })
+
 const byteOrderMark = Buffer.from("\uFEFF")
 
 const withoutByteOrderMark = (line: Buffer): Buffer =>
@@ -67,24 +74,23 @@ async function* pages(path: string, size: number): AsyncGenerator<ReadonlyArray<
 
 /** Pages of up to `size` lines; empty lines are passed over. */
 export const inputLines = (path: string, size: number): Stream.Stream<ReadonlyArray<InputLine>, InputUnreadable> =>
-  Stream.fromAsyncIterable(
-    pages(path, size),
-    (cause) =>
-      new InputUnreadable({
-        message: `${path === "-" ? "Standard input" : path} cannot be read: ${
-          cause instanceof Error ? cause.message : String(cause)
-        }`
-      })
-  )
+  Stream.fromAsyncIterable(pages(path, size), (cause) => unreadable(path, cause))
 
 /** What can be read once only: standard input, a named pipe, a shell's `<(…)`. */
-const isPassing = (path: string): boolean =>
-  path === "-" || statSync(path, { throwIfNoEntry: false })?.isFile() === false
+const isPassing = (path: string): Effect.Effect<boolean, InputUnreadable> =>
+  Effect.try({
+    try: () => {
+      if (path === "-") return true
+      const stats = statSync(path)
+      return stats.isFIFO() || stats.isSocket() || stats.isCharacterDevice()
+    },
+    catch: (cause) => unreadable(path, cause)
+  })
 
 /** How many lines with text there are, for a progress bar; `undefined` where counting would be taking them. */
 export const countLines = (path: string): Effect.Effect<number | undefined, InputUnreadable> =>
-  Effect.suspend(() =>
-    isPassing(path)
+  Effect.flatMap(isPassing(path), (passing) =>
+    passing
       ? Effect.undefined
       : inputLines(path, 10_000).pipe(
           Stream.runFold(

@@ -17,12 +17,16 @@ describe.skipIf(isMissing("kafka"))("metka load --wait", () => {
       const file = join(yield* temporaryFolder, "orders.jsonl")
       const [order = ""] = orderLines(demoWeek({ orders: 1, seed: 1, endsAt: Date.UTC(2026, 0, 4) }))
       yield* Effect.promise(() => writeFile(file, `${order.trimEnd()}\nno json\n`))
-      const loading = yield* startProcess([metkaMain, "load", "--wait", file], { KAFKA_BROKERS: yield* kafkaBrokers })
+      const loading = yield* startProcess([metkaMain, "load", "--wait", file], {
+        KAFKA_BROKERS: yield* kafkaBrokers,
+        TOPIC_ORDERS: `orders-${randomUUID()}`,
+        GROUP_STG: `stg-${randomUUID()}`
+      })
       // No service takes the order in.
       yield* eventuallyTrue(
         "it follows STG",
         Effect.sync(() => loading.stderr().includes("STG : 0/1 messages")),
-        "60 seconds"
+        "40 seconds"
       )
       yield* loading.signal("SIGINT")
       assert.strictEqual((yield* loading.exit).code, 130)

@@ -3,7 +3,7 @@
  * person waits, and what costs much no oftener than it is worth.
  */
 import { describe } from "@metka/core/Outage"
-import { Context, type Duration, Effect, Fiber, Layer, Schema, Scope, Semaphore } from "effect"
+import { Context, Duration, Effect, Fiber, Layer, Schema, Scope, Semaphore } from "effect"
 import type { SqlClient } from "effect/sql"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { type Counts, readCounts } from "./Counts.ts"
@@ -18,7 +18,11 @@ export interface ConsoleState {
 }
 
 /** How long a question may take. */
-const patienceOf = ({ isLoading }: ConsoleState): Duration.Input => (isLoading ? "500 millis" : "20 seconds")
+const patienceOf = ({ isLoading }: ConsoleState): Duration.Duration =>
+  isLoading ? Duration.millis(500) : Duration.seconds(20)
+
+/** Of new counts where there are older ones. */
+const countsWaitedFor = (state: ConsoleState): Duration.Duration => Duration.times(patienceOf(state), 0.1)
 
 /** PostgreSQL does not answer, or does not let the console read. */
 export class MartsUnreadable extends Schema.TaggedError<MartsUnreadable>()("MartsUnreadable", {
@@ -71,7 +75,8 @@ export class MartReader extends Context.Service<
           turns
             .withPermits(1)(readCounts)
             .pipe(Effect.timeoutOrElse({ duration: countsPatience, orElse: () => Effect.fail(busy) })),
-          Effect.map(state, ({ isLoading }) => isLoading)
+          Effect.map(state, ({ isLoading }) => isLoading),
+          Effect.map(state, countsWaitedFor)
         )
         return { state, ask: (read) => waitFor(inTurn(read)), counts: waitFor(counts) }
       })

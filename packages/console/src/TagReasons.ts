@@ -139,9 +139,10 @@ const readOrders = Effect.fnUntraced(function* (userId: string, categoryIds: Rea
   const sql = yield* SqlClient.SqlClient
   return yield* sql<LedgerOrder>`
     select "categoryId", "orderId", date, total,
-      exists (select from stg.parked_orders parked where parked.object_id::text = "orderId") as "hasNewerWaiting"
+      exists (select from stg.parked_orders parked
+        where parked.object_id::text = "orderId" and parked.order_version > version) as "hasNewerWaiting"
     from (
-      select category_id::text as "categoryId", order_id as "orderId",
+      select category_id::text as "categoryId", order_id as "orderId", order_version as version,
         order_dt at time zone 'UTC' as date,
         (count(*) over (partition by category_id))::int as total,
         row_number() over (partition by category_id order by order_dt desc nulls last, order_id desc) as place

@@ -4,20 +4,21 @@ import { Clock, Duration, Effect, Fiber, Scope, Semaphore } from "effect"
 /** A reading is good for so many times as long as it took: reading takes a tenth of the time at most. */
 const share = 10n
 
-/** Who has waited so long for a new reading is given the last one. */
-const patience = Duration.seconds(2)
+/** A reading is better than none for so long after its time. In nanoseconds. */
+const stillOfUse = Duration.toNanosUnsafe("5 minutes")
 
 /** In nanoseconds, by a clock that nobody sets. */
 const elapsed = Clock.monotonicTimeNanos
 
 /**
  * Gives what `read` has read, by whomever, until it is time to read again, or `phase` is another than it was when the
- * reading began. Who asks meanwhile waits for the same reading, a little while if there is an older one of the same phase;
- * who gives up waiting leaves it to those that come after.
+ * reading began. Who asks meanwhile waits for the same reading; who gives up waiting leaves it to those that come after.
+ * @param patience after it who waits is given the last reading of the same phase, unless that is long past its time
  */
 export const seldom = Effect.fnUntraced(function* <A, E, R>(
   read: Effect.Effect<A, E, R>,
-  phase: Effect.Effect<boolean>
+  phase: Effect.Effect<boolean>,
+  patience: Effect.Effect<Duration.Duration>
 ) {
   const scope = yield* Scope.Scope
   const turn = yield* Semaphore.make(1)
@@ -47,8 +48,8 @@ export const seldom = Effect.fnUntraced(function* <A, E, R>(
     const phaseNow = yield* phase
     if (last !== undefined && last.phase === phaseNow && now < last.goodUntil) return last.value
     const reading = Fiber.join(yield* readingIn(phaseNow))
-    if (last === undefined || last.phase !== phaseNow) return yield* reading
+    if (last === undefined || last.phase !== phaseNow || now > last.goodUntil + stillOfUse) return yield* reading
     const { value } = last
-    return yield* Effect.timeoutOrElse(reading, { duration: patience, orElse: () => Effect.succeed(value) })
+    return yield* Effect.timeoutOrElse(reading, { duration: yield* patience, orElse: () => Effect.succeed(value) })
   })
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Fiber, Option } from "effect"
+import { Clock, Deferred, Duration, Effect, Fiber, Option } from "effect"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
 import { atTimes } from "../../core/test/DatabaseLayers.ts"
@@ -92,6 +92,7 @@ const patiently = Effect.fnUntraced(function* <A, E, R>(read: Effect.Effect<A, E
 })
 
 const steady = Effect.succeed(false)
+const twoSeconds = Effect.succeed(Duration.seconds(2))
 
 describe("What is asked for often", () => {
   it.effect("is read again after ten times as long as reading took, by one for all who ask", () =>
@@ -103,7 +104,8 @@ describe("What is asked for often", () => {
           yield* Effect.sleep("1 second")
           return yield* Clock.currentTimeMillis
         }),
-        steady
+        steady,
+        twoSeconds
       )
       const together = yield* Effect.forkChild(Effect.all([read, read, read], { concurrency: "unbounded" }))
       yield* TestClock.adjust("1 second")
@@ -124,7 +126,8 @@ describe("What is asked for often", () => {
       let readings = 0
       const read = yield* seldom(
         Effect.suspend(() => Effect.delay(Effect.succeed(++readings), readings === 1 ? "1 second" : "30 seconds")),
-        steady
+        steady,
+        twoSeconds
       )
       assert.deepStrictEqual(yield* patiently(read), Option.some(1))
       const asked = yield* Effect.forkChild(read)
@@ -135,6 +138,8 @@ describe("What is asked for often", () => {
       yield* TestClock.adjust("28 seconds")
       assert.strictEqual(yield* read, 2)
       assert.strictEqual(readings, 2)
+      yield* TestClock.adjust("1 hour")
+      assert.deepStrictEqual(yield* patiently(read), Option.none(), "not from an hour ago")
     })
   )
 
@@ -148,7 +153,8 @@ describe("What is asked for often", () => {
           aheadMillis += 3_600_000
           return ++readings
         }),
-        steady
+        steady,
+        twoSeconds
       )
       const reading = Effect.gen(function* () {
         const asked = yield* Effect.forkChild(atTimes(() => aheadMillis)(read))
@@ -166,7 +172,8 @@ describe("What is asked for often", () => {
       let readings = 0
       const read = yield* seldom(
         Effect.sync(() => (readings += 1)).pipe(Effect.delay("25 seconds"), Effect.as("counted")),
-        steady
+        steady,
+        twoSeconds
       )
       assert.isTrue(Option.isNone(yield* patiently(read)))
       assert.deepStrictEqual(yield* patiently(read), Option.some("counted"))
@@ -179,7 +186,8 @@ describe("What is asked for often", () => {
       let readings = 0
       const read = yield* seldom(
         Effect.suspend(() => (++readings === 1 ? Effect.fail("away") : Effect.succeed("counted"))),
-        steady
+        steady,
+        twoSeconds
       )
       assert.strictEqual(yield* Effect.flip(read), "away")
       assert.strictEqual(yield* read, "counted")
@@ -191,7 +199,8 @@ describe("What is asked for often", () => {
       let isLoading = true
       const read = yield* seldom(
         Effect.andThen(Effect.sleep("7 seconds"), Clock.currentTimeMillis),
-        Effect.sync(() => isLoading)
+        Effect.sync(() => isLoading),
+        twoSeconds
       )
       const early = yield* Effect.forkChild(read)
       yield* TestClock.adjust("7 seconds")
@@ -211,7 +220,8 @@ describe("What is asked for often", () => {
           yield* Effect.sleep("1 second")
           return yield* Clock.currentTimeMillis
         }),
-        Effect.sync(() => isLoading)
+        Effect.sync(() => isLoading),
+        twoSeconds
       )
       const first = yield* Effect.forkChild(read)
       yield* TestClock.adjust("1 second")

@@ -42,25 +42,18 @@ export const probeReferences = Effect.gen(function* () {
   yield* Health.probe("redis", references.ping)
 })
 
-/** A service is done when a signal comes. A command that one cuts off has not done what it was asked for. */
-let isService = false
-
 /** Health, metrics and a heartbeat around `work`, which runs until it is interrupted. */
 export const serve = <E, R, E2 = never, R2 = never>(
   options: ServiceOptions<E2, R2>,
   work: Effect.Effect<void, E, R>
 ) => {
   const observed = Layer.mergeAll(HttpServer.layer(options), Instances.layer({ service: options.name, version }))
-  const served = Effect.scoped(
+  return Effect.scoped(
     Effect.gen(function* () {
       yield* Effect.logInfo(`metka ${options.name} ${version} starts`)
       yield* Effect.ensuring(work, Effect.logInfo(`metka ${options.name} stops`))
     })
   ).pipe(Effect.provide(observed))
-  return Effect.suspend(() => {
-    isService = true
-    return served
-  })
 }
 
 const unusableVariable = /^SchemaError\((.*) at \["(\w+)"\]\)$/s
@@ -87,7 +80,17 @@ const deadlineMillis = 1_800
 /** What a shell says of a process that the signal has ended, as it would be without our handlers. */
 let signalCode: number = 128 + constants.signals.SIGINT
 
-const codeWhenCutOff = (): number => (isService ? 0 : signalCode)
+/** A service is done when a signal comes. A command that one cuts off has not done what it was asked for. */
+let endsBySignal = false
+
+/** Around all of a program that is meant to run until a signal comes: then the process ends with 0. */
+export const untilSignal = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    endsBySignal = true
+    return program
+  })
+
+const codeWhenCutOff = (): number => (endsBySignal ? 0 : signalCode)
 
 const endWithinDeadline = (name: string): void => {
   const arm = (signal: NodeJS.Signals) => {
@@ -126,7 +129,7 @@ const endWhenWritten = (code: number): void => {
 
 /**
  * Runs as the process. Its exit code is 0 at the end, 1 with one line on standard error when something is wrong; after a
- * signal 0 for what serves, and 128 and the signal's number for a command.
+ * signal 0 under `untilSignal`, else 128 and the signal's number for a command.
  */
 export const runMain =
   (name: string) =>

@@ -1,6 +1,6 @@
 /**
  * How a stage waits for its servers: for as long as an outage lasts, while health and log say what it waits for, and
- * never for long on a single connection.
+ * not for ever on one connection.
  */
 import { Duration, Effect, Fiber } from "effect"
 import { endingWithin } from "./endingWithin.ts"

@@ -16,7 +16,7 @@ const start = (program: string, heard: Output = "stderr") =>
       const script = `
         import { Effect } from "effect"
         import { createServer } from "node:net"
-        import { runMain } from "@metka/core/Service"
+        import { runMain, untilSignal } from "@metka/core/Service"
         runMain("tests")(${program})`
       const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
         cwd: core,
@@ -120,9 +120,17 @@ it.live("a reader that goes away neither holds up the end of a process nor chang
   })
 )
 
-it.live("a command that a signal cuts off is not taken for done", () =>
+it.live("a signal ends a service well, and what it cuts off of a command is not taken for done", () =>
   Effect.forEach(
     [
+      ["SIGINT", "untilSignal(Effect.never)", 0, ""],
+      ["SIGTERM", "untilSignal(Effect.never)", 0, ""],
+      [
+        "SIGTERM",
+        "untilSignal(Effect.uninterruptible(Effect.never))",
+        0,
+        "tests: a server did not answer in time, the work under way is left to be repeated\n"
+      ],
       ["SIGINT", "Effect.never", 130, ""],
       ["SIGTERM", "Effect.never", 143, ""],
       [

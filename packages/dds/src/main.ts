@@ -19,5 +19,6 @@ Service.serve({ name: "dds", defaultPort: 8082 }, work).pipe(
       Topology.layer
     ).pipe(Layer.provideMerge(Telemetry.layer("metka-dds")))
   ),
+  Service.untilSignal,
   Service.runMain("metka dds")
 )

@@ -14,7 +14,7 @@ import { Topology } from "@metka/core/Topology"
 import { transaction } from "@metka/core/transaction"
 import { Duration, Effect, Result } from "effect"
 import { resolve } from "./enrich.ts"
-import { readStoredOrder, unreadableRemedy } from "./readStoredOrder.ts"
+import { readStoredEnrichment, readStoredOrder, unreadableText } from "./readStoredOrder.ts"
 import { toOutgoing } from "./Stg.ts"
 import * as Repository from "./StgRepository.ts"
 
@@ -31,15 +31,18 @@ interface Due extends Repository.DueOrder {
 /** One that cannot be read waits on: it is due again within a minute, and nobody but an operator can help it. */
 const readDue = Effect.fnUntraced(function* (taken: ReadonlyArray<Repository.DueOrder>) {
   const due: Array<Due> = []
+  const unreadable: Array<string> = []
   for (const order of taken) {
     const stored = readStoredOrder(order.texts)
     if (Result.isSuccess(stored)) due.push({ ...order, payload: stored.success.payload })
-    else {
-      yield* Effect.logError(
-        `the parked order ${order.objectId} waits on, since what STG has stored of it cannot be read (${stored.failure}): ` +
-          unreadableRemedy
-      )
-    }
+    else unreadable.push(unreadableText(`the parked order ${order.objectId} waits on`, stored.failure))
+  }
+  const [first] = unreadable
+  // One for all: of a wreck there may be thousands, each minute.
+  if (first !== undefined) {
+    yield* Effect.logError(
+      unreadable.length === 1 ? first : `${first}. So do ${unreadable.length - 1} more of this round`
+    )
   }
   return due
 })
@@ -62,9 +65,12 @@ const enrichDue = Effect.fnUntraced(function* (due: ReadonlyArray<Due>) {
   const held = yield* Repository.heldOrders(due.map(({ objectId }) => objectId))
   return due.flatMap((order) => {
     const now = held.get(order.objectId)
-    return now?.version === order.version && now.enrichment !== undefined
-      ? [{ ...order, enrichment: now.enrichment }]
-      : []
+    if (now?.version !== order.version || now.enrichment === undefined) return []
+    // One that was spoilt since it was taken is told of in the next round.
+    return Result.match(readStoredEnrichment(now.enrichment, order.payload), {
+      onFailure: () => [],
+      onSuccess: (enrichment) => [{ ...order, enrichment }]
+    })
   })
 })
 

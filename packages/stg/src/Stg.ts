@@ -17,7 +17,8 @@ import type { Received } from "@metka/core/Stage"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { eachInTurns } from "@metka/core/turns"
 import { Effect, Result } from "effect"
-import { enrich, type Enrichment, type Missing, resolve } from "./enrich.ts"
+import { enrich, type Missing, resolve } from "./enrich.ts"
+import { readStoredEnrichment, unreadableText } from "./readStoredOrder.ts"
 import * as Repository from "./StgRepository.ts"
 
 const service = "stg"
@@ -148,7 +149,12 @@ const store = Effect.fnUntraced(function* ({ candidates, columns, superseded }: 
     if (passedOver.has(objectId) && before?.version !== version) {
       stale += 1
     } else if (before?.enrichment !== undefined) {
-      outgoing.push(outgoingAgain(candidate, before.enrichment))
+      const again = outgoingAgain(candidate, before.enrichment)
+      if (Result.isFailure(again)) {
+        yield* Effect.logError(unreadableText(`the order ${objectId}, which came again, is not sent on`, again.failure))
+        continue
+      }
+      outgoing.push(again.success)
       unparked.push({ objectId, version })
     } else if (found._tag === "Enriched") {
       outgoing.push(found.outgoing)
@@ -171,10 +177,15 @@ const store = Effect.fnUntraced(function* ({ candidates, columns, superseded }: 
 })
 
 /** The record of a version with the enrichment that is held: most often it is what the references say now. */
-const outgoingAgain = ({ delivered, found, traceparent }: Candidate, enrichment: Enrichment): Kafka.OutgoingRecord => {
-  if (found._tag === "Enriched" && delivered.enrichment === JSON.stringify(enrichment)) return found.outgoing
+const outgoingAgain = (
+  { delivered, found, traceparent }: Candidate,
+  held: string
+): Result.Result<Kafka.OutgoingRecord, string> => {
+  if (found._tag === "Enriched" && delivered.enrichment === held) return Result.succeed(found.outgoing)
   const payload = decodeSourcePayload(JSON.parse(Buffer.from(delivered.payload).toString("utf8")))
-  return toOutgoing({ ...delivered, payload, enrichment, traceparent })
+  return Result.map(readStoredEnrichment(held, payload), (enrichment) =>
+    toOutgoing({ ...delivered, payload, enrichment, traceparent })
+  )
 }
 
 /** What was held of orders that the batch did not store; a version that waited for its references gets them now. */

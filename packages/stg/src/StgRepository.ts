@@ -27,7 +27,8 @@ export interface DeliveredOrder {
 /** What STG holds of an order. */
 export interface HeldOrder {
   readonly version: string
-  readonly enrichment: Enrichment | undefined
+  /** JSON text. */
+  readonly enrichment: string | undefined
 }
 
 export interface ParkedOrder {
@@ -48,9 +49,6 @@ export interface DueOrder {
 }
 
 const iso = (millis: number): string => new Date(millis).toISOString()
-
-const parseEnrichment = (json: string | null): Enrichment | undefined =>
-  json === null ? undefined : (JSON.parse(json) as Enrichment)
 
 /**
  * The columns of `upsertOrders`.
@@ -110,10 +108,7 @@ export const heldOrders = Effect.fnUntraced(function* (objectIds: ReadonlyArray<
     select object_id::text as object_id, order_version, enrichment::text as enrichment
     from unnest(${int8s(objectIds)}::bigint[]) as asked (object_id) join stg.order_events using (object_id)`
   return new Map<number, HeldOrder>(
-    rows.map((row) => [
-      Number(row.object_id),
-      { version: row.order_version, enrichment: parseEnrichment(row.enrichment) }
-    ])
+    rows.map((row) => [Number(row.object_id), { version: row.order_version, enrichment: row.enrichment ?? undefined }])
   )
 })
 

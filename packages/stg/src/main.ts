@@ -25,5 +25,6 @@ Service.serve({ name: "stg", defaultPort: 8081 }, work).pipe(
       Topology.layer
     ).pipe(Layer.provideMerge(Telemetry.layer("metka-stg")))
   ),
+  Service.untilSignal,
   Service.runMain("metka stg")
 )

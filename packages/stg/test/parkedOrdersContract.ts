@@ -55,13 +55,15 @@ export const parkedOrdersContract = <E>(name: string, layer: Layer.Layer<SqlClie
         )
         const sent = (yield* topicRecords(stgOrders)).map(({ value }) => JSON.parse(String(value)).object_id)
         assert.deepStrictEqual(sent.sort(), [2, 4])
-        const remedy = "restore its row of stg.order_events from a backup; a newer version of the order replaces it too"
-        assert.deepStrictEqual(lines, [
-          "Error the parked order 1 waits on, since what STG has stored of it cannot be read " +
-            `(payload: Missing key at ["restaurant"]): ${remedy}`,
-          "Error the parked order 3 waits on, since what STG has stored of it cannot be read " +
-            `(enrichment: it does not name the dish d1): ${remedy}`
-        ])
+        // Each round says so again.
+        assert.deepStrictEqual(
+          [...new Set(lines)],
+          [
+            "Error the parked order 1 waits on, since what STG has stored of it cannot be read " +
+              '(payload: Missing key at ["restaurant"]): restore its row of stg.order_events from a backup; ' +
+              "a newer version of the order replaces it too. So do 1 more of this round"
+          ]
+        )
       }).pipe(
         Effect.scoped,
         Effect.provide(

@@ -57,7 +57,8 @@ export const all = Command.make("all", {}, () =>
         RedisReferenceData.layer,
         Topology.layer
       ).pipe(Layer.provideMerge(Telemetry.layer("metka")))
-    )
+    ),
+    Service.untilSignal
   )
 ).pipe(Command.withDescription("Migrate, then run every service in this process"))
 
@@ -71,6 +72,7 @@ export const console = Command.make("console", {}, () =>
       Layer.mergeAll(Database.layer("metka console"), Health.layer({ components: ["postgres"] })).pipe(
         Layer.provideMerge(Telemetry.layer("metka-console"))
       )
-    )
+    ),
+    Service.untilSignal
   )
 ).pipe(Command.withDescription("Serve the pages and the HTTP API"))

@@ -1,4 +1,5 @@
 /** `metka start`: the whole system in this process. */
+import { untilSignal } from "@metka/core/Service"
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ordersFlag, seedFlag } from "../flags.ts"
@@ -24,6 +25,6 @@ export const start = Command.make(
   (options) =>
     Effect.flatMap(
       Effect.promise(() => import("../EmbeddedSystem.ts")),
-      ({ runEmbedded }) => runEmbedded(options)
+      ({ runEmbedded }) => (options.once ? runEmbedded(options) : untilSignal(runEmbedded(options)))
     )
 ).pipe(Command.withDescription("The whole system in this process, with a demo week of orders"))

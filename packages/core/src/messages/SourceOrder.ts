@@ -81,5 +81,5 @@ export const decodeSourceOrder = (value: Uint8Array | null): Result.Result<Sourc
     return Result.fail(new BadRecord({ reason: "schema", detail: cleanDetail(detail) }))
   })
 
-/** Decodes a payload that STG has stored; it was valid when it came in. */
+/** Decodes once more a payload that has been taken in. */
 export const decodeSourcePayload = Schema.decodeUnknownSync(SourceOrder.fields.payload)

@@ -23,19 +23,36 @@ const isShare = ({ unit }: Task): boolean => unit === "%"
 /** How often a line is written of a task whose tenths are not known. */
 const lineEveryMillis = 5_000
 
+/** How long a share may stand still, or nearly, until a line says that the task is under way. */
+const longestSilenceMillis = 30_000
+
 /** Where the output is no terminal, a line is written at every tenth instead of a bar that is redrawn. */
-const lines = (task: Task, startedAt: number): Progress => {
+const lines = (task: Task, startedAt: number): Progress & { readonly breakSilence: Effect.Effect<never> } => {
   const { label, total, unit } = task
   let shown = total === undefined ? 0 : -1
+  let latest = { done: 0, note: "" }
+  let writtenAt = startedAt
+  const writeShare = (now: number) => {
+    writtenAt = now
+    const { done, note } = latest
+    process.stderr.write(`${label}: ${done} %, ${Math.round((now - startedAt) / 1_000)} s, ${note}\n`)
+  }
   return {
+    breakSilence: Effect.forever(
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (now - writtenAt >= longestSilenceMillis) writeShare(now)
+        return Effect.sleep(writtenAt + longestSilenceMillis - now)
+      })
+    ),
     update: (done, note = "") =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         const elapsed = now - startedAt
+        latest = { done, note }
         const part = total === undefined ? elapsed / lineEveryMillis : total === 0 ? 10 : (done / total) * 10
         if (Math.floor(part) <= shown) return
         shown = Math.floor(part)
         if (isShare(task)) {
-          process.stderr.write(`${label}: ${done} %, ${Math.round(elapsed / 1_000)} s, ${note}\n`)
+          writeShare(now)
           return
         }
         const rate = elapsed < 500 ? "" : `, ${Math.round((done / elapsed) * 1_000)}/s`
@@ -86,7 +103,10 @@ export const withProgress = <A, E, R>(
   use: (progress: Progress) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.flatMap(Clock.currentTimeMillis, (startedAt) => {
-    if (!process.stderr.isTTY) return use(lines(task, startedAt))
+    if (!process.stderr.isTTY) {
+      const written = lines(task, startedAt)
+      return isShare(task) ? Effect.raceFirst(use(written), written.breakSilence) : use(written)
+    }
     const drawn = bar(task, startedAt)
     return use(drawn).pipe(Effect.ensuring(Effect.sync(drawn.stop)))
   })

@@ -1,10 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { type Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { withProgress } from "../src/Progress.ts"
 
-/** What is written of ten steps of a second, where standard error is no terminal. */
-const written = Effect.fnUntraced(function* (total: number | undefined, unit = "messages", perStep = 100) {
+/** What is written of ten steps, where standard error is no terminal. */
+const written = Effect.fnUntraced(function* (
+  total: number | undefined,
+  unit = "messages",
+  perStep = 100,
+  stepLasts: Duration.Input = "1 second"
+) {
   const lines: Array<string> = []
   const { write } = process.stderr
   process.stderr.write = (text) => {
@@ -15,7 +20,7 @@ const written = Effect.fnUntraced(function* (total: number | undefined, unit = "
     Effect.gen(function* () {
       for (let step = 0; step <= 10; step += 1) {
         yield* progress.update(step * perStep, `step ${step}`)
-        yield* TestClock.adjust("1 second")
+        yield* TestClock.adjust(stepLasts)
       }
     })
   )
@@ -52,6 +57,19 @@ describe("Progress without a terminal", () => {
         "orders: 0 %, 0 s, step 0\n",
         "orders: 12 %, 3 s, step 3\n",
         "orders: 20 %, 5 s, step 5\n"
+      ])
+    })
+  )
+
+  it.effect("writes of a percentage that stands still every 30 seconds that it does", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual((yield* written(100, "%", 1, "70 seconds")).slice(0, 6), [
+        "orders: 0 %, 0 s, step 0\n",
+        "orders: 0 %, 30 s, step 0\n",
+        "orders: 0 %, 60 s, step 0\n",
+        "orders: 1 %, 90 s, step 1\n",
+        "orders: 1 %, 120 s, step 1\n",
+        "orders: 2 %, 150 s, step 2\n"
       ])
     })
   )

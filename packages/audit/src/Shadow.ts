@@ -11,7 +11,7 @@ import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { broughtNames } from "./demands.ts"
 import { contributionOf } from "./judgeOrder.ts"
-import { vaultContributions } from "./martChecks.ts"
+import { vaultContributions } from "./newestInVault.ts"
 import { readStored, type StoredRow } from "./readStored.ts"
 
 export type Source = "stg" | "vault"
@@ -71,12 +71,20 @@ const addStg = Effect.fnUntraced(function* (onOrders: (count: number) => Effect.
   return names
 })
 
+/** The live row of each order of the shadow, looked up by its key: a join goes through files as big as the ledger. */
+export const besideLedger =
+  "left join lateral (select * from cdm.order_contributions where order_id = shadow.order_id limit 1) held on true"
+
 /** What the vault has of orders that STG does not have, or of older versions of those that wait for a reference. */
 const addVault = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql.unsafe(`
     insert into shadow_ledger as held
     select order_id, order_version, user_id, order_dt, product_ids, category_ids from (${vaultContributions}) vault
+    where not exists (
+      select 1 from shadow_ledger known where known.order_id = vault.order_id and known.order_version >= vault.order_version
+      offset 0
+    )
     on conflict (order_id) do update set order_version = excluded.order_version, user_id = excluded.user_id,
       order_dt = excluded.order_dt, product_ids = excluded.product_ids, category_ids = excluded.category_ids
     where held.order_version < excluded.order_version`)
@@ -91,16 +99,15 @@ const addVault = Effect.gen(function* () {
  */
 const namesOfVault = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const products = yield* sql<Name>`
+  const products = yield* sql.unsafe<Name>(`
     select distinct on (h_product_pk) h_product_pk as id, name, restaurant_version as version from dds.s_product_names
     where h_product_pk in (
-      select unnest(shadow.product_ids) from shadow_ledger shadow
-      left join cdm.order_contributions held using (order_id)
+      select unnest(shadow.product_ids) from shadow_ledger shadow ${besideLedger}
       where held.order_id is null or held.order_version < shadow.order_version
       union all
       (select unnest(product_ids) from shadow_ledger except select product_id from cdm.product_names)
     )
-    order by h_product_pk, restaurant_version desc, hk_product_names_hashdiff desc`
+    order by h_product_pk, restaurant_version desc, hk_product_names_hashdiff desc`)
   const categories = yield* sql<{ id: string; name: string }>`
     select h_category_pk as id, category_name as name from dds.h_category
     where h_category_pk in (select unnest(category_ids) from shadow_ledger)

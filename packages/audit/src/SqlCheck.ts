@@ -9,6 +9,8 @@ export interface SqlCheck {
   readonly remedy: Remedy
   /** Gives the columns of `Found` but for the first, all as text. */
   readonly query: string
+  /** `name as materialized (…)`, for the query to read: it is run once for all checks of one statement that have it. */
+  readonly common?: string
 }
 
 interface Found {
@@ -45,9 +47,11 @@ export const runSqlChecks = Effect.fnUntraced(function* (
 ) {
   for (let start = 0; start < checks.length; start += togetherSize) {
     const together = checks.slice(start, start + togetherSize)
-    const query = together
+    const common = [...new Set(together.flatMap((check) => check.common ?? []))]
+    const queries = together
       .map(({ query }, index) => `select ${index} as check, found.* from (${query}) found`)
       .join("\nunion all\n")
+    const query = common.length === 0 ? queries : `with ${common.join(", ")}\n${queries}`
     yield* forEachPage<Found, never, never>(query, (rows) =>
       Effect.sync(() =>
         findings.add(

@@ -17,7 +17,7 @@ import { judgeOrder, readOrder, type Waiting } from "./judgeOrder.ts"
 import type { Fate } from "./LookAgain.ts"
 import { martChecks } from "./martChecks.ts"
 import { nameOrders } from "./nameOrders.ts"
-import { type OrderRecord, orderRecords } from "./OrderRecord.ts"
+import { type OrderKeys, orderKeys, orderRecords } from "./OrderRecord.ts"
 import { runSqlChecks } from "./SqlCheck.ts"
 import { beginStep, type OnProgress } from "./Steps.ts"
 import { checkTags } from "./tagCheck.ts"
@@ -107,9 +107,9 @@ export const verify = Effect.fnUntraced(function* <E, R>({ fateOf, most, onProgr
 const checkOrders = Effect.fnUntraced(function* (findings: Findings, onOrders: (count: number) => Effect.Effect<void>) {
   const orders = { total: 0, withoutStg: 0, parked: 0 }
   const waiting = { list: new Array<Waiting>(), count: 0 }
-  yield* forEachPage<OrderRecord, SqlError, SqlClient.SqlClient>(orderRecords, (records) =>
+  yield* forEachPage<OrderKeys, SqlError, SqlClient.SqlClient>(orderKeys, (keys) =>
     Effect.gen(function* () {
-      const page = records.map(readOrder)
+      const page = (yield* orderRecords(keys)).map(readOrder)
       const inVault = page.flatMap((order) => (order.inVault === undefined ? [] : orderInVault(order.inVault)))
       const rows = vaultRows(inVault)
       const expected = new Map(rows.orders.map((row) => [String(row.orderId), row]))
@@ -126,7 +126,7 @@ const checkOrders = Effect.fnUntraced(function* (findings: Findings, onOrders: (
       }
       findings.add(yield* unmetInVault(rows, inVault))
       findings.add(yield* staleNames(page.flatMap((order) => order.inLedger ?? [])))
-      yield* onOrders(records.length)
+      yield* onOrders(keys.length)
     })
   )
   return { orders, waiting }

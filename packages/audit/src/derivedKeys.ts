@@ -1,7 +1,10 @@
 /** Keys and hashdiffs of the vault, every row of it: each must be the UUID of what it identifies. */
+import { uuids } from "@metka/core/arrays"
 import { forEachPage } from "@metka/core/Cursor"
 import { uuidOf } from "@metka/core/Uuid"
 import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql/SqlError"
 import type { Difference, Findings } from "./Difference.ts"
 
 /** A column and the columns that it is derived from. A column that is null is no part. */
@@ -31,7 +34,7 @@ const derivedColumns: ReadonlyArray<DerivedColumn> = [
 ]
 
 interface KeyRow {
-  readonly order: string | null
+  readonly h_order_pk: string | null
   readonly key: string
   readonly parts: ReadonlyArray<string | null>
 }
@@ -40,7 +43,12 @@ interface KeyRow {
 const spelled = (column: string, text: string): string =>
   column === "cost" || column === "payment" ? String(Number(text)) : text
 
-const wrongKey = ({ column, parts, table }: DerivedColumn, row: KeyRow): ReadonlyArray<Difference> => {
+interface WrongKey {
+  readonly orderPk: string | null
+  readonly difference: Difference
+}
+
+const wrongKey = ({ column, parts, table }: DerivedColumn, row: KeyRow): ReadonlyArray<WrongKey> => {
   const texts = parts.flatMap((part, index) => {
     const text = row.parts[index]
     return text === null || text === undefined ? [] : [spelled(part, text)]
@@ -49,16 +57,30 @@ const wrongKey = ({ column, parts, table }: DerivedColumn, row: KeyRow): Readonl
   if (shouldBe === row.key) return []
   return [
     {
-      check: "keys",
-      order: row.order,
-      table: `dds.${table}`,
-      what: `${column} of ${texts.join(", ")}`,
-      is: row.key,
-      shouldBe,
-      remedy: "retake"
+      orderPk: row.h_order_pk,
+      difference: {
+        check: "keys",
+        order: null,
+        table: `dds.${table}`,
+        what: `${column} of ${texts.join(", ")}`,
+        is: row.key,
+        shouldBe,
+        remedy: "retake"
+      }
     }
   ]
 }
+
+/** Says of which order each of them is. Looked up for those that are wrong: a join would read all orders for each table. */
+const withOrders = Effect.fnUntraced(function* (wrong: ReadonlyArray<WrongKey>) {
+  const pks = wrong.flatMap(({ orderPk }) => orderPk ?? [])
+  if (pks.length === 0) return wrong.map(({ difference }) => difference)
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ h_order_pk: string; order: string }>`
+    select h_order_pk, order_id::text as order from dds.h_order where h_order_pk = any(${uuids(pks)}::uuid[])`
+  const orders = new Map(rows.map((row) => [row.h_order_pk, row.order]))
+  return wrong.map(({ difference, orderPk }) => ({ ...difference, order: orders.get(orderPk ?? "") ?? null }))
+})
 
 /** `onRows` is told how many rows were looked at. */
 export const checkDerivedKeys = Effect.fnUntraced(function* (
@@ -67,15 +89,14 @@ export const checkDerivedKeys = Effect.fnUntraced(function* (
 ) {
   for (const derived of derivedColumns) {
     const { column, ofOrder, parts, table } = derived
-    const order = ofOrder === undefined ? "null" : "hub.order_id::text"
-    const join = ofOrder === undefined ? "" : "left join dds.h_order hub on hub.h_order_pk = held.h_order_pk"
-    yield* forEachPage<KeyRow, never, never>(
-      `select ${order} as order, held.${column} as key, array[${parts.map((part) => `held.${part}::text`).join(", ")}] as parts
-       from dds.${table} held ${join}`,
+    const orderPk = ofOrder === undefined ? "null" : "h_order_pk"
+    yield* forEachPage<KeyRow, SqlError, SqlClient.SqlClient>(
+      `select ${orderPk} as h_order_pk, ${column} as key, array[${parts.map((part) => `${part}::text`).join(", ")}] as parts
+       from dds.${table}`,
       (rows) =>
-        Effect.suspend(() => {
-          findings.add(rows.flatMap((row) => wrongKey(derived, row)))
-          return onRows(rows.length, `dds.${table}`)
+        Effect.gen(function* () {
+          findings.add(yield* withOrders(rows.flatMap((row) => wrongKey(derived, row))))
+          yield* onRows(rows.length, `dds.${table}`)
         })
     )
   }

@@ -53,7 +53,8 @@ export const judgeOrder = (read: ReadOrder, expected: VaultRows["orders"][number
     ...payloadDifferences(read),
     ...versionDifferences(read.record),
     ...(expected === undefined ? [] : vaultDifferences(read.record, expected)),
-    ...(read.inLedger === undefined ? [] : ledgerDifferences(read.record, read.inLedger))
+    ...(read.inLedger === undefined ? [] : ledgerDifferences(read.record, read.inLedger)),
+    ...ledgerOfVaultDifferences(read.record)
   ],
   waiting: waitingOf(read.record)
 })
@@ -194,3 +195,19 @@ const ledgerDifferences = (record: OrderRecord, stored: VersionedOrder): Readonl
     ...differs("category_ids", record.category_ids, `{${expected.categoryIds.join(",")}}`)
   ]
 }
+
+/** PostgreSQL has compared them. */
+const ledgerOfVaultDifferences = ({ ledger_row, order_id, vault_row }: OrderRecord): ReadonlyArray<Difference> =>
+  ledger_row === null || vault_row === null
+    ? []
+    : [
+        {
+          check: "ledgerOfVault",
+          order: order_id,
+          table: "cdm.order_contributions",
+          what: "user_id, order_dt, product_ids, category_ids",
+          is: ledger_row,
+          shouldBe: vault_row,
+          remedy: "rebuild"
+        }
+      ]

@@ -1,39 +1,6 @@
-/** The marts by themselves, and against the vault: ledger, counters, names, guests, history of tags, parked orders. */
+/** The marts by themselves, and against the vault: shape of the ledger, counters, names, guests, history of tags, parked orders. */
 import { categoryNames, type NameTable, productNames } from "@metka/cdm/Names"
 import type { SqlCheck } from "./SqlCheck.ts"
-
-/** What the orders of the vault contribute now, in the columns of the ledger. */
-export const vaultContributions = `
-  select hub.order_id::text collate "C" as order_id, hub.order_version, hub.order_dt,
-    case when counts then parties.h_user_pk end as user_id,
-    case when counts then dishes.product_ids else '{}' end as product_ids,
-    case when counts then dishes.category_ids else '{}' end as category_ids
-  from dds.h_order hub
-  left join dds.s_order_status statuses using (h_order_pk, version_no)
-  left join dds.s_order_effectivity parties using (h_order_pk, version_no)
-  left join (
-    select item.h_order_pk, item.version_no,
-      array_agg(distinct link.h_product_pk) filter (where link.h_product_pk is not null) as product_ids,
-      array_agg(distinct item.h_category_pk) as category_ids
-    from dds.s_order_product item
-    join dds.h_order using (h_order_pk, version_no)
-    left join dds.l_order_product link using (hk_order_product_pk)
-    group by item.h_order_pk, item.version_no
-  ) dishes using (h_order_pk, version_no)
-  cross join lateral (select coalesce(statuses.status = 'CLOSED' and dishes.product_ids is not null, false) as counts) closed`
-
-const ledgerOfVault: SqlCheck = {
-  check: "ledgerOfVault",
-  table: "cdm.order_contributions",
-  remedy: "rebuild",
-  query: `
-    select order_id as object_id, 'user_id, order_dt, product_ids, category_ids' as what,
-      row(held.user_id, held.order_dt, held.product_ids, held.category_ids)::text as held,
-      row(vault.user_id, vault.order_dt, vault.product_ids, vault.category_ids)::text as wanted, null as user_id, null as thing_id
-    from (${vaultContributions}) vault join cdm.order_contributions held using (order_id, order_version)
-    where (held.user_id, held.order_dt, held.product_ids, held.category_ids)
-      is distinct from (vault.user_id, vault.order_dt, vault.product_ids, vault.category_ids)`
-}
 
 const guestText =
   "concat('guest ', coalesce((select guest_id from cdm.guests where guests.user_id = row.user_id), row.user_id::text))"
@@ -84,7 +51,7 @@ const ledgerShape: SqlCheck = {
       or (select count(*) <> count(distinct id) from unnest(category_ids) as id)`
 }
 
-/** Messages that DDS sends have the app's id of the guest for their key. */
+/** Messages that DDS sends have the app's id of the guest for their key. Orders are asked for only of guests who differ. */
 const guests: SqlCheck = {
   check: "guests",
   table: "cdm.guests",
@@ -97,6 +64,10 @@ const guests: SqlCheck = {
     join dds.h_user hub on hub.h_user_pk = ledger.user_id
     left join cdm.guests on guests.user_id = ledger.user_id
     where guests.guest_id is distinct from hub.user_id
+      and ledger.user_id = any(array(
+        select h_user_pk from dds.h_user left join cdm.guests on guests.user_id = h_user_pk
+        where guests.guest_id is distinct from h_user.user_id
+      ))
     group by ledger.user_id, guests.guest_id, hub.user_id`
 }
 
@@ -136,7 +107,6 @@ const parked: SqlCheck = {
 
 export const martChecks: ReadonlyArray<SqlCheck> = [
   parked,
-  ledgerOfVault,
   ledgerShape,
   countersOf(productNames),
   countersOf(categoryNames),

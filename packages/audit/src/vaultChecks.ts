@@ -9,6 +9,8 @@ interface Relation {
   readonly table: string
   readonly columns: ReadonlyArray<string>
   readonly other: string
+  /** The other holds few things, many times each: only they are hashed, and not all of its rows. */
+  readonly distinct?: true
 }
 
 const orderColumns: ReadonlySet<string> = new Set([
@@ -21,24 +23,26 @@ const orderColumns: ReadonlySet<string> = new Set([
   "s_order_product"
 ])
 
-const missingOther = ({ columns, other, table }: Relation, remedy: "retake" | "remove"): SqlCheck => {
+const missingOther = ({ columns, distinct, other, table }: Relation, remedy: "retake" | "remove"): SqlCheck => {
   const objectId = orderColumns.has(table)
     ? "(select hub.order_id::text from dds.h_order hub where hub.h_order_pk = held.h_order_pk)"
     : "null::text"
   const key = columns.map((column) => `'${column} ', held.${column}`).join(", ' ', ")
   const wanted = remedy === "retake" ? "a row there" : "not here either"
   const same = columns.map((column) => `other.${column} = held.${column}`).join(" and ")
+  const others = distinct === undefined ? other : `(select distinct ${columns.join(", ")} from ${other} every)`
   return {
     check: "vault",
     table: `dds.${table}`,
     remedy,
+    ...(other === "dishes" ? { common: dishes } : {}),
     query: `select ${objectId} as object_id, concat(${key}) as what, 'no row in ${nameOf(other)}' as held, '${wanted}' as wanted, null as user_id, null as thing_id
-      from dds.${table} held where not exists (select 1 from ${other} other where ${same})`
+      from dds.${table} held where not exists (select 1 from ${others} other where ${same})`
   }
 }
 
-/** A relation may be to a query in brackets. */
-const nameOf = (other: string): string => (other.startsWith("(") ? "the dishes of any order" : other)
+/** A relation may be to the query `dishes`. */
+const nameOf = (other: string): string => (other === "dishes" ? "the dishes of any order" : other)
 
 const parents: ReadonlyArray<Relation> = [
   { table: "l_order_user", columns: ["h_order_pk"], other: "dds.h_order" },
@@ -65,20 +69,21 @@ const parents: ReadonlyArray<Relation> = [
   { table: "h_product", columns: ["h_product_pk"], other: "dds.s_product_names" }
 ]
 
-/** A dish of any version of any order, with its category and restaurant then. */
-const dishes = `(select h_product_pk, h_category_pk, h_restaurant_pk from dds.s_order_product
+/** A dish of any version of any order, with its category and restaurant then: of two relations, and joined once. */
+const dishes = `dishes as materialized (
+  select distinct h_product_pk, h_category_pk, h_restaurant_pk from dds.s_order_product
   join dds.l_order_product using (hk_order_product_pk, h_order_pk) join dds.s_order_effectivity using (h_order_pk, version_no))`
 
 /** What no order brought. */
 const support: ReadonlyArray<Relation> = [
-  { table: "h_user", columns: ["h_user_pk"], other: "dds.s_order_effectivity" },
-  { table: "h_restaurant", columns: ["h_restaurant_pk"], other: "dds.s_order_effectivity" },
-  { table: "h_product", columns: ["h_product_pk"], other: "dds.l_order_product" },
-  { table: "h_category", columns: ["h_category_pk"], other: "dds.s_order_product" },
+  { table: "h_user", columns: ["h_user_pk"], other: "dds.s_order_effectivity", distinct: true },
+  { table: "h_restaurant", columns: ["h_restaurant_pk"], other: "dds.s_order_effectivity", distinct: true },
+  { table: "h_product", columns: ["h_product_pk"], other: "dds.l_order_product", distinct: true },
+  { table: "h_category", columns: ["h_category_pk"], other: "dds.s_order_product", distinct: true },
   { table: "l_order_user", columns: ["h_order_pk", "h_user_pk"], other: "dds.s_order_effectivity" },
   { table: "l_order_product", columns: ["hk_order_product_pk"], other: "dds.s_order_product" },
-  { table: "l_product_category", columns: ["h_product_pk", "h_category_pk"], other: dishes },
-  { table: "l_product_restaurant", columns: ["h_product_pk", "h_restaurant_pk"], other: dishes }
+  { table: "l_product_category", columns: ["h_product_pk", "h_category_pk"], other: "dishes" },
+  { table: "l_product_restaurant", columns: ["h_product_pk", "h_restaurant_pk"], other: "dishes" }
 ]
 
 /** A version leaves one row in each satellite of its order. */

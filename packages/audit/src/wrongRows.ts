@@ -10,7 +10,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { namesNotHeld } from "./demands.ts"
 import { guestRows } from "./NamedGuests.ts"
 import { wrongCounters, wrongHistory } from "./martChecks.ts"
-import { namesByTable, type ShadowNames } from "./Shadow.ts"
+import { besideLedger, namesByTable, type ShadowNames } from "./Shadow.ts"
 
 /** Whether the ledger must have the shadow's row; it keeps what is newer, and orders that the shadow does not know. */
 export const ledgerIsWrong = (shadow: string): string => `(held.order_version < ${shadow}.order_version
@@ -20,8 +20,7 @@ export const ledgerIsWrong = (shadow: string): string => `(held.order_version < 
 
 const wrongOrders = `
   create temp table wrong_orders on commit drop as
-  select shadow.* from shadow_ledger shadow left join cdm.order_contributions held using (order_id)
-  where held.order_id is null or ${ledgerIsWrong("shadow")}`
+  select shadow.* from shadow_ledger shadow ${besideLedger} where held.order_id is null or ${ledgerIsWrong("shadow")}`
 
 const noteGuests = (query: string): string =>
   `insert into wrong_guests select distinct user_id from (${query}) wrong on conflict do nothing`

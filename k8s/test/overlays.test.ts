@@ -4,7 +4,6 @@ import { maxConnections } from "@metka/core/Database"
 import { rightsOfPage } from "@metka/testing/aclsOfPage"
 import { deployedBrokerSettings, deployedSettings } from "@metka/testing/servers"
 import { Effect } from "effect"
-import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { parse } from "yaml"
 import { quantity } from "../cost/quantity.ts"
@@ -611,38 +610,10 @@ describe("The overlays", () => {
       assert.include(JSON.stringify(postgres?.pod.containers), "ssl=on")
     })
 
-    it("dumps every night, uploads, and only then deletes what is older than 30 days", () => {
-      const [backup] = workloads(all("budget")).filter(({ kind }) => kind === "CronJob")
-      assert.deepStrictEqual(
-        (backup?.pod.initContainers ?? []).map(({ name }) => name),
-        ["dump", "upload", "expire"]
-      )
-      assert.include(JSON.stringify(backup?.pod.initContainers?.[2]), '"30d"')
-    })
-
-    it("tells whoever watches of each dump, last of all; where nobody does or hears, the dump has not failed", () => {
-      const [backup] = workloads(all("budget")).filter(({ kind }) => kind === "CronJob")
-      const [tell, ...others] = backup?.pod.containers ?? []
-      assert.isEmpty(others)
-      const [shell = "", option = "", script = ""] = tell?.command ?? []
-      const toldWith = (env: Readonly<Record<string, string>>, rclone: string) =>
-        spawnSync(shell, [option, `rclone() { ${rclone}; }; ${script}`], {
-          env: { PATH: process.env["PATH"], ...env },
-          encoding: "utf8"
-        })
-      const PING_URL = "https://watch.example.org/a b"
-      assert.include(toldWith({}, "exit 9"), { status: 0, stdout: "", stderr: "" })
-      const heard = toldWith({ PING_URL }, `printf '%s|' "$@"`)
-      assert.include(heard, { status: 0, stdout: `copyurl|--stdout|${PING_URL}|`, stderr: "" })
-      const unheard = toldWith({ PING_URL }, "return 1")
-      assert.strictEqual(unheard.status, 0)
-      assert.match(unheard.stderr, /^The dump is in the bucket/)
-    })
-
     it("keeps out of a dump which processes run: after a restore they would be shown as silent", () => {
       const [backup] = workloads(all("budget")).filter(({ kind }) => kind === "CronJob")
       const backedUp = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
-      for (const text of [JSON.stringify(backup?.pod.initContainers), readme, backedUp]) {
+      for (const text of [JSON.stringify(backup?.pod.containers), readme, backedUp]) {
         assert.match(text, /pg_dump [^"]*--exclude-table-data=ops\.service_instances/)
       }
     })

@@ -1,5 +1,6 @@
 /** What an overlay costs a month: what it rents, at the prices of a list. */
 import { type Demand, total } from "./demand.ts"
+import { dumpGigabytes, type Growth, type Horizon } from "./growth.ts"
 import { gibibytes, quantity } from "./quantity.ts"
 
 export interface Price {
@@ -28,6 +29,7 @@ export interface Costs {
   /** The price of a gigabyte of the volumes that pods claim; without it they are on a rented machine's own disk. */
   readonly volumes?: string
   readonly machine?: Machine
+  readonly growth: Horizon
 }
 
 /** The one machine that everything runs on. */
@@ -70,10 +72,13 @@ export const nodesFor = (all: ReadonlyArray<Demand>, node: NonNullable<Costs["no
     Math.ceil(total(all, "cpu") / quantity(node.cpu))
   )
 
-export const bill = (costs: Costs, all: ReadonlyArray<Demand>, prices: Prices): ReadonlyArray<Line> => [
+export const bill = (costs: Costs, all: ReadonlyArray<Demand>, prices: Prices, growth: Growth): ReadonlyArray<Line> => [
   ...Object.entries(costs.rents).map(([name, count]) => line(priced(prices.month, name), count)),
   ...(costs.node === undefined ? [] : [line(priced(prices.month, costs.node.rent), nodesFor(all, costs.node))]),
   ...Object.entries(costs.gigabytes ?? {}).map(([name, count]) => line(priced(prices.gigabyte, name), count)),
+  ...(costs.growth.dumps === undefined
+    ? []
+    : [line(priced(prices.gigabyte, "object-storage"), dumpGigabytes(growth, costs.growth))]),
   ...(costs.volumes === undefined
     ? []
     : [line(priced(prices.gigabyte, costs.volumes), Math.ceil(gibibytes(total(all, "storage"))))])

@@ -1,7 +1,8 @@
-/** `npm run cost`: roubles a month for each overlay; ends with 1 when one costs more than it may, or does not fit. */
+/** `npm run cost`: roubles a month for each overlay; ends with 1 when one costs too much, or fits for too short a time. */
 import { manifestsOf, overlays } from "../src/manifests.ts"
 import type { Line } from "./bill.ts"
 import { objections, type OverlayCost, overlayCost, readPrices } from "./overlayCost.ts"
+import { readGrowth } from "./growth.ts"
 import { gibibytes } from "./quantity.ts"
 
 const roubles = (amount: number): string => amount.toLocaleString("en-US").padStart(7)
@@ -25,6 +26,10 @@ const roomLines = ({ besides, demands, room }: OverlayCost): ReadonlyArray<strin
         )
       ]
 
+const databaseLine = ({ database, lasts, mustLast }: OverlayCost): string =>
+  `  database: ${gibibytes(database.has).toFixed(1)} GiB, of which ${gibibytes(database.besides).toFixed(1)} for WAL and ` +
+  `temporary files; full after ${lasts} months, must last ${mustLast}`
+
 const prices = readPrices()
 const costs = overlays.map((overlay) => overlayCost(overlay, manifestsOf(overlay), prices))
 const refused = costs.flatMap(objections)
@@ -36,10 +41,12 @@ process.stdout.write(
       "",
       `${roubles(cost.month)}    ${cost.overlay}${cost.limit === undefined ? "" : `, at most ${cost.limit}`}`,
       ...cost.lines.map(billLine),
-      ...roomLines(cost)
+      ...roomLines(cost),
+      databaseLine(cost)
     ]),
     "",
     "  * not in that source: an assumption, rounded up",
+    `  Months are of ${readGrowth().ordersPerMinute} orders a minute, dumps as large as they are at the end of them.`,
     ""
   ].join("\n")
 )

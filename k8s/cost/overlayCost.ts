@@ -6,6 +6,7 @@ import { parse } from "yaml"
 import { folderOf, type Manifest, type Overlay } from "../src/manifests.ts"
 import { bill, type Costs, type Line, type Prices, type Room, room, sum } from "./bill.ts"
 import { type Demand, demands } from "./demand.ts"
+import { databaseDisk, type DatabaseDisk, monthsOf, readGrowth } from "./growth.ts"
 
 const lists = fileURLToPath(new URL("../prices", import.meta.url))
 
@@ -24,12 +25,18 @@ export interface OverlayCost {
   readonly demands: ReadonlyArray<Demand>
   readonly room: ReadonlyArray<Room>
   readonly besides: NonNullable<Costs["machine"]>["besides"]
+  readonly database: DatabaseDisk
+  /** How long the disk of the database lasts, and how long it must. */
+  readonly lasts: number
+  readonly mustLast: number
 }
 
 export const overlayCost = (overlay: Overlay, manifests: ReadonlyArray<Manifest>, prices: Prices): OverlayCost => {
   const costs: Costs = parse(readFileSync(join(folderOf(overlay), "cost.yaml"), "utf8"))
   const all = demands(manifests)
-  const lines = bill(costs, all, prices)
+  const growth = readGrowth()
+  const lines = bill(costs, all, prices, growth)
+  const database = databaseDisk(manifests, costs.growth.managed)
   return {
     overlay,
     lines,
@@ -37,7 +44,10 @@ export const overlayCost = (overlay: Overlay, manifests: ReadonlyArray<Manifest>
     limit: costs.limit,
     demands: all,
     room: costs.machine === undefined ? [] : room(costs.machine, all),
-    besides: costs.machine?.besides ?? []
+    besides: costs.machine?.besides ?? [],
+    database,
+    lasts: monthsOf(growth, database),
+    mustLast: costs.growth.months
   }
 }
 
@@ -48,5 +58,8 @@ export const objections = (cost: OverlayCost): ReadonlyArray<string> => [
     : []),
   ...cost.room
     .filter(({ has, needs }) => needs > has)
-    .map(({ of, has, needs }) => `${cost.overlay}: its machine has ${of} ${has}, and ${needs} are needed`)
+    .map(({ of, has, needs }) => `${cost.overlay}: its machine has ${of} ${has}, and ${needs} are needed`),
+  ...(cost.lasts < cost.mustLast
+    ? [`${cost.overlay}: the database's disk is full after ${cost.lasts} months, and must last ${cost.mustLast}`]
+    : [])
 ]

@@ -1,6 +1,9 @@
 import { assert, beforeEach, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import { parse } from "yaml"
 import { bill, type Costs, nodesFor, type Prices, room, sum } from "../cost/bill.ts"
 import { type Demand, demands, total } from "../cost/demand.ts"
+import { databaseDisk, dumpGigabytes, type Growth, monthsOf, ordersIn } from "../cost/growth.ts"
 import { objections, overlayCost, readPrices } from "../cost/overlayCost.ts"
 import { quantity } from "../cost/quantity.ts"
 import { type Manifest, manifestsOf, overlays } from "../src/manifests.ts"
@@ -27,8 +30,13 @@ const prices: Prices = {
   source: "made up",
   vat: "included",
   month: { vm: { roubles: 1000, what: "VM" } },
-  gigabyte: { ssd: { roubles: 2.5, what: "SSD", assumed: true } }
+  gigabyte: {
+    ssd: { roubles: 2.5, what: "SSD", assumed: true },
+    "object-storage": { roubles: 1, what: "Object storage", assumed: true }
+  }
 }
+
+const growth: Growth = { ordersPerMinute: 5, database: 4000, dump: 1000 }
 
 describe("Quantities", () => {
   it("are read as Kubernetes writes them", () => {
@@ -54,22 +62,30 @@ describe("A bill", () => {
   })
 
   it("adds rents, nodes, gigabytes and volumes, and says which prices are assumed", () => {
-    const costs: Costs = { rents: { vm: 1 }, node, gigabytes: { ssd: 3 }, volumes: "ssd" }
-    const lines = bill(costs, [demand({ storage: 10 * gib, replicas: 3 })], prices)
+    const costs: Costs = {
+      rents: { vm: 1 },
+      node,
+      gigabytes: { ssd: 3 },
+      volumes: "ssd",
+      growth: { months: 24, dumps: 3 }
+    }
+    const lines = bill(costs, [demand({ storage: 10 * gib, replicas: 3 })], prices, growth)
     assert.deepStrictEqual(
       lines.map(({ assumed, roubles }) => [roubles, assumed]),
       [
         [1000, false],
         [2000, false],
         [8, true],
+        // 3 dumps of 5.26 million orders.
+        [16, true],
         [75, true]
       ]
     )
-    assert.strictEqual(sum(lines), 3083)
+    assert.strictEqual(sum(lines), 3099)
   })
 
   it("refuses what has no price", () => {
-    assert.throws(() => bill({ rents: { moon: 1 } }, [], prices), /no price for moon/)
+    assert.throws(() => bill({ rents: { moon: 1 }, growth: { months: 1 } }, [], prices, growth), /no price for moon/)
   })
 })
 
@@ -144,6 +160,44 @@ describe("One machine", () => {
   })
 })
 
+describe("A database that grows", () => {
+  const postgres = (args: ReadonlyArray<string>): Manifest => ({
+    apiVersion: "apps/v1",
+    kind: "StatefulSet",
+    metadata: { name: "postgres" },
+    spec: {
+      template: { spec: { containers: [{ name: "postgres", image: "i", args }] } },
+      volumeClaimTemplates: [{ spec: { resources: { requests: { storage: "20Gi" } } } }]
+    }
+  })
+  const cluster: Manifest = {
+    apiVersion: "postgresql.cnpg.io/v1",
+    kind: "Cluster",
+    metadata: { name: "metka-postgres" },
+    spec: { storage: { size: "30Gi" }, postgresql: { parameters: { max_wal_size: "2GB", temp_file_limit: "6GB" } } }
+  }
+
+  it("has its disk but for WAL and temporary files, whoever makes it", () => {
+    const args = ["-c", "max_wal_size=2GB", "-c", "temp_file_limit=3GB"]
+    assert.deepStrictEqual(databaseDisk([postgres(args)], undefined), { has: 20 * gib, besides: 5 * gib })
+    assert.deepStrictEqual(databaseDisk([cluster], undefined), { has: 30 * gib, besides: 8 * gib })
+    const managed = { disk: "40Gi", besides: "1Gi" }
+    assert.deepStrictEqual(databaseDisk([], managed), { has: 40 * gib, besides: gib })
+  })
+
+  it("must hold its temporary files to a size", () => {
+    assert.throws(() => databaseDisk([postgres(["-c", "max_wal_size=2GB"])], undefined), /not told its temp_file_limit/)
+  })
+
+  it("fills in so many months, and makes dumps so large", () => {
+    assert.closeTo(ordersIn(growth, 12), 2_629_800, 1e-6)
+    // 10.5 GB a year.
+    assert.strictEqual(monthsOf(growth, { has: 15e9, besides: 4e9 }), 12)
+    assert.strictEqual(dumpGigabytes(growth, { months: 12, dumps: 10 }), 27)
+    assert.strictEqual(dumpGigabytes(growth, { months: 12 }), 0)
+  })
+})
+
 describe("The overlays", () => {
   beforeEach(({ skip }) => skip(missing !== undefined, missing))
 
@@ -154,6 +208,32 @@ describe("The overlays", () => {
     assert.strictEqual(budget?.limit, 4000)
     assert.isAbove(budget?.month ?? 0, 0)
     assert.lengthOf(budget?.room ?? [], 3)
+  })
+
+  it("would be refused if the database's disk were full before its time", () => {
+    const cost = overlayCost("budget", manifestsOf("budget"), readPrices())
+    assert.isAtLeast(cost.mustLast, 24)
+    assert.deepStrictEqual(objections({ ...cost, lasts: 23 }), [
+      "budget: the database's disk is full after 23 months, and must last 24"
+    ])
+  })
+
+  it("budget: the machine that is made has the disk that is reckoned with and paid for", () => {
+    const file = (name: string) => readFileSync(new URL(`../${name}`, import.meta.url), "utf8")
+    const { gigabytes = {}, machine }: Costs = parse(file("overlays/budget/cost.yaml"))
+    const [, included] = /SSD of (\d+) GB/.exec(readPrices().month["vm-2-vcpu-20-percent"]?.what ?? "") ?? []
+    const size = Number(included) + (gigabytes["ssd"] ?? 0)
+    assert.strictEqual(machine?.disk, `${size}Gi`)
+    assert.include(file("README.md"), `type=network-ssd,size=${size} `)
+    assert.include(file("overlays/budget/cloud-init.yaml"), `8 GB, ${size} GB)`)
+  })
+
+  it("README.md has what they cost", () => {
+    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
+    for (const overlay of overlays) {
+      const { month } = overlayCost(overlay, manifestsOf(overlay), readPrices())
+      assert.match(readme, new RegExp(`\\| \`${overlay}\` +\\| ${month.toLocaleString("en-US")} +\\|`))
+    }
   })
 
   it("would be refused at twice the price", () => {

@@ -15,13 +15,17 @@ const missing = isCi ? undefined : missingFor("overlays")
 /** What the two containers call, in their place: a bucket is a folder. */
 const programs = {
   pg_dump: `eval "$PG_DUMP"`,
+  mkfifo: `[ "$BROKEN" != mkfifo ] || exit 5; PATH=/usr/bin:/bin exec mkfifo "$@"`,
   df: `printf 'Filesystem 1024-blocks Used Available Capacity Mounted on\\n/dev/vda1 64 1 1 %s%% /\\n' "$DISK"`,
   rclone: `
     [ "$1" != "$BROKEN" ] || exit 5
     at() { printf %s "$STORE/\${1#store:dumps/metka}"; }
     case $1 in
       rcat) cat > "$(at "$2")" ;;
-      moveto) mv "$(at "$2")" "$(at "$3")" ;;
+      copyto) cp "$(at "$2")" "$(at "$3")" ;;
+      delete)
+        [ "$3 $4 $5 $6" = "--include unfinished-* --min-age 1d" ]
+        find "$(at "$2")" -type f -name "$4" -mmin +1440 -delete ;;
       deletefile) rm "$(at "$2")" ;;
       lsf)
         [ "$3 $4 $6" = "--files-only --include --max-age" ]
@@ -82,6 +86,7 @@ describe("The nightly backup of budget", () => {
             BUCKET: "dumps",
             STORE: store,
             DISK: "40",
+            HOSTNAME: "backup-1",
             BROKEN: "",
             ...env
           }
@@ -119,18 +124,38 @@ describe("The nightly backup of budget", () => {
   it("has failed, tells nobody and deletes none when the bucket does not do what it is asked", async () => {
     for (let days = 1; days <= 12; days++) put(nameOf(days), days)
     const before = stored()
-    for (const BROKEN of ["rcat", "lsf", "moveto"]) {
+    for (const BROKEN of ["rcat", "lsf", "copyto"]) {
       const { upload } = await night({ BROKEN, PING_URL: "https://watch.example.org" })
       assert.deepInclude(upload, { code: 5, stdout: "" }, BROKEN)
       assert.deepStrictEqual(
-        stored().filter((name) => name !== "unfinished"),
+        stored().filter((name) => name !== "unfinished-backup-1"),
         before
       )
     }
-    for (const BROKEN of ["deletefile", "cleanup"]) {
+  })
+
+  it("tells nobody, but does not fail and make one dump after the other, when none can be deleted", async () => {
+    for (const BROKEN of ["deletefile", "delete", "cleanup"]) {
       const { upload } = await night({ BROKEN, PING_URL: "https://watch.example.org" })
-      assert.deepInclude(upload, { code: 5, stdout: "" }, BROKEN)
+      assert.deepInclude(upload, { code: 0, stdout: "" }, BROKEN)
+      assert.match(upload.stderr, /The dump is in the bucket, but nothing older could be deleted/)
     }
+  })
+
+  it("lets another job's unfinished dump alone, and deletes what one that was killed left", async () => {
+    put("unfinished-backup-2", 0.1)
+    put("unfinished-backup-3", 2)
+    assert.strictEqual((await night()).upload.code, 0)
+    assert.deepStrictEqual(
+      stored().filter((name) => name.startsWith("unfinished")),
+      ["unfinished-backup-2"]
+    )
+  })
+
+  it("has failed when no dump begins", async () => {
+    const { upload } = await night({ PATIENCE: "1", BROKEN: "mkfifo" })
+    assert.deepInclude(upload, { code: 1, stdout: "" })
+    assert.match(upload.stderr, /No dump has begun/)
   })
 
   it("keeps the 7 newest, and the 4 newest of those that were the first of their week; others' files stay", async () => {

@@ -64,10 +64,10 @@ const guests: SqlCheck = {
     join dds.h_user hub on hub.h_user_pk = ledger.user_id
     left join cdm.guests on guests.user_id = ledger.user_id
     where guests.guest_id is distinct from hub.user_id
-      and ledger.user_id = any(array(
+      and ledger.user_id in (
         select h_user_pk from dds.h_user left join cdm.guests on guests.user_id = h_user_pk
-        where guests.guest_id is distinct from h_user.user_id
-      ))
+        where guests.guest_id is distinct from h_user.user_id offset 0
+      )
     group by ledger.user_id, guests.guest_id, hub.user_id`
 }
 

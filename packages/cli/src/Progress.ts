@@ -35,7 +35,8 @@ const lines = (task: Task, startedAt: number): Progress & { readonly breakSilenc
   const writeShare = (now: number) => {
     writtenAt = now
     const { done, note } = latest
-    process.stderr.write(`${label}: ${done} %, ${Math.round((now - startedAt) / 1_000)} s, ${note}\n`)
+    const what = note === "" ? "" : `, ${note}`
+    process.stderr.write(`${label}: ${done} %, ${Math.round((now - startedAt) / 1_000)} s${what}\n`)
   }
   return {
     breakSilence: Effect.forever(

@@ -41,7 +41,9 @@ const readDue = Effect.fnUntraced(function* (taken: ReadonlyArray<Repository.Due
   // One for all: of a wreck there may be thousands, each minute.
   if (first !== undefined) {
     yield* Effect.logError(
-      unreadable.length === 1 ? first : `${first}. So do ${unreadable.length - 1} more of this round`
+      unreadable.length === 1
+        ? first
+        : `${first}. ${unreadable.length - 1} more of this round wait likewise: npx metka verify names all of them`
     )
   }
   return due

@@ -61,7 +61,7 @@ export const parkedOrdersContract = <E>(name: string, layer: Layer.Layer<SqlClie
           [
             "Error the parked order 1 waits on, since what STG has stored of it cannot be read " +
               '(payload: Missing key at ["restaurant"]): restore its row of stg.order_events from a backup; ' +
-              "a newer version of the order replaces it too. So do 1 more of this round"
+              "a newer version of the order replaces it too. 1 more of this round wait likewise: npx metka verify names all of them"
           ]
         )
       }).pipe(

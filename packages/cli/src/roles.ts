@@ -121,9 +121,11 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
     name: "metka_marketer",
     purpose: "the command line: audience, why, rules list",
     grants: [
-      "usage on schema cdm, dds, bi",
+      "usage on schema stg, cdm, dds, bi",
       `select on ${marts.map((table) => `cdm.${table}`).join(", ")}`,
       ...dishesOfOrders,
+      // Of which orders a newer version waits, and of what else in stg nothing.
+      "select (object_id, order_version) on stg.parked_orders",
       "select on bi.settings"
     ]
   },

@@ -70,7 +70,8 @@ const rights: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "cdm.user_tags": "select",
     "dds.h_order": "select",
     "dds.l_order_product": "select",
-    "dds.s_order_product": "select"
+    "dds.s_order_product": "select",
+    "stg.parked_orders": "select (object_id, order_version)"
   },
   metka_bi: {
     "bi.categories": "select",

@@ -129,11 +129,7 @@ export const guards: ReadonlyArray<Guard> = [
     "} else if (before?.enrichment !== undefined) {",
     '} else if (before?.enrichment !== undefined && found._tag !== "Enriched") {'
   ]),
-  guard("STG does not publish again what it holds", [
-    "stg/src/Stg.ts",
-    "outgoing.push(outgoingAgain(candidate, before.enrichment))\n",
-    "\n"
-  ]),
+  guard("STG does not publish again what it holds", ["stg/src/Stg.ts", "outgoing.push(again.success)\n", "\n"]),
   guard("DDS does not publish again what it holds", [
     "dds/src/Dds.ts",
     "for (const order of [...duplicates, ...fresh])",

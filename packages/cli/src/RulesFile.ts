@@ -26,7 +26,8 @@ const Rule = Schema.Struct({
 
 const decodeRule = Schema.decodeUnknownResult(Rule, { errors: "all" })
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
-const allowedKeys = new Set(["tag", "category", "threshold"])
+const fileKeys = new Set(["rules"])
+const ruleKeys = new Set(["tag", "category", "threshold"])
 
 /** A lenient reader would put U+FFFD into names, and no guest would ever order from such a category. */
 const textOf = (bytes: Buffer, file: string): string => {
@@ -45,19 +46,20 @@ interface Mistake {
 
 const startOf = (node: unknown): number => (isNode(node) ? (node.range?.[0] ?? 0) : 0)
 
-/** Where the rule has the field, or begins if it has it not. */
-const placeOf = (rule: YAMLMap, field: unknown): number =>
-  startOf(rule.items.find(({ key }) => isScalar(key) && key.value === field)?.key ?? rule)
+/** Where the map has the field, or begins if it has it not. */
+const placeOf = (map: YAMLMap, field: unknown): number =>
+  startOf(map.items.find(({ key }) => isScalar(key) && key.value === field)?.key ?? map)
+
+/** A field that nobody reads may be one that is misspelled. */
+const unknownFields = (map: YAMLMap, known: ReadonlySet<string>, whatIsKnown: string): ReadonlyArray<Mistake> =>
+  Object.keys(map.toJSON())
+    .filter((field) => !known.has(field))
+    .map((field) => ({ offset: placeOf(map, field), message: `unknown field \`${field}\`; ${whatIsKnown}` }))
 
 type Decoded = ReturnType<typeof decodeRule>
 
-const mistakesIn = (rule: YAMLMap, fields: object, decoded: Decoded): ReadonlyArray<Mistake> => [
-  ...Object.keys(fields)
-    .filter((field) => !allowedKeys.has(field))
-    .map((field) => ({
-      offset: placeOf(rule, field),
-      message: `unknown field \`${field}\`; a rule has tag, category and threshold`
-    })),
+const mistakesIn = (rule: YAMLMap, decoded: Decoded): ReadonlyArray<Mistake> => [
+  ...unknownFields(rule, ruleKeys, "a rule has tag, category and threshold"),
   ...(decoded._tag === "Success" ? [] : issuesOf(decoded.failure.issue).issues).map(({ message, path = [] }) => ({
     offset: placeOf(rule, path[0]),
     message: `${message} at ${JSON.stringify(path)}`
@@ -81,11 +83,16 @@ const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
     )
   }
   const rules: unknown = document.get("rules")
+  const mistakes: Array<Mistake> = isMap(document.contents)
+    ? [...unknownFields(document.contents, fileKeys, "a rules file has rules")]
+    : []
   if (!isSeq(rules)) {
-    return refuse([{ offset: 0, message: "expected `rules:` with a list of { tag, category, threshold }" }])
+    return refuse([
+      { offset: 0, message: "expected `rules:` with a list of { tag, category, threshold }" },
+      ...mistakes
+    ])
   }
   const requests: Array<RuleRequest> = []
-  const mistakes: Array<Mistake> = []
   const lines = new Map<string, number>()
   for (const item of rules.items) {
     if (!isMap(item)) {
@@ -94,7 +101,7 @@ const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
     }
     const fields: Readonly<Record<string, unknown>> = item.toJSON()
     const decoded = decodeRule(fields)
-    mistakes.push(...mistakesIn(item, fields, decoded))
+    mistakes.push(...mistakesIn(item, decoded))
     if (decoded._tag === "Success") requests.push(decoded.success)
     const { tag } = fields
     if (typeof tag !== "string") continue

@@ -75,6 +75,24 @@ describe("A rules file", () => {
     })
   )
 
+  it.effect("with a field beside the rules is refused with its line, whether it is misspelled or holds an anchor", () =>
+    Effect.gen(function* () {
+      const refused = (text: string) => Effect.map(Effect.flip(read(text)), (message) => message.split("\n"))
+      assert.deepStrictEqual(
+        yield* refused(`${rules}rule:\n  - { tag: Гурман, category: Стейки, threshold: many }\n`),
+        ["rules.yaml:3: unknown field `rule`; a rules file has rules"]
+      )
+      assert.deepStrictEqual(
+        yield* refused(`# Ours\nx-soups: &soups Супы\n${rules}  - { tag: Гурман, threshold: 4 }\n`),
+        ["rules.yaml:2: unknown field `x-soups`; a rules file has rules", 'rules.yaml:5: Missing key at ["category"]']
+      )
+      assert.deepStrictEqual(yield* refused(`\n${rules.replace("rules", "tags")}`), [
+        "rules.yaml:1: expected `rules:` with a list of { tag, category, threshold }",
+        "rules.yaml:2: unknown field `tags`; a rules file has rules"
+      ])
+    })
+  )
+
   it.effect("is the same with the byte order mark and the line ends of an editor on Windows", () =>
     Effect.gen(function* () {
       const expected = [{ tag: "Кофеман", category: "Кофе", threshold: 4 }]

@@ -1,11 +1,14 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Service from "@metka/core/Service"
+import { rulesLock } from "@metka/core/advisoryLocks"
 import { Health } from "@metka/core/Health"
 import { eventuallyTrue } from "@metka/testing/eventually"
-import { metka, metkaMain, runProcess } from "@metka/testing/processes"
+import { metka, metkaMain, repository, runProcess } from "@metka/testing/processes"
 import { isMissing } from "@metka/testing/realServers"
 import { freshDatabase, ownPostgresServer } from "@metka/testing/servers"
 import { Effect } from "effect"
+import { glob, readFile } from "node:fs/promises"
+import { join } from "node:path"
 import { migrateDatabase } from "../src/Migrate.ts"
 import { databaseRoles } from "../src/roles.ts"
 import { columnsOf, isAllowed, rightsOn } from "./attempts.ts"
@@ -212,6 +215,44 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
         assert.deepStrictEqual([yield* reads("cdm.user_tags"), yield* reads("stg.order_events")], [true, false])
         yield* Effect.provide(migrateDatabase, asOwner)
         assert.deepStrictEqual([yield* reads("cdm.user_tags"), yield* reads("stg.order_events")], [false, true])
+      })
+    )
+
+    it.effect("what README takes from everybody lets BI hold up nobody, and leaves each role what it needs", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        const readme = yield* Effect.promise(() => readFile(new URL("../../../README.md", import.meta.url), "utf8"))
+        const [statements = ""] = /^revoke execute on function [^]*?(?=^```)/m.exec(readme) ?? []
+        const holdsUp = (lock: number) => isAllowed(`select pg_advisory_lock(${lock}), pg_advisory_unlock(${lock})`)
+        const asBi = databaseOf(as("metka_bi", url))
+        assert.isTrue(yield* Effect.provide(holdsUp(rulesLock), asBi))
+        yield* Effect.provide(
+          Effect.forEach(["create role metka", ...statements.split(/;\s*/).filter(Boolean)], execute, {
+            discard: true
+          }),
+          databaseOf(url)
+        )
+        assert.isFalse(yield* Effect.provide(holdsUp(rulesLock), asBi))
+        const left = yield* Effect.provide(
+          execute(`select oid::regprocedure::text as left from pg_proc
+            where (proname ~ '^pg_(try_)?advisory_(xact_)?lock' and proargtypes = '20' or proname in ('lo_creat', 'lo_create', 'lo_from_bytea'))
+              and has_function_privilege('metka_bi', oid, 'execute')`),
+          databaseOf(url)
+        )
+        assert.deepStrictEqual(left, [])
+        const sources = yield* Effect.promise(async () => {
+          const files = await Array.fromAsync(glob("packages/*/src/**/*.ts", { cwd: repository }))
+          return await Promise.all(files.map((file) => readFile(join(repository, file), "utf8")))
+        })
+        const used = new Set(sources.flatMap((text) => text.match(/pg_(?:try_)?advisory_\w+(?=\()/g) ?? []))
+        assert.isNotEmpty(used)
+        const withheld = yield* Effect.provide(
+          execute(`select holder, function from unnest(array['metka', 'metka_cdm', 'metka_operator']) holder,
+            unnest(array['${[...used].join("', '")}']) function
+            where not has_function_privilege(holder, function || '(bigint)', 'execute')`),
+          databaseOf(url)
+        )
+        assert.deepStrictEqual(withheld, [])
       })
     )
   })

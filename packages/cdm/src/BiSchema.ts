@@ -1,7 +1,8 @@
 /**
  * The `bi` schema: what charts are made of. Every table stands alone, is small however many orders there are, and has
  * neither a guest's name nor anything else that tells who a guest is. Orders are the CLOSED ones with a dish, as the
- * marts count them. Days and hours are those of `bi.settings.time_zone`.
+ * marts count them. Days and hours are those of `bi.settings.time_zone`, of the app's date of the order: in practice that
+ * is when it was closed.
  *
  * Nothing here is written with an order: `bi.refresh` reads the marts now and then. What is counted over all time is
  * read from the counters; what is counted by day, for the days whose orders have changed.
@@ -547,6 +548,50 @@ begin
   return true;
 end
 $$;
+`,
+    // An analyst took the date for when an order was placed, and added up what must not be.
+    "0009_what_words_mean": `
+-- A refresh under way would wait for what is locked here, and this for what that refresh has locked already.
+select pg_advisory_xact_lock(7370120);
+
+comment on column bi.counted_orders.placed_at is 'The app''s date of the order, in the business time zone: in practice when it was closed';
+
+comment on table bi.days is 'Orders and guests of a day. A day without orders has no row: an average over days is too high unless it counts as 0';
+comment on column bi.days.day is 'Business day of the order''s date: in practice the day on which it was closed';
+comment on column bi.days.guests is 'Guests with an order of the day. Not to be added up, and of weeks or months not to be had: a guest may come again';
+
+comment on table bi.hours is 'Orders and guests of an hour of a day. An hour without orders has no row: an average over hours is too high unless it counts as 0';
+comment on column bi.hours.day is 'Business day of the order''s date: in practice the day on which it was closed';
+comment on column bi.hours.hour is 'Of the same date, from 0 to 23: 20 is from 20:00 to 20:59';
+comment on column bi.hours.guests is 'Guests with an order of the hour. Not to be added up, and of longer times not to be had: a guest may come again';
+
+comment on column bi.dishes.dish is 'The newest name that a CLOSED order brought';
+comment on column bi.dishes.orders is 'Orders with the dish. An order has several dishes: added up, they are more than the orders';
+comment on column bi.dishes.guests is 'Guests who ordered it at least once. Not to be added up: a guest orders several dishes';
+
+comment on column bi.categories.orders is 'Orders with a dish of the category. An order has several categories: added up, they are more than the orders';
+comment on column bi.categories.guests is 'Guests with at least one such order. Not to be added up: a guest orders from several categories';
+
+comment on column bi.restaurants.restaurant is 'The newest name that an order brought, CLOSED or not';
+
+comment on column bi.tags.guests is 'Guests who have it now. Not to be added up: a guest may have several tags';
+
+comment on column bi.dish_days.day is 'Business day of the order''s date: in practice the day on which it was closed';
+comment on column bi.dish_days.dish is 'The newest name that a CLOSED order brought';
+comment on column bi.dish_days.orders is 'Orders with the dish on the day. Added up over dishes, they are more than the orders: an order has several';
+comment on column bi.dish_days.guests is 'Guests who ordered it on the day. Not to be added up, over days or dishes: a guest may come again, and orders several';
+
+comment on column bi.category_days.day is 'Business day of the order''s date: in practice the day on which it was closed';
+comment on column bi.category_days.orders is 'Orders with a dish of the category on the day. Added up over categories, they are more than the orders: an order has several';
+comment on column bi.category_days.guests is 'Guests with such an order on the day. Not to be added up, over days or categories: a guest may come again, and orders from several';
+
+comment on table bi.restaurant_days is 'Orders, guests and takings of a restaurant on a day. A day without orders has no row: an average over days is too high unless it counts as 0';
+comment on column bi.restaurant_days.day is 'Business day of the order''s date: in practice the day on which it was closed';
+comment on column bi.restaurant_days.restaurant is 'The newest name that an order brought, CLOSED or not';
+comment on column bi.restaurant_days.guests is 'Guests who ordered there on the day. Not to be added up, over days or restaurants: a guest may come again, and elsewhere';
+
+comment on column bi.tag_days.guests is 'Guests who had it at the end of the day. Not to be added up: a guest may have several tags, and on several days';
+comment on function bi.rename_days is 'Gives the rows of all days the names that dishes, categories and restaurants have here now';
 `
   }
 }

@@ -101,6 +101,12 @@ drop function cdm.readable_version;
     "0006_by_guest": `
 create index order_contributions_by_guest on cdm.order_contributions (user_id, order_dt) where user_id is not null;
 create index user_tag_history_by_guest on cdm.user_tag_history (user_id);
+`,
+    // A dish that is renamed in the app has its old name here until it is in a CLOSED order again.
+    "0007_names_of_closed_orders": `
+comment on table cdm.product_names is 'The newest name of every dish that a CLOSED order brought; of two that are equally new the one with the greater hashdiff, as in dds.s_product_names';
+comment on table cdm.category_names is 'The newest name of every category that a CLOSED order brought; of two that are equally new the one with the greater hashdiff, as that of a dish';
+comment on column cdm.order_contributions.order_dt is 'The app''s date of the order, UTC: in practice when it was closed';
 `
   }
 }

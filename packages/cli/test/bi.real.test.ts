@@ -199,6 +199,38 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
       })
     )
 
+    it.effect("show each dish and each restaurant as one, though all of them have one name", () =>
+      Effect.gen(function* () {
+        const url = yield* RolesDatabase
+        yield* Effect.gen(function* () {
+          yield* execute("update cdm.product_names set product_name = 'Борщ'")
+          yield* execute("update dds.s_restaurant_names set name = 'Столовая'")
+          assert.isTrue(yield* refresh)
+          const charts = yield* chartsOfPage
+          const each: Readonly<Record<string, readonly [measure: string, query: string]>> = {
+            "Dishes by guests": ["guests", "select guests from bi.dishes"],
+            "Dishes by orders": ["orders", "select orders from bi.dishes"],
+            "Dishes by orders in a period": [
+              "orders",
+              "select sum(orders) as orders from bi.dish_days group by product_id"
+            ],
+            Restaurants: ["paid", "select sum(paid) as paid from bi.restaurant_days group by restaurant_id"]
+          }
+          for (const [title, [measure, query]] of Object.entries(each)) {
+            const greatest = (query: string) =>
+              Effect.map(execute(query), (rows) =>
+                rows.slice(0, 20).map((row) => Number(new Map(Object.entries(row)).get(measure)))
+              )
+            assert.deepStrictEqual(
+              yield* greatest(charts.find((chart) => chart.title === title)?.query ?? "select"),
+              yield* greatest(`${query} order by 1 desc`),
+              title
+            )
+          }
+        }).pipe(Effect.provide(databaseOf(url)))
+      })
+    )
+
     it.effect("say what each of them and each of their columns is", () =>
       Effect.gen(function* () {
         const silent = yield* Effect.provide(

@@ -8,7 +8,12 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { allMigrations } from "../src/AllMigrations.ts"
 
-const newest = new Set(["0004_readable_versions", "0005_readable_versions", "0006_by_guest"])
+const newest = new Set([
+  "0004_readable_versions",
+  "0005_readable_versions",
+  "0006_by_guest",
+  "0007_names_of_closed_orders"
+])
 
 const olderForm = allMigrations.map(({ migrations, schema }) => ({
   schema,
@@ -52,7 +57,7 @@ layer(EmbeddedDatabase.layer(PgliteHere.open), { excludeTestServices: true, time
         yield* sql`insert into cdm.product_names values (${uuid(1)}::uuid, 'n', 'zzz'), (${uuid(2)}::uuid, 'n', '2025-06-01')`
         yield* sql`insert into cdm.category_names values (${uuid(1)}::uuid, 'n', '2025-06-01 12:00:00'), (${uuid(2)}::uuid, 'n', 'zzz')`
 
-        assert.lengthOf(yield* migrate(allMigrations), 3)
+        assert.lengthOf(yield* migrate(allMigrations), 4)
 
         const expected = held.flatMap(([, , afterwards]) => afterwards ?? []).toSorted()
         const versions = yield* sql<{ users: string[]; products: string[]; restaurants: string[] }>`

@@ -3,7 +3,7 @@ import { version } from "@metka/core/version"
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, OpenApi } from "effect/http-api"
 import { Audience, Members } from "./Audiences.ts"
-import { guestQuery, limitQuery, membersQuery } from "./ConsoleQuery.ts"
+import { guestQuery, limitQuery, membersQuery, refusingOthers } from "./ConsoleQuery.ts"
 import { Counts } from "./Counts.ts"
 import { DeadLetters } from "./DeadLetters.ts"
 import { describeQuery } from "./describeQuery.ts"
@@ -85,6 +85,7 @@ export const ConsoleApi = HttpApi.make("metka")
   .add(marts)
   .add(operations)
   .middleware(HttpApiMiddleware.ProblemDetails)
+  .annotate(HttpApi.QueryParseOptions, refusingOthers)
   .annotateMerge(
     OpenApi.annotations({ title: "Metka", version, description: "Guests, their tags, and the orders behind them" })
   )

@@ -3,7 +3,9 @@ import { Effect, Option, Schema, SchemaGetter } from "effect"
 import { isDay } from "./LastOrder.ts"
 
 /** PostgreSQL holds no such text, so there is nothing to find. */
-const Storable = Schema.makeFilter((text: string) => !text.includes("\u0000") || "text without the character U+0000")
+const Storable = Schema.makeFilter(
+  (text: string) => !text.includes("\u0000") || "must be text without the character U+0000"
+)
 
 const text = (description: string, example: string) =>
   Schema.String.annotate({ description, examples: [example] }).check(Storable)
@@ -13,8 +15,10 @@ const between = (minimum: number, maximum: number, otherwise: number, descriptio
     .annotate({ description, default: otherwise })
     .pipe(Schema.withDecodingDefaultKey(Effect.succeed(String(otherwise))))
 
-const tag = text("The tag, spelled as in its rule", "Любитель супов")
-const guestId = text("The app's own id of the guest", "626a81ce9a8cd1920641e29c")
+const given = { messageMissingKey: "must be given" }
+
+const tag = text("The tag, spelled as in its rule", "Любитель супов").annotateKey(given)
+const guestId = text("The app's own id of the guest", "626a81ce9a8cd1920641e29c").annotateKey(given)
 
 /** How many rows can be asked for. */
 export const maxLimit = 1_000
@@ -56,17 +60,26 @@ const filledIn = (given: Schema.String) =>
     })
   )
 
-export const tagQuery = { tag, ...spanQuery }
-export const membersQuery = { tag, after: Schema.optionalKey(after), limit: memberLimit, ...spanQuery }
-export const tagPageQuery = {
+/** What nobody reads limits nothing: with a misspelt day a campaign would go to everybody. */
+export const refusingOthers = { onExcessProperty: "error" } as const
+
+const query = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
+  Schema.Struct(fields).annotate({
+    messageUnexpectedKey: `there is no such parameter, but ${Object.keys(fields).join(", ")}`
+  })
+
+export const tagQuery = query({ tag, ...spanQuery })
+export const membersQuery = query({ tag, after: Schema.optionalKey(after), limit: memberLimit, ...spanQuery })
+export const tagPageQuery = query({
   tag,
   page,
   orderedSince: filledIn(orderedSince),
   notOrderedSince: filledIn(notOrderedSince)
-}
-export const guestQuery = { id: guestId, tag: Schema.optionalKey(tag), limit }
-export const limitQuery = { limit }
+})
+const guestFields = { id: guestId, tag: Schema.optionalKey(tag), limit }
+export const guestQuery = query(guestFields)
+export const limitQuery = query({ limit })
 /** Without an id there is nobody to tell of yet. */
-export const guestPageQuery = { ...guestQuery, id: Schema.optionalKey(guestId) }
+export const guestPageQuery = query({ ...guestFields, id: Schema.optionalKey(guestId) })
 /** `/?still` */
-export const overviewQuery = { still: Schema.optionalKey(Schema.String) }
+export const overviewQuery = query({ still: Schema.optionalKey(Schema.String) })

@@ -8,7 +8,9 @@ const isInCalendar = (text: string): boolean =>
   /^(?!0000)\d{4}-\d\d-\d\d$/.test(text) &&
   Option.exists(DateTime.make(text), (day) => DateTime.formatIsoDateUtc(day) === text)
 
-export const isDay = Schema.makeFilter<string>((text) => isInCalendar(text) || "a day of the calendar, as YYYY-MM-DD")
+export const isDay = Schema.makeFilter<string>(
+  (text) => isInCalendar(text) || "must be a day of the calendar, as YYYY-MM-DD"
+)
 
 /** The days in which the last order was, in the business time zone; any where neither is set. */
 export interface LastOrderSpan {

@@ -1,11 +1,11 @@
 /** The pages: each reads what it shows, and is a whole document that needs no script. */
-import { Effect, Schema } from "effect"
+import { Effect, type Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { VNode } from "preact"
 import { renderToStaticMarkup } from "preact-render-to-string"
 import { audienceCsv, nearCsv } from "./audienceCsv.ts"
 import { readAudiences, readMemberPage } from "./Audiences.ts"
-import { guestPageQuery, overviewQuery, tagPageQuery } from "./ConsoleQuery.ts"
+import { guestPageQuery, overviewQuery, refusingOthers, tagPageQuery } from "./ConsoleQuery.ts"
 import { readDeadLetters } from "./DeadLetters.ts"
 import { MartReader, type MartsBusy, type MartsUnreadable } from "./MartReader.ts"
 import { type EverybodyIsNear, readNearPage } from "./NearGuests.ts"
@@ -62,7 +62,7 @@ const noticeOf = (error: Unshowable, note: string): HttpServerResponse.HttpServe
 }
 
 const overview = Effect.fnUntraced(function* ({ ask, counts, state }: MartReader["Service"]) {
-  const { still } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(overviewQuery))
+  const { still } = yield* HttpServerRequest.schemaSearchParams(overviewQuery, refusingOthers)
   const { isLoading, note } = yield* state
   const counted = yield* counts
   const { services, timeZone } = yield* ask(Effect.all({ services: readRunningServices, timeZone: readTimeZone }))
@@ -81,13 +81,13 @@ const overview = Effect.fnUntraced(function* ({ ask, counts, state }: MartReader
 const audiences = Effect.map(readAudiences, (all) => <AudiencesPage audiences={all} />)
 
 const audience = Effect.gen(function* () {
-  const { page, tag, ...span } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagPageQuery))
+  const { page, tag, ...span } = yield* HttpServerRequest.schemaSearchParams(tagPageQuery, refusingOthers)
   const members = yield* readMemberPage(tag, span, page, pageSize)
   return <AudiencePage {...members} span={span} page={page} timeZone={yield* readTimeZone} />
 })
 
 const near = Effect.gen(function* () {
-  const { page, tag, ...span } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagPageQuery))
+  const { page, tag, ...span } = yield* HttpServerRequest.schemaSearchParams(tagPageQuery, refusingOthers)
   const guests = yield* readNearPage(tag, span, page, pageSize)
   return <NearPage {...guests} span={span} page={page} timeZone={yield* readTimeZone} />
 })
@@ -99,7 +99,7 @@ const guestSearch = Effect.gen(function* () {
 })
 
 const guest = Effect.gen(function* () {
-  const { id, limit, tag } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(guestPageQuery))
+  const { id, limit, tag } = yield* HttpServerRequest.schemaSearchParams(guestPageQuery, refusingOthers)
   if (id === undefined || id === "") return yield* guestSearch
   const told = (guestId: string) =>
     Effect.map(readTagReasons(guestId, tag, limit), (reasons) => (

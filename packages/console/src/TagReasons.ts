@@ -182,7 +182,9 @@ export const readTagReasons = Effect.fnUntraced(function* (guest: string, tag: s
   if (found === undefined) {
     return yield* new GuestUnknown({
       guest,
-      message: `no order of the guest ${guest} is in the marts. A guest is named by the app's own id, or by user_id in cdm`
+      message:
+        `no order of the guest ${guest} is in the marts: perhaps none is CLOSED, or they wait for a reference. ` +
+        "A guest is named by the app's own id, or by user_id in cdm"
     })
   }
   const rules = yield* readRules(found.userId, tag)

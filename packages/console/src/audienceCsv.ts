@@ -6,7 +6,7 @@ import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { Member, readMembersAfter } from "./Audiences.ts"
-import { tagQuery } from "./ConsoleQuery.ts"
+import { refusingOthers, tagQuery } from "./ConsoleQuery.ts"
 import { exportRows, ListedGuest, membersFrom, type Part } from "./GuestList.ts"
 import { isLimited, type LastOrderSpan } from "./LastOrder.ts"
 import type { MartReader, MartsBusy, MartsUnreadable } from "./MartReader.ts"
@@ -73,7 +73,7 @@ interface GuestFile<Guest extends Row> {
 const guestCsv = <Guest extends Row>({ guest, name, readAfter, ruleOf }: GuestFile<Guest>) =>
   Effect.fnUntraced(
     function* (ask: MartReader["Service"]["ask"]) {
-      const { tag, ...span } = yield* HttpServerRequest.schemaSearchParams(Schema.Struct(tagQuery))
+      const { tag, ...span } = yield* HttpServerRequest.schemaSearchParams(tagQuery, refusingOthers)
       yield* ask(ruleOf(tag))
       const context = yield* Effect.context<SqlClient.SqlClient>()
       const fileName = `${[name(tag), ...(isLimited(span) ? [lastOrdered(span)] : [])].join(", ")}.csv`

@@ -10,8 +10,8 @@ interface Parameter {
 }
 
 /** For `OpenApi.Transform` of the endpoint that takes the query. */
-export const describeQuery = (query: Schema.Struct.Fields) => {
-  const meant = Schema.toJsonSchemaDocument(Schema.toType(Schema.Struct(query))).schema.properties as Readonly<
+export const describeQuery = (query: Schema.Constraint) => {
+  const meant = Schema.toJsonSchemaDocument(Schema.toType(query)).schema.properties as Readonly<
     Record<string, JsonSchema.JsonSchema>
   >
   const described = ({ schema, ...parameter }: Parameter) => {

@@ -241,8 +241,14 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The l
               all,
               new RegExp(`<form action="${path}" method="get"><input type="hidden" name="tag" value="${tag}"`)
             )
-            assert.match(all, /<label>Last order on or after <input type="date" name="orderedSince" value/)
-            assert.match(all, /<label>Last order before <input type="date" name="notOrderedSince" value/)
+            assert.match(
+              all,
+              /<label>Last order on or after <input type="date" max="9999-12-31" name="orderedSince" value/
+            )
+            assert.match(
+              all,
+              /<label>Last order before <input type="date" max="9999-12-31" name="notOrderedSince" value/
+            )
             assert.notInclude(all, "Clear the days")
             const days = "orderedSince=2023-04-02&notOrderedSince=2023-04-05"
             const some = yield* shown({ orderedSince: "2023-04-02", notOrderedSince: "2023-04-05" })
@@ -297,7 +303,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The l
             ]) {
               const page = yield* get(path, { tag, [name]: day })
               assert.strictEqual(page.status, 400, `${path} ${name} ${day}`)
-              assert.include(wordsOf(page.text), `${name} is missing from it, or is something that it cannot be.`)
+              assert.include(wordsOf(page.text), `${name} must be a day of the calendar, as YYYY-MM-DD.`)
             }
             for (const day of ["2023-02-29", ""]) {
               const csv = yield* get(`${path}.csv`, { tag, [name]: day })
@@ -309,6 +315,22 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The l
             }
           }
           assert.strictEqual((yield* get(path, { tag, orderedSince: "2024-02-29" })).status, 200)
+        }
+      })
+    )
+  )
+
+  it.effect("is never left out for a parameter that nobody knows: the list would be everybody's", () =>
+    withGuests(
+      "Asia/Omsk",
+      Effect.gen(function* () {
+        for (const { path, tag } of lists) {
+          for (const address of [path, `${path}.csv`, `/api${path}`]) {
+            const refused = yield* get(address, { tag, ordered_since: "2023-04-01" })
+            assert.strictEqual(refused.status, 400, address)
+            assert.include(refused.text, "ordered_since")
+            assert.match(refused.text, /there is no such parameter, but tag, .*orderedSince, notOrderedSince/)
+          }
         }
       })
     )

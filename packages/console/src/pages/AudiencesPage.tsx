@@ -1,6 +1,5 @@
 /** The rules, and whom they tag. */
 import type { Audience } from "../Audiences.ts"
-import { noRules } from "../UnknownTag.ts"
 import { allOthers, number, ordersWith } from "../words.ts"
 import { Layout } from "./Layout.tsx"
 import { RulesHint } from "./RulesHint.tsx"
@@ -9,7 +8,7 @@ import { audienceCsvPath, audiencePath, nearCsvPath, nearPath } from "./paths.ts
 export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray<Audience> }) => (
   <Layout title="Audiences" place="/audiences">
     {audiences.length === 0 ? (
-      <p>{noRules}.</p>
+      <p>There are no tag rules.</p>
     ) : (
       <>
         <p>
@@ -46,8 +45,8 @@ export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray
             ))}
           </table>
         </div>
-        <RulesHint />
       </>
     )}
+    <RulesHint />
   </Layout>
 )

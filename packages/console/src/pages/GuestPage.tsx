@@ -3,8 +3,8 @@ import { maxLimit } from "../ConsoleQuery.ts"
 import { doubtsOf } from "../doubts.ts"
 import type { TagReason, TagReasons } from "../TagReasons.ts"
 import { timeIn } from "../TimeZone.ts"
-import { noRules } from "../UnknownTag.ts"
 import { counted, eventText, number, ordersWith } from "../words.ts"
+import { RulesHint } from "./RulesHint.tsx"
 import { GuestForm } from "./GuestForm.tsx"
 import { Layout } from "./Layout.tsx"
 import { audiencePath, guestPath } from "./paths.ts"
@@ -131,7 +131,12 @@ export const GuestPage = ({
         )}{" "}
         Times are in {timeZone}.
       </p>
-      {tags.length === 0 && <p>{noRules}.</p>}
+      {tags.length === 0 && (
+        <>
+          <p>There are no tag rules.</p>
+          <RulesHint />
+        </>
+      )}
       {[...held, ...others].map((reason) => (
         <Reason key={reason.tag} guest={guest} reason={reason} time={time} />
       ))}

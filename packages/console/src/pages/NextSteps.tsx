@@ -2,7 +2,6 @@
 import type { Counts } from "../Counts.ts"
 import type { RunningService } from "../RunningServices.ts"
 import { isServed, stages } from "../SilentServices.ts"
-import { noRules } from "../UnknownTag.ts"
 import { RulesHint } from "./RulesHint.tsx"
 
 /** In the order of the README's "Day one". */
@@ -74,7 +73,7 @@ export const NextSteps = ({
     <section>
       <h2>What to do next</h2>
       <p>
-        {noRules}. Until then no guest gets a tag. <a href="/reach">What a rule would reach</a>
+        There are no tag rules. Until there are, no guest gets a tag. <a href="/reach">What a rule would reach</a>
       </p>
       <RulesHint />
     </section>

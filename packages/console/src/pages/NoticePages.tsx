@@ -22,6 +22,10 @@ export const UnreadablePage = ({ message }: { readonly message: string }) => (
 export const UnknownGuestPage = ({ guest }: { readonly guest: string }) => (
   <Layout title="This guest is not known" place="/guest">
     <p>No order of «{guest}» has been counted. Is it the app's own id of the guest, whole?</p>
+    <p>
+      An order is counted once it is CLOSED and has dishes, unless it <a href="/parked">waits</a> for a guest,
+      restaurant or dish that Redis does not know.
+    </p>
     <GuestForm id={guest} />
   </Layout>
 )
@@ -51,14 +55,14 @@ export const UnfoundPage = () => (
   </Layout>
 )
 
-/** Which parameter it is about. */
-const parameterOf = ({ message }: Schema.SchemaError): string | undefined => /at \["(\w+)"\]/.exec(message)?.[1]
+/** What is wrong, and with which parameter. */
+const problemOf = ({ message }: Schema.SchemaError) => /^(?<what>.*?)\s+at \["(?<name>[^"]*)"\]$/s.exec(message)?.groups
 
 export const UnusableAddressPage = ({ error }: { readonly error: Schema.SchemaError }) => (
   <Layout title="This address cannot be used">
     <p>
-      {parameterOf(error) === undefined ? "Something" : <code>{parameterOf(error)}</code>} is missing from it, or is
-      something that it cannot be. Each of the pages above is a place to start from.
+      <code>{problemOf(error)?.name}</code> {problemOf(error)?.what ?? error.message}.
     </p>
+    <p>Each of the pages above is a place to start from.</p>
   </Layout>
 )

@@ -10,10 +10,11 @@ header strong { font-size: 1.25rem; margin-right: .5rem }
 a { color: var(--accent); text-underline-offset: .2em }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1.1rem }
 nav a { text-decoration: none; padding: .1rem 0 } nav a[aria-current] { border-bottom: 2px solid; font-weight: 600 }
-h1 { font-size: 1.5rem; overflow-wrap: anywhere; margin: 1.5rem 0 .5rem } h2 { font-size: 1.1rem; margin: 1.75rem 0 .5rem } p { margin: .4rem 0 }
+h1, h2, p, li { overflow-wrap: anywhere } h1 { font-size: 1.5rem; margin: 1.5rem 0 .5rem } h2 { font-size: 1.1rem; margin: 1.75rem 0 .5rem } p { margin: .4rem 0 }
 .quiet { color: var(--quiet) } .wide { overflow-x: auto }
 .figures, .tables { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)) }
 .figures { margin: 1rem 0 } .tables { grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)) }
+.tables > * { min-width: 0 } .tables td { overflow-wrap: anywhere }
 .figures > * { border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem; color: inherit; text-decoration: none }
 .figures strong { display: block; font-size: 1.7rem; font-variant-numeric: tabular-nums } .figures .due { border-color: var(--accent); background: var(--soft) }
 table { border-collapse: collapse; width: 100% }

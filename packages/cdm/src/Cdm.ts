@@ -11,6 +11,7 @@ import type { Received } from "@metka/core/Stage"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { pauseIn } from "@metka/core/turns"
 import { Clock, Effect, Result } from "effect"
+import { SqlClient } from "effect/sql"
 import * as Repository from "./CdmRepository.ts"
 import { bothChanges, type Contribution, contribution, type CounterChange, counterChanges } from "./counters.ts"
 import { type Name, newestNames, type OfKinds, rememberedNames, takeNames } from "./Names.ts"
@@ -216,13 +217,11 @@ const store = Effect.fnUntraced(function* (prepared: Prepared) {
   if (newCategories.length > 0) yield* Tags.bindRules(newCategories)
   const counts = yield* Repository.changeMarts({ products, categories, names, guests })
   const tags = yield* tag(counts, newer, before)
+  const sql = yield* SqlClient.SqlClient
+  yield* sql.afterCommit(Metrics.recordTags(tags))
   const accepted = newest.length - passedOver.length
   const duplicate = passedOver.filter(({ orderId, version }) => before.get(orderId)?.version === version).length
-  return {
-    outgoing: [],
-    outcomes: { accepted, duplicate, stale: received.length - accepted - duplicate },
-    onCommitted: Metrics.recordTags(tags)
-  }
+  return { outgoing: [], outcomes: { accepted, duplicate, stale: received.length - accepted - duplicate } }
 })
 
 /** Without it there is nothing that CDM can do: what readiness asks PostgreSQL for. */

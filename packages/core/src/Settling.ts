@@ -35,7 +35,6 @@ export const makeSettle = <A, P, R>(
     Effect.gen(function* () {
       const prepared = yield* enriched
       const [storeSeconds, stored] = yield* timed(waitOut(patiently(tellingSlowness(store(letters, prepared)))))
-      if (stored.onCommitted !== undefined) yield* stored.onCommitted
       const [publishSeconds] = yield* timed(
         waitOut(Effect.provideService(publish(stage.output, stored.outgoing), Kafka, kafka))
       )

@@ -18,8 +18,6 @@ export interface Received<A> {
 export interface Stored {
   readonly outgoing: ReadonlyArray<OutgoingRecord>
   readonly outcomes: Outcomes
-  /** For what a stage remembers or counts of what it has written: runs once the transaction is committed. */
-  readonly onCommitted?: Effect.Effect<void>
 }
 
 export interface Stage<A, P, R> {
@@ -33,7 +31,7 @@ export interface Stage<A, P, R> {
   readonly decode: (record: KafkaRecord) => Result.Result<A, BadRecord>
   /** Everything a batch needs before its transaction opens: pure transforms and reads of reference data. */
   readonly enrich: (received: ReadonlyArray<Received<A>>) => Effect.Effect<P, StageError, R>
-  /** Runs inside the transaction. */
+  /** Runs inside the transaction, whose `afterCommit` is for what is remembered or counted of what was written. */
   readonly store: (prepared: P) => Effect.Effect<Stored, SqlError, SqlClient.SqlClient>
   /** Runs after the batch is published, for what is announced because something changed. */
   readonly announce?: Effect.Effect<void, StageError, SqlClient.SqlClient | R>

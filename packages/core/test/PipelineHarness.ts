@@ -86,10 +86,11 @@ export const runStage = (faults: StageFaults = {}) =>
       Effect.gen(function* () {
         yield* faults.store?.(values) ?? Effect.void
         yield* writeRows(values)
+        const sql = yield* SqlClient.SqlClient
+        yield* sql.afterCommit(Effect.sync(() => faults.onCommitted?.()))
         return {
           outgoing: values.map((value) => outgoing(faults.publish?.(value) ?? value)),
-          outcomes: { accepted: values.length },
-          ...(faults.onCommitted === undefined ? {} : { onCommitted: Effect.sync(faults.onCommitted) })
+          outcomes: { accepted: values.length }
         }
       }),
     ...(faults.announce === undefined ? {} : { announce: faults.announce })

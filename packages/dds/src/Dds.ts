@@ -8,6 +8,7 @@ import type { Received } from "@metka/core/Stage"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { pauseIn } from "@metka/core/turns"
 import { Clock, Effect, Result } from "effect"
+import { SqlClient } from "effect/sql"
 import * as Repository from "./DdsRepository.ts"
 import { KnownThings, type Things } from "./KnownThings.ts"
 import {
@@ -128,11 +129,9 @@ const store = (source: string, known: KnownThings) =>
       accepted += fresh.length
       duplicate += duplicates.length
     }
-    return {
-      outgoing,
-      outcomes: { accepted, duplicate, stale: count - accepted - duplicate },
-      onCommitted: Effect.sync(() => known.committed(sent))
-    }
+    const sql = yield* SqlClient.SqlClient
+    yield* sql.afterCommit(Effect.sync(() => known.committed(sent)))
+    return { outgoing, outcomes: { accepted, duplicate, stale: count - accepted - duplicate } }
   })
 
 /** Without it there is nothing that DDS can do: what readiness asks PostgreSQL for. */

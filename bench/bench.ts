@@ -4,7 +4,7 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { ordersFlag, seedFlag } from "@metka/cli/flags"
-import { runMain } from "@metka/core/Service"
+import { runMain } from "@metka/core/runMain"
 import { version } from "@metka/core/version"
 import { Clock, Console, Data, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"

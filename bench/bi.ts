@@ -3,7 +3,7 @@
  * to date costs. Fails when a chart takes longer than 100 ms.
  */
 import { refresh } from "@metka/cdm/BiRefresh"
-import { runMain } from "@metka/core/Service"
+import { runMain } from "@metka/core/runMain"
 import { migrateDatabase } from "@metka/cli/Migrate"
 import { makeRoles } from "@metka/cli/GrantRoles"
 import { chartsOfPage } from "@metka/testing/chartsOfPage"

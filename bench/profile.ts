@@ -5,7 +5,7 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { ordersFlag, seedFlag } from "@metka/cli/flags"
-import { runMain } from "@metka/core/Service"
+import { runMain } from "@metka/core/runMain"
 import { version } from "@metka/core/version"
 import { Console, Effect } from "effect"
 import { Argument, Command } from "effect/cli"

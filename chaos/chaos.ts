@@ -4,7 +4,7 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { withProgress } from "@metka/cli/Progress"
-import { runMain } from "@metka/core/Service"
+import { runMain } from "@metka/core/runMain"
 import { messyStream, type Proportions } from "@metka/testing/messyStream/messyStream"
 import { Console, Data, Effect, Schema } from "effect"
 import { Command, Flag } from "effect/cli"

@@ -6,13 +6,13 @@
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { positions } from "./LookAgain.ts"
+import { partitionLags } from "./LookAgain.ts"
 
 export const leftNothing = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const [topic, group] = inputsOf(yield* Topology).stg
   // Before the tables: STG stores a batch before it commits its offsets.
-  const committed = yield* positions(topic, group)
+  const committed = yield* partitionLags(topic, group)
   const rows = yield* sql<{ partition: number; newest: string }>`
     select partition, max("offset")::text as newest from (
       select partition, "offset" from stg.order_events where topic = ${topic}

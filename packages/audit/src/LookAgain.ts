@@ -22,7 +22,7 @@ export interface Fate {
 const patienceMillis = 10_000
 
 /** A broker that has just made a topic, or is about to come back, answers when asked again. */
-export const positions = (topic: string, group: string) =>
+export const partitionLags = (topic: string, group: string) =>
   Effect.flatMap(Kafka, (kafka) =>
     Effect.retry(kafka.lag(topic, group), {
       schedule: Schedule.spaced("200 millis").pipe(Schedule.upTo({ duration: patienceMillis })),
@@ -32,13 +32,13 @@ export const positions = (topic: string, group: string) =>
 
 /** Waits until the group has committed all that the topic holds now; false when that takes too long. */
 const catchesUp = Effect.fnUntraced(function* (topic: string, group: string, deadline: number) {
-  let now = yield* positions(topic, group)
+  let now = yield* partitionLags(topic, group)
   const ends = new Map(now.map(({ end, partition }) => [partition, end]))
   const isBehind = () => now.some(({ committed, partition }) => committed < (ends.get(partition) ?? 0))
   while (isBehind()) {
     if ((yield* Clock.currentTimeMillis) >= deadline) return false
     yield* Effect.sleep("100 millis")
-    now = yield* positions(topic, group)
+    now = yield* partitionLags(topic, group)
   }
   return true
 })

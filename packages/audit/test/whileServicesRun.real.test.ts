@@ -1,10 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { applyRules } from "@metka/cdm/ApplyRules"
 import * as Cdm from "@metka/cdm/Cdm"
-import * as TagOutbox from "@metka/cdm/TagOutbox"
 import { Health } from "@metka/core/Health"
 import * as Dds from "@metka/dds/Dds"
-import * as ParkedOrders from "@metka/stg/ParkedOrders"
 import * as Stg from "@metka/stg/Stg"
 import { endsAs, loadReferences, oracle, send } from "@metka/testing/againstOracle"
 import { finalReferences, messyStream } from "@metka/testing/messyStream/messyStream"
@@ -50,14 +48,14 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("verify and rebuild whi
         yield* Effect.gen(function* () {
           yield* applyRules(stream.rules)
           yield* loadReferences(finalReferences(stream))
-          yield* running(env, Effect.all([Stg.run, ParkedOrders.run], { concurrency: "unbounded" }))
+          yield* running(env, Stg.run)
           yield* send(stream.deliveries)
           while ((yield* storedOrders) < 150) yield* Effect.sleep("20 millis")
           const early = yield* verify({ most: 10, fateOf: assumeInFlight, onProgress })
           assert.deepStrictEqual(early.differences, [])
           assert.isAbove(early.orders.inFlight, 50, "of which the vault has none yet")
 
-          yield* running(env, Effect.all([Dds.run, Cdm.run, TagOutbox.run], { concurrency: "unbounded" }))
+          yield* running(env, Effect.all([Dds.run, Cdm.run], { concurrency: "unbounded" }))
           const expected = yield* oracle(finalReferences(stream), stream.rules)
           // A broker has no leader yet for a topic that was made just now.
           const isDone = underWay(expected.parked.length).pipe(

@@ -16,7 +16,7 @@ import * as Repository from "./CdmRepository.ts"
 import { bothChanges, type Contribution, contribution, type CounterChange, counterChanges } from "./counters.ts"
 import { type Name, newestNames, type OfKinds, rememberedNames, takeNames } from "./Names.ts"
 import { type CategoryCount, decideTags } from "./rules.ts"
-import { publishTags } from "./TagOutbox.ts"
+import * as TagOutbox from "./TagOutbox.ts"
 import * as Tags from "./TagRepository.ts"
 
 /** What one order contributes, and the names that came with it. */
@@ -227,11 +227,11 @@ const store = Effect.fnUntraced(function* (prepared: Prepared) {
 /** Without it there is nothing that CDM can do: what readiness asks PostgreSQL for. */
 export const table = "cdm.order_contributions"
 
-/** Runs CDM's stream of contributions. */
+/** Runs CDM: its stream of contributions, and beside it what is left to announce of tags. */
 export const run = Effect.gen(function* () {
   const topology = yield* Topology
   const [topic, group] = inputsOf(topology).cdm
-  yield* Pipeline.run({
+  const contributions = Pipeline.run({
     service: "cdm",
     topic,
     group,
@@ -240,6 +240,7 @@ export const run = Effect.gen(function* () {
     decode,
     enrich: prepare,
     store,
-    announce: publishTags
+    announce: TagOutbox.publishTags
   })
+  yield* Effect.all([contributions, TagOutbox.run], { concurrency: "unbounded", discard: true })
 })

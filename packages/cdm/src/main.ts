@@ -3,14 +3,14 @@ import * as BiRefresh from "./BiRefresh.ts"
 import * as Database from "@metka/core/Database"
 import { Health } from "@metka/core/Health"
 import * as KafkaJs from "@metka/core/KafkaJs"
+import { runMain, untilSignal } from "@metka/core/runMain"
 import * as Service from "@metka/core/Service"
 import * as Telemetry from "@metka/core/Telemetry"
 import { Topology } from "@metka/core/Topology"
 import { Effect, Layer } from "effect"
 import * as Cdm from "./Cdm.ts"
-import * as TagOutbox from "./TagOutbox.ts"
 
-const work = Effect.all([Service.probeServers(Cdm.table), Cdm.run, TagOutbox.run, BiRefresh.run], {
+const work = Effect.all([Service.probeServers(Cdm.table), Cdm.run, BiRefresh.run], {
   concurrency: "unbounded",
   discard: true
 })
@@ -24,6 +24,6 @@ Service.serve({ name: "cdm", defaultPort: 8083 }, work).pipe(
       Topology.layer
     ).pipe(Layer.provideMerge(Telemetry.layer("metka-cdm")))
   ),
-  Service.untilSignal,
-  Service.runMain("metka cdm")
+  untilSignal,
+  runMain("metka cdm")
 )

@@ -9,7 +9,7 @@ import * as EmbeddedCheckpoints from "@metka/core/EmbeddedCheckpoints"
 import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
 import * as PgliteInThread from "@metka/core/PgliteInThread"
 import { Health } from "@metka/core/Health"
-import { Kafka } from "@metka/core/Kafka"
+import { Kafka, recordsBehind } from "@metka/core/Kafka"
 import * as KafkaMemory from "@metka/core/KafkaMemory"
 import { migrate } from "@metka/core/Migrations"
 import { publish } from "@metka/core/publish"
@@ -64,14 +64,12 @@ const loadReferences = Effect.fnUntraced(function* (week: DemoWeek) {
   yield* references.load(documents.map((document) => ({ id: document._id, json: JSON.stringify(document) })))
 })
 
-/** Messages that CDM has taken in, and messages that are on their way to it. */
-const position = Effect.gen(function* () {
+/** Messages that each stage has to take in yet. */
+const messagesToGo = Effect.gen(function* () {
   const kafka = yield* Kafka
   const inputs = inputsOf(yield* Topology)
   const stages = yield* Effect.all([kafka.lag(...inputs.stg), kafka.lag(...inputs.dds), kafka.lag(...inputs.cdm)])
-  const [stg = 0, dds = 0, cdm = 0] = stages.map((partitions) =>
-    partitions.reduce((sum, { committed, end }) => sum + end - committed, 0)
-  )
+  const [stg = 0, dds = 0, cdm = 0] = stages.map(recordsBehind)
   return { stg, dds, cdm, left: stg + dds + cdm }
 })
 
@@ -87,14 +85,14 @@ const loading = (progress = ""): ConsoleState => ({
 const followWeek = (messages: number, show: Show) =>
   withProgress({ label: "loading", total: messages, unit: "messages" }, (progress) =>
     Effect.gen(function* () {
-      let now = yield* position
+      let now = yield* messagesToGo
       while (now.left > 0) {
         const waiting = (now.stg * 3 + now.dds * 2 + now.cdm) / 3
         const done = Math.max(0, Math.round(messages - waiting))
         show(loading(` ${number(done)} of ${number(messages)} messages are in the marts.`))
         yield* progress.update(done, `· STG ${now.stg} DDS ${now.dds} CDM ${now.cdm} to go`)
         yield* Effect.sleep("100 millis")
-        now = yield* position
+        now = yield* messagesToGo
       }
       yield* progress.update(messages)
     })
@@ -140,7 +138,7 @@ const demo = Effect.fnUntraced(function* (options: StartOptions, show: Show) {
   const leftOut = yield* republish(yield* lackingOrders, () => Effect.void)
   for (const line of leftOutText(leftOut)) yield* Effect.logError(`not sent again: ${line}`)
   if (!kept.isLoaded) yield* publishWeek(week)
-  const toFollow = kept.isLoaded ? (yield* position).left : week.messageCount
+  const toFollow = kept.isLoaded ? (yield* messagesToGo).left : week.messageCount
   const server = yield* HttpServer.HttpServer
   const address = HttpServer.formatAddress(server.address)
   if (toFollow > 0) {

@@ -7,7 +7,7 @@ import { Kafka } from "@metka/core/Kafka"
 import { publishIsolated } from "@metka/core/publishIsolated"
 import { Topology } from "@metka/core/Topology"
 import { readStoredOrder, type StoredTexts, unreadableRemedy } from "@metka/stg/readStoredOrder"
-import { toOutgoing } from "@metka/stg/Stg"
+import { type EnrichedOrder, toOutgoing } from "@metka/stg/enrich"
 import { Effect, Result } from "effect"
 import { SqlClient } from "effect/sql"
 import { waitOut } from "./waitOut.ts"
@@ -63,7 +63,7 @@ const enrichedOrders = Effect.fnUntraced(function* (objectIds: ReadonlyArray<str
     select object_id::text as object_id, order_version, payload::text as payload, enrichment::text as enrichment
     from unnest(${objectIds}::bigint[]) as asked (object_id) join stg.order_events using (object_id)
     where enrichment is not null order by order_events.object_id`
-  const orders: Array<Parameters<typeof toOutgoing>[0]> = []
+  const orders: Array<EnrichedOrder> = []
   const unreadable: Array<LeftOut["unreadable"][number]> = []
   for (const { object_id, order_version: version, ...texts } of rows) {
     const stored = readStoredOrder(texts)

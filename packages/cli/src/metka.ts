@@ -1,6 +1,6 @@
 /** `metka`: the operator's command line. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { runMain } from "@metka/core/Service"
+import { runMain } from "@metka/core/runMain"
 import { version } from "@metka/core/version"
 import { Effect } from "effect"
 import { Command } from "effect/cli"

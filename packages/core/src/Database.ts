@@ -1,16 +1,12 @@
 /** The one `PgClient` of a process, from the environment: `DATABASE_URL`, with libpq's `sslmode` and `sslrootcert`. */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { type Config, Context, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import type { ConnectionOptions } from "node:tls"
 import { arrayTypes } from "./arrays.ts"
 import { readCaFile } from "./CaFile.ts"
-import { required } from "./configText.ts"
+import { invalid, required } from "./configText.ts"
 import { interruptTransactions } from "./interruptibleTransactions.ts"
-
-export class DatabaseConfigError extends Schema.TaggedError<DatabaseConfigError>()("DatabaseConfigError", {
-  message: Schema.String
-}) {}
 
 type SslMode = "disable" | "allow" | "prefer" | "require" | "verify-ca" | "verify-full"
 const sslModes: ReadonlyArray<string> = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
@@ -45,7 +41,7 @@ const refuseMisspelt = ({ hash, password, pathname, searchParams, username }: UR
   if (!/^\d*$/.test(searchParams.get("connect_timeout") ?? "")) throw new Error("connect_timeout must be whole seconds")
 }
 
-const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, DatabaseConfigError> =>
+const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, Config.ConfigError> =>
   Effect.try({
     try: () => {
       if (/^[^?]*@[^@/?]*,[^@/?]*(?:[/?]|$)/.test(text))
@@ -66,10 +62,7 @@ const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, DatabaseConfi
         ...(mode === "allow" || mode === "prefer" ? {} : { ssl: mode === "disable" ? false : tls(mode, rootCert) })
       }
     },
-    catch: (error) =>
-      new DatabaseConfigError({
-        message: `DATABASE_URL cannot be used: ${error instanceof Error ? error.message : String(error)}`
-      })
+    catch: (error) => invalid(`DATABASE_URL cannot be used: ${error instanceof Error ? error.message : String(error)}`)
   })
 
 /**

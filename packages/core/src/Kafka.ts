@@ -90,6 +90,20 @@ export interface ConsumeOptions {
   readonly onFetching?: (problem: KafkaError | undefined) => Effect.Effect<void>
 }
 
+/** How far a group is in a partition, in offsets. */
+export interface PartitionLag {
+  readonly partition: number
+  /** Where the log begins: 0 until retention cuts it. */
+  readonly start: number
+  /** The start, of a group that never committed. */
+  readonly committed: number
+  readonly end: number
+}
+
+/** Records that the group has not committed. */
+export const recordsBehind = (partitions: ReadonlyArray<PartitionLag>): number =>
+  partitions.reduce((sum, { committed, end }) => sum + Math.max(0, end - committed), 0)
+
 export class Kafka extends Context.Service<
   Kafka,
   {
@@ -108,22 +122,8 @@ export class Kafka extends Context.Service<
     publish(topic: string, records: ReadonlyArray<OutgoingRecord>): Effect.Effect<void, KafkaError>
     /** Creates the topics that are missing, where the broker allows it; from then on also when one is missed. */
     ensureTopics(topics: ReadonlyArray<string>): Effect.Effect<void, KafkaError>
-    /**
-     * Per partition: the start of the log (`0` until retention cuts it), the committed offset of the group (on a group
-     * that never committed: the start) and the end of the log.
-     */
-    lag(
-      topic: string,
-      group: string
-    ): Effect.Effect<
-      ReadonlyArray<{
-        readonly partition: number
-        readonly start: number
-        readonly committed: number
-        readonly end: number
-      }>,
-      KafkaError
-    >
+    /** How far the group is, by partition. */
+    lag(topic: string, group: string): Effect.Effect<ReadonlyArray<PartitionLag>, KafkaError>
     /** Succeeds when the broker answers. */
     readonly ping: Effect.Effect<void, KafkaError>
     /** What spans and metrics say of the connection, by OpenTelemetry's names. */

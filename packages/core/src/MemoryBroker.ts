@@ -251,20 +251,6 @@ export class MemoryBroker {
     }))
   }
 
-  /** How many records of the topic were not delivered yet to whoever of the group holds their partition now. */
-  undelivered(topicName: string, groupName: string): number {
-    const { committed, members } = this.#group(groupName)
-    const positions = new Map(committed.get(topicName))
-    for (const member of members) {
-      if (member.topic === topicName)
-        for (const [partition, position] of member.positions) positions.set(partition, position)
-    }
-    return this.topic(topicName).partitions.reduce(
-      (sum, log, partition) => sum + log.length - (positions.get(partition) ?? 0),
-      0
-    )
-  }
-
   #group(name: string): Group {
     let group = this.#groups.get(name)
     if (group === undefined) {

@@ -2,8 +2,9 @@
  * What OpenTelemetry's conventions want of every client of a broker, by their names. Recorded a request or batch at a
  * time. https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/
  */
-import { Metric } from "effect"
+import { Duration, Metric } from "effect"
 import { perLabels, withMetrics } from "./perLabels.ts"
+import type { Took } from "./Settling.ts"
 
 const durations = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 
@@ -53,17 +54,12 @@ export const recordSent = (topic: string, messages: number, seconds: number, err
     operationDuration(topic, errorType).updateUnsafe(seconds, context)
   })
 
-/** Counts a batch that is done, by the seconds that its stages took. */
-export const recordProcessed = (
-  topic: string,
-  group: string,
-  messages: number,
-  seconds: Readonly<Record<string, number>>
-) =>
+/** Counts a batch that is done, by how long its steps took. */
+export const recordProcessed = (topic: string, group: string, messages: number, took: Took) =>
   withMetrics((context) => {
     consumedMessages(topic, group).updateUnsafe(messages, context)
-    const total = Object.values(seconds).reduce((sum, stage) => sum + stage, 0)
-    processDuration(topic, group).updateUnsafe(total, context)
+    const total = Object.values(took).reduce(Duration.sum, Duration.zero)
+    processDuration(topic, group).updateUnsafe(Duration.toSeconds(total), context)
   })
 
 /** Prometheus's names say the unit, and that a counter is one. */

@@ -1,28 +1,10 @@
 /** What Metka measures, named as Prometheus names things. Recorded a batch at a time: it costs nothing per record. */
-import { Clock, Effect, Metric } from "effect"
+import { Clock, Duration, Effect, Metric } from "effect"
 import type { Context } from "effect"
-import type { DeadLetter } from "./DeadLetters.ts"
-import type { RecordBatch } from "./Kafka.ts"
+import type { PartitionLag, RecordBatch } from "./Kafka.ts"
 import { perLabels, withMetrics } from "./perLabels.ts"
-
-const storeOutcomes = ["accepted", "stale", "duplicate", "parked"] as const
-type StoreOutcome = (typeof storeOutcomes)[number]
-
-/** How many records of a batch ended how; what is absent is 0. Dead letters are counted by themselves. */
-export type Outcomes = { readonly [O in StoreOutcome]?: number }
-
-const stages = ["decode", "enrich", "store", "publish", "commit"] as const
-type Stage = (typeof stages)[number]
-
-/** How long the stages of a batch took, in seconds; what is absent did not happen. */
-export type Seconds = { readonly [S in Stage]?: number }
-
-/** A batch, or a part of one, that is stored and published. */
-export interface Settled {
-  readonly outcomes: Outcomes
-  readonly letters: ReadonlyArray<DeadLetter>
-  readonly seconds: Seconds
-}
+import { type Settled, steps } from "./Settling.ts"
+import { outcomes } from "./Stage.ts"
 
 const records = perLabels((service = "", outcome = "") =>
   Metric.counter("metka_records_total", {
@@ -103,7 +85,7 @@ const recordLag = (batch: RecordBatch, context: Context.Context<never>): void =>
 export const recordStart = (service: string, topic: string): Effect.Effect<void> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     withMetrics((context) => {
-      for (const outcome of [...storeOutcomes, "dead_letter"]) records(service, outcome).updateUnsafe(0, context)
+      for (const outcome of [...outcomes, "dead_letter"]) records(service, outcome).updateUnsafe(0, context)
       lastBatch(service, topic).updateUnsafe(now / 1_000, context)
     })
   )
@@ -115,42 +97,23 @@ export const recordBatch = Effect.fnUntraced(function* (service: string, batch: 
     lastBatch(service, batch.topic).updateUnsafe(now / 1_000, context)
     batchSize(service).updateUnsafe(batch.records.length, context)
     // An outcome of 0 is recorded too: an alert on the increase of a series needs the series to be there.
-    for (const outcome of storeOutcomes) {
+    for (const outcome of outcomes) {
       records(service, outcome).updateUnsafe(settled.outcomes[outcome] ?? 0, context)
     }
     records(service, "dead_letter").updateUnsafe(settled.letters.length, context)
     for (const { bad } of settled.letters) deadLetters(service, bad.reason).updateUnsafe(1, context)
-    for (const stage of stages) {
-      const seconds = settled.seconds[stage]
-      if (seconds !== undefined) stageDuration(service, stage).updateUnsafe(seconds, context)
+    for (const step of steps) {
+      const took = settled.took[step]
+      if (took !== undefined) stageDuration(service, step).updateUnsafe(Duration.toSeconds(took), context)
     }
     recordLag(batch, context)
   })
 })
 
-/** Two halves of a batch taken together. */
-export const combineSettled = (one: Settled, other: Settled): Settled => ({
-  outcomes: sum(storeOutcomes, one.outcomes, other.outcomes),
-  letters: [...one.letters, ...other.letters],
-  seconds: sum(stages, one.seconds, other.seconds)
-})
-
-const sum = <K extends string>(
-  keys: ReadonlyArray<K>,
-  one: { readonly [Key in K]?: number },
-  other: { readonly [Key in K]?: number }
-): { readonly [Key in K]?: number } => {
-  const total: { [Key in K]?: number } = {}
-  for (const key of keys) {
-    if (one[key] !== undefined || other[key] !== undefined) total[key] = (one[key] ?? 0) + (other[key] ?? 0)
-  }
-  return total
-}
-
 /** Sets how far the group is behind on a topic, as `Kafka.lag` tells it: on partitions no batch came from too. */
 export const setConsumerLag = (
   topic: string,
-  lags: ReadonlyArray<{ readonly partition: number; readonly committed: number; readonly end: number }>
+  lags: ReadonlyArray<Pick<PartitionLag, "partition" | "committed" | "end">>
 ): Effect.Effect<void> =>
   withMetrics((context) => {
     for (const { committed, end, partition } of lags) {

@@ -17,9 +17,8 @@ import * as MessagingMetrics from "./MessagingMetrics.ts"
 import * as Metrics from "./Metrics.ts"
 import { makeOffsetCommits } from "./OffsetCommits.ts"
 import type { StageError } from "./Outage.ts"
-import { makeSettle } from "./Settling.ts"
+import { makeSettle, type Settled, type Took } from "./Settling.ts"
 import type { Stage } from "./Stage.ts"
-import { timed } from "./timed.ts"
 import { makeWaiting } from "./Waiting.ts"
 
 /**
@@ -43,7 +42,7 @@ interface Prepared<P> {
   readonly trace: BatchTrace
   readonly letters: ReadonlyArray<DeadLetter>
   readonly enriched: P
-  readonly seconds: Metrics.Seconds
+  readonly took: Took
 }
 
 /** Runs the stage until it is interrupted; a batch under way is finished first if it can be within `grace`. */
@@ -57,31 +56,25 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
 
     const prepare = Effect.fnUntraced(function* (batch: RecordBatch) {
       const trace = yield* traceBatch(kafka, stage.group, batch)
-      const [decodeSeconds, { letters, received }] = yield* timed(decodeBatch(stage.decode, trace.records))
-      const [enrichSeconds, enriched] = yield* timed(waitOut(stage.enrich(received))).pipe(
+      const [decode, { letters, received }] = yield* Effect.timed(decodeBatch(stage.decode, trace.records))
+      const [enrich, enriched] = yield* Effect.timed(waitOut(stage.enrich(received))).pipe(
         Effect.withParentSpan(trace.span)
       )
-      const prepared: Prepared<P> = {
-        batch,
-        trace,
-        letters,
-        enriched,
-        seconds: { decode: decodeSeconds, enrich: enrichSeconds }
-      }
+      const prepared: Prepared<P> = { batch, trace, letters, enriched, took: { decode, enrich } }
       return prepared
     })
 
     const announced = stage.announce === undefined ? Effect.void : waitOut(stage.announce)
 
     /** What is left when a batch is stored, published and announced. The next one is stored meanwhile. */
-    const conclude = Effect.fnUntraced(function* (batch: RecordBatch, settled: Metrics.Settled) {
-      const [commit] = yield* timed(offsets.commit(batch))
+    const conclude = Effect.fnUntraced(function* (batch: RecordBatch, settled: Settled) {
+      const [commit] = yield* Effect.timed(offsets.commit(batch))
       yield* isUp("kafka")
       yield* tellLetters(settled.letters)
-      const seconds = { ...settled.seconds, commit }
-      yield* Metrics.recordBatch(stage.service, batch, { ...settled, seconds })
+      const took = { ...settled.took, commit }
+      yield* Metrics.recordBatch(stage.service, batch, { ...settled, took })
       yield* releaseHeapAfter(batch.records.length)
-      yield* MessagingMetrics.recordProcessed(stage.topic, stage.group, batch.records.length, seconds)
+      yield* MessagingMetrics.recordProcessed(stage.topic, stage.group, batch.records.length, took)
     })
 
     const consume = Effect.gen(function* () {
@@ -97,7 +90,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
 
       const finish = (prepared: Prepared<P>) =>
         Effect.gen(function* () {
-          const { batch, letters, seconds, trace } = prepared
+          const { batch, letters, took, trace } = prepared
           yield* hurry.open
           const settled = yield* Effect.withParentSpan(
             settle(trace.records, letters, Effect.succeed(prepared.enriched)),
@@ -106,7 +99,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
           yield* isUp("postgres")
           const concluded = Effect.onExit(announced, trace.end).pipe(
             Effect.andThen(Effect.timeoutOption(hurry.await, concludeAfter)),
-            Effect.andThen(conclude(batch, { ...settled, seconds: { ...seconds, ...settled.seconds } })),
+            Effect.andThen(conclude(batch, { ...settled, took: { ...took, ...settled.took } })),
             Effect.withParentSpan(trace.span)
           )
           yield* FiberHandle.awaitEmpty(concluding)

@@ -4,7 +4,6 @@ import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import type { KafkaRecord, OutgoingRecord } from "./Kafka.ts"
 import type { BadRecord } from "./messages/BadRecord.ts"
-import type { Outcomes } from "./Metrics.ts"
 import type { StageError } from "./Outage.ts"
 
 /** A decoded record. `traceparent` is what its outgoing messages carry on. */
@@ -13,6 +12,11 @@ export interface Received<A> {
   readonly message: A
   readonly traceparent: string
 }
+
+export const outcomes = ["accepted", "stale", "duplicate", "parked"] as const
+
+/** How many records of a batch ended how; what is absent is 0. Dead letters are counted by themselves. */
+export type Outcomes = { readonly [O in (typeof outcomes)[number]]?: number }
 
 /** What a transaction did with a batch, and what it gives the next stage. */
 export interface Stored {

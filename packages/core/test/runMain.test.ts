@@ -16,7 +16,7 @@ const start = (program: string, heard: Output = "stderr") =>
       const script = `
         import { Effect } from "effect"
         import { createServer } from "node:net"
-        import { runMain, untilSignal } from "@metka/core/Service"
+        import { runMain, untilSignal } from "@metka/core/runMain"
         runMain("tests")(${program})`
       const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
         cwd: core,

@@ -2,6 +2,7 @@
 import * as Database from "@metka/core/Database"
 import { Health } from "@metka/core/Health"
 import * as KafkaJs from "@metka/core/KafkaJs"
+import { runMain, untilSignal } from "@metka/core/runMain"
 import * as Service from "@metka/core/Service"
 import * as Telemetry from "@metka/core/Telemetry"
 import { Topology } from "@metka/core/Topology"
@@ -19,6 +20,6 @@ Service.serve({ name: "dds", defaultPort: 8082 }, work).pipe(
       Topology.layer
     ).pipe(Layer.provideMerge(Telemetry.layer("metka-dds")))
   ),
-  Service.untilSignal,
-  Service.runMain("metka dds")
+  untilSignal,
+  runMain("metka dds")
 )

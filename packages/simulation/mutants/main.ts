@@ -1,7 +1,7 @@
 /** `npm run mutants`: breaks one guard at a time in a copy of the source, and shows that the simulation notices. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { withProgress } from "@metka/cli/Progress"
-import { runMain } from "@metka/core/Service"
+import { runMain } from "@metka/core/runMain"
 import { version } from "@metka/core/version"
 import { Console, Effect, Schema } from "effect"
 import { Command, Flag } from "effect/cli"

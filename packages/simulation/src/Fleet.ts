@@ -1,13 +1,11 @@
 /** The processes of a run: starts them, kills them, freezes and wakes them. */
 import * as Cdm from "@metka/cdm/Cdm"
-import * as TagOutbox from "@metka/cdm/TagOutbox"
 import { Health } from "@metka/core/Health"
 import { Kafka } from "@metka/core/Kafka"
 import type { MemoryBroker } from "@metka/core/MemoryBroker"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import { Topology, type TopologyShape } from "@metka/core/Topology"
 import * as Dds from "@metka/dds/Dds"
-import * as ParkedOrders from "@metka/stg/ParkedOrders"
 import * as Stg from "@metka/stg/Stg"
 import type { Random } from "@metka/testing/messyStream/Random"
 import { Cause, Clock, Context, Effect, Exit, type Fiber, Random as EffectRandom, References, Scheduler } from "effect"
@@ -23,14 +21,8 @@ import { simulatedReferences } from "./simulatedReferences.ts"
 import type { StepScheduler } from "./StepScheduler.ts"
 import type { Trace } from "./Trace.ts"
 
-const both = { concurrency: "unbounded", discard: true } as const
-
 /** What a process of each service runs: the same as its `main.ts`, without HTTP. */
-const work = {
-  stg: Effect.all([Stg.run, ParkedOrders.run], both),
-  dds: Dds.run,
-  cdm: Effect.all([Cdm.run, TagOutbox.run], both)
-} as const
+const work = { stg: Stg.run, dds: Dds.run, cdm: Cdm.run } as const
 
 export interface FleetParts {
   readonly scheduler: StepScheduler

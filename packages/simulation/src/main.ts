@@ -1,6 +1,6 @@
 /** `npm run simulate`: the production services under a scheduler that is out to break them. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { runMain } from "@metka/core/Service"
+import { runMain } from "@metka/core/runMain"
 import { version } from "@metka/core/version"
 import { Console, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"

@@ -1,6 +1,7 @@
 /** Runs a plan: the loop that decides, choice by choice, what happens next. */
 import { applyRules } from "@metka/cdm/ApplyRules"
 import type { RuleRequest } from "@metka/cdm/rules"
+import { recordsBehind } from "@metka/core/Kafka"
 import { MemoryBroker } from "@metka/core/MemoryBroker"
 import { retryWhile, type StageError } from "@metka/core/Outage"
 import type { ReferenceData } from "@metka/core/ReferenceData"
@@ -109,20 +110,13 @@ export class Run {
     })
   }
 
-  /** How many records are on their way to the services. */
-  get undelivered(): number {
-    return services.reduce((sum, service) => sum + this.broker.undelivered(...this.#inputs[service]), 0)
-  }
-
   get #inputs() {
     return inputsOf(this.fleet.topology)
   }
 
   /** How many records the services have not committed. */
   get lag(): number {
-    return services
-      .flatMap((service) => this.broker.lag(...this.#inputs[service]))
-      .reduce((sum, { committed, end }) => sum + end - committed, 0)
+    return recordsBehind(services.flatMap((service) => this.broker.lag(...this.#inputs[service])))
   }
 
   #untilAtRest<E, R>(settled: Effect.Effect<boolean, E, R>) {
@@ -132,9 +126,7 @@ export class Run {
         yield* this.standstill
         if (this.fleet.problems.length > 0) return
         if (this.trace.step >= limit) {
-          this.fleet.problems.push(
-            `not at rest after ${mostSteps} steps: ${this.undelivered} records to deliver, ${this.lag} to commit`
-          )
+          this.fleet.problems.push(`not at rest after ${mostSteps} steps: ${this.lag} records to commit`)
           return
         }
         this.trace.step += 1

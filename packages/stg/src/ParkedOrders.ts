@@ -13,9 +13,8 @@ import { ReferenceData } from "@metka/core/ReferenceData"
 import { Topology } from "@metka/core/Topology"
 import { transaction } from "@metka/core/transaction"
 import { Duration, Effect, Result } from "effect"
-import { resolve } from "./enrich.ts"
+import { resolve, toOutgoing } from "./enrich.ts"
 import { readStoredEnrichment, readStoredOrder, unreadableText } from "./readStoredOrder.ts"
-import { toOutgoing } from "./Stg.ts"
 import * as Repository from "./StgRepository.ts"
 
 const batchSize = 500

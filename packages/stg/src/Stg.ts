@@ -3,13 +3,7 @@ import { Health } from "@metka/core/Health"
 import type * as Kafka from "@metka/core/Kafka"
 import type { BadRecord } from "@metka/core/messages/BadRecord"
 import * as OrderVersion from "@metka/core/messages/OrderVersion"
-import { header } from "@metka/core/messages/headers"
-import {
-  decodeSourceOrder,
-  decodeSourcePayload,
-  type SourceMessage,
-  type SourceOrder
-} from "@metka/core/messages/SourceOrder"
+import { decodeSourceOrder, decodeSourcePayload, type SourceMessage } from "@metka/core/messages/SourceOrder"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
 import * as Pipeline from "@metka/core/Pipeline"
 import { ReferenceData, type References } from "@metka/core/ReferenceData"
@@ -17,7 +11,8 @@ import type { Received } from "@metka/core/Stage"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { eachInTurns } from "@metka/core/turns"
 import { Effect, Result } from "effect"
-import { enrich, type Missing, resolve } from "./enrich.ts"
+import { type Missing, resolve, toOutgoing } from "./enrich.ts"
+import * as ParkedOrders from "./ParkedOrders.ts"
 import { readStoredEnrichment, unreadableText } from "./readStoredOrder.ts"
 import * as Repository from "./StgRepository.ts"
 
@@ -112,25 +107,6 @@ const toCandidate = (
   }
 }
 
-/** The record for `stg-service-orders`. */
-export const toOutgoing = (
-  order: Omit<Repository.EnrichedOrder, "payload"> & {
-    readonly payload: SourceOrder["payload"]
-    /** What is sent for no message, but because an operator asked for it, has none. */
-    readonly traceparent: string | undefined
-  }
-): Kafka.OutgoingRecord => ({
-  key: order.payload.user.id,
-  value: Buffer.from(JSON.stringify(enrich(order.objectId, order.payload, order.enrichment))),
-  headers: {
-    [header.orderVersion]: order.version,
-    [header.userLogin]: order.enrichment.guest.login,
-    [header.userVersion]: order.enrichment.guest.version,
-    [header.restaurantVersion]: order.enrichment.restaurant.version,
-    ...(order.traceparent === undefined ? {} : { [header.traceparent]: order.traceparent })
-  }
-})
-
 const store = Effect.fnUntraced(function* ({ candidates, columns, superseded }: Prepared) {
   if (candidates.length === 0) return { outgoing: [], outcomes: { stale: superseded } }
   const passedOver = yield* Repository.upsertOrders(columns)
@@ -207,11 +183,11 @@ const storedBefore = Effect.fnUntraced(function* (candidates: ReadonlyArray<Cand
 /** Without it there is nothing that STG can do: what readiness asks PostgreSQL for. */
 export const table = "stg.order_events"
 
-/** Runs STG's stream of orders. */
+/** Runs STG: its stream of orders, and beside it the orders that wait for their references. */
 export const run = Effect.gen(function* () {
   const topology = yield* Topology
   const [topic, group] = inputsOf(topology).stg
-  yield* Pipeline.run({
+  const orders = Pipeline.run({
     service,
     topic,
     group,
@@ -221,4 +197,5 @@ export const run = Effect.gen(function* () {
     enrich: lookUp,
     store
   })
+  yield* Effect.all([orders, ParkedOrders.run], { concurrency: "unbounded", discard: true })
 })

@@ -1,12 +1,11 @@
 /** The SQL of STG: whole batches, few statements; orders are locked in key order before anything of them is read. */
 import { byteas, encoded, int4s, int8s, texts } from "@metka/core/arrays"
 import type { KafkaRecord } from "@metka/core/Kafka"
-import type { SourcePayload } from "@metka/core/messages/SourceOrder"
 import { storableTimestamp } from "@metka/core/storableTimestamp"
 import { makeInTurns } from "@metka/core/turns"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import type { Enrichment, Missing } from "./enrich.ts"
+import type { Missing } from "./enrich.ts"
 import type { StoredTexts } from "./readStoredOrder.ts"
 
 /** A version of an order as it was delivered, with what the references say of it now. */
@@ -253,11 +252,3 @@ export const countParked = Effect.gen(function* () {
   const [row] = rows
   return { count: row?.count ?? 0, due: row?.due ?? 0, oldestSeconds: row?.oldest_seconds ?? 0 }
 })
-
-/** An enriched order as STG holds it. */
-export interface EnrichedOrder {
-  readonly objectId: number
-  readonly version: string
-  readonly payload: SourcePayload
-  readonly enrichment: Enrichment
-}

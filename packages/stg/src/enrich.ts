@@ -1,4 +1,6 @@
-/** An order's payload and what the references say of it → the order that DDS receives. All of it is pure. */
+/** An order's payload and what the references say of it → the message that DDS receives. All of it is pure. */
+import type { OutgoingRecord } from "@metka/core/Kafka"
+import { header } from "@metka/core/messages/headers"
 import type { SourcePayload } from "@metka/core/messages/SourceOrder"
 import type { StgOrder } from "@metka/core/messages/StgOrder"
 import type { References } from "@metka/core/ReferenceData"
@@ -78,3 +80,26 @@ export const enrich = (objectId: number, payload: SourcePayload, enrichment: Enr
     }
   }
 }
+
+/** A version of an order with what it was enriched with. */
+export interface EnrichedOrder {
+  readonly objectId: number
+  readonly version: string
+  readonly payload: SourcePayload
+  readonly enrichment: Enrichment
+  /** What is sent for no message, but because an operator asked for it, has none. */
+  readonly traceparent: string | undefined
+}
+
+/** The record for `stg-service-orders`. */
+export const toOutgoing = ({ enrichment, objectId, payload, traceparent, version }: EnrichedOrder): OutgoingRecord => ({
+  key: payload.user.id,
+  value: Buffer.from(JSON.stringify(enrich(objectId, payload, enrichment))),
+  headers: {
+    [header.orderVersion]: version,
+    [header.userLogin]: enrichment.guest.login,
+    [header.userVersion]: enrichment.guest.version,
+    [header.restaurantVersion]: enrichment.restaurant.version,
+    ...(traceparent === undefined ? {} : { [header.traceparent]: traceparent })
+  }
+})

@@ -1,16 +1,13 @@
 /** Waits until nothing is on its way any more, wherever the three services run. */
-import { Kafka } from "@metka/core/Kafka"
+import { Kafka, recordsBehind } from "@metka/core/Kafka"
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { Effect } from "effect"
 import type { Duration } from "effect"
 import { SqlClient } from "effect/sql"
 import { eventually } from "./eventually.ts"
 
-const lagOf = Effect.fnUntraced(function* (topic: string, group: string) {
-  const kafka = yield* Kafka
-  const partitions = yield* kafka.lag(topic, group)
-  return partitions.reduce((sum, { committed, end }) => sum + end - committed, 0)
-})
+const lagOf = (topic: string, group: string) =>
+  Effect.flatMap(Kafka, (kafka) => Effect.map(kafka.lag(topic, group), recordsBehind))
 
 const countOf = Effect.fnUntraced(function* (query: string) {
   const sql = yield* SqlClient.SqlClient

@@ -1,5 +1,5 @@
 /** All that a topic holds now, for tests that look at it from outside. */
-import { Kafka, type KafkaRecord } from "@metka/core/Kafka"
+import { Kafka, type KafkaRecord, recordsBehind } from "@metka/core/Kafka"
 import { Effect, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 
@@ -7,8 +7,7 @@ import { randomUUID } from "node:crypto"
 export const topicRecords = Effect.fnUntraced(function* (topic: string) {
   const kafka = yield* Kafka
   const group = `test-reader-${randomUUID()}`
-  const partitions = yield* kafka.lag(topic, group)
-  const wanted = partitions.reduce((sum, { committed, end }) => sum + end - committed, 0)
+  const wanted = recordsBehind(yield* kafka.lag(topic, group))
   const records = new Map<string, KafkaRecord>()
   if (wanted > 0) {
     yield* kafka.consume({ topic, group, maxRecords: 5_000 }).pipe(

@@ -7,6 +7,7 @@ import { Health } from "@metka/core/Health"
 import * as KafkaJs from "@metka/core/KafkaJs"
 import { describe, isPassing, retryWhile } from "@metka/core/Outage"
 import * as RedisReferenceData from "@metka/core/RedisReferenceData"
+import { untilSignal } from "@metka/core/runMain"
 import * as Service from "@metka/core/Service"
 import * as Telemetry from "@metka/core/Telemetry"
 import { Topology } from "@metka/core/Topology"
@@ -58,7 +59,7 @@ export const all = Command.make("all", {}, () =>
         Topology.layer
       ).pipe(Layer.provideMerge(Telemetry.layer("metka")))
     ),
-    Service.untilSignal
+    untilSignal
   )
 ).pipe(Command.withDescription("Migrate, then run every service in this process"))
 
@@ -73,6 +74,6 @@ export const console = Command.make("console", {}, () =>
         Layer.provideMerge(Telemetry.layer("metka-console"))
       )
     ),
-    Service.untilSignal
+    untilSignal
   )
 ).pipe(Command.withDescription("Serve the pages and the HTTP API"))

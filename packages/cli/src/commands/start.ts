@@ -1,5 +1,5 @@
 /** `metka start`: the whole system in this process. */
-import { untilSignal } from "@metka/core/Service"
+import { untilSignal } from "@metka/core/runMain"
 import { Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ordersFlag, seedFlag } from "../flags.ts"

@@ -27,14 +27,24 @@ const setTimeZone = Effect.fnUntraced(function* (zone: string) {
     )
 })
 
-/** PostgreSQL asks for the right to make schemas even of who finds them all made. */
+/** The server is too old, or the user has not the right to make schemas, which PostgreSQL asks even of who finds them all made. */
 export class MayNotMigrate extends Schema.TaggedError<MayNotMigrate>()("MayNotMigrate", { message: Schema.String }) {}
+
+/** Whose `bit_xor` tells what a refresh of BI has to count anew. */
+const oldestVersion = 14
 
 const mayMigrate = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const [found] = yield* sql<{ role: string; database: string; may: boolean }>`
+  const [found] = yield* sql<{ role: string; database: string; may: boolean; isTooOld: boolean; version: string }>`
     select quote_ident(current_user) as role, quote_ident(current_database()) as database,
-      has_database_privilege(current_database(), 'create') as may`
+      has_database_privilege(current_database(), 'create') as may,
+      current_setting('server_version_num')::int < ${oldestVersion}::int * 10000 as "isTooOld",
+      current_setting('server_version') as version`
+  if (found?.isTooOld === true) {
+    return yield* new MayNotMigrate({
+      message: `this is PostgreSQL ${found.version}: Metka needs ${oldestVersion} or newer`
+    })
+  }
   if (found?.may !== false) return
   const { database, role } = found
   return yield* new MayNotMigrate({

@@ -5,7 +5,7 @@
  */
 import { Effect } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { migrationsLock } from "./advisoryLocks.ts"
 
 /** The migrations of one schema: id and name → statements. */
@@ -28,6 +28,12 @@ const statement = /(?:\$\$[\s\S]*?\$\$|[^;$]|\$(?!\$)|;(?![ \t]*$))+/gm
 /** PostgreSQL prepares one statement at a time. */
 const statements = (script: string): ReadonlyArray<string> =>
   (script.match(statement) ?? []).map((text) => text.trim()).filter((text) => text !== "")
+
+/** The Migrator says which one failed; why, and whether asking again may help, its cause says. */
+const failedMigration = (error: Migrator.MigrationError): Effect.Effect<never, Migrator.MigrationError | SqlError> =>
+  isSqlError(error.cause)
+    ? Effect.andThen(Effect.logError(error.message), Effect.fail(error.cause))
+    : Effect.fail(error)
 
 /**
  * Runs what is missing, in the order given; safe to call from several processes at once.
@@ -54,7 +60,7 @@ export const migrate = (
                 ])
               )
             )
-          })
+          }).pipe(Effect.catchTag("MigrationError", failedMigration))
           done.push(...ran.map(([id, name]) => `${schema}/${String(id).padStart(4, "0")}_${name}`))
         }
         return done

@@ -4,6 +4,7 @@ import { SqlClient } from "effect/sql"
 import * as EmbeddedDatabase from "../src/EmbeddedDatabase.ts"
 import * as PgliteHere from "../src/PgliteHere.ts"
 import { migrate, type SchemaMigrations } from "../src/Migrations.ts"
+import { describe as describeError } from "../src/Outage.ts"
 
 const schema = (name: string, migrations: SchemaMigrations["migrations"]): SchemaMigrations => ({
   schema: name,
@@ -61,13 +62,13 @@ create table bodies.t as select bodies.f() as n, '1 $' as price`
       })
     )
 
-    it.effect("leave nothing behind when one fails", () =>
+    it.effect("leave nothing behind when one fails, and say why", () =>
       Effect.gen(function* () {
         const broken = [
           schema("whole", { "0001_t": "create table whole.t (n int);" }),
-          schema("broken", { "0001_t": "create table broken.t (n int);\nselect 1/0;" })
+          schema("broken", { "0001_t": "create table broken.t (n int);\nselect no_such_function();" })
         ]
-        yield* Effect.flip(migrate(broken).pipe(Effect.catchDefect((defect) => Effect.fail(defect))))
+        assert.include(describeError(yield* Effect.flip(migrate(broken))), "function no_such_function() does not exist")
         assert.deepStrictEqual(yield* tablesOf("whole"), [])
         assert.deepStrictEqual(yield* tablesOf("broken"), [])
         assert.deepStrictEqual(yield* migrate(broken.slice(0, 1)), ["whole/0001_t"])

@@ -36,12 +36,17 @@ const isEmpty = (line: Buffer): boolean => line.every((byte) => whiteSpace.has(b
 const gzipMagic = Buffer.from([0x1f, 0x8b])
 
 /** Unpacks what starts like gzip, whatever the file is called. */
-const unpacked = async (source: Readable): Promise<Readable> => {
+export const unpacked = async (source: AsyncIterable<Buffer>): Promise<Readable> => {
   const chunks = source[Symbol.asyncIterator]()
-  const first = await chunks.next()
+  let head = Buffer.alloc(0)
+  // A pipe may bring a byte at a time.
+  while (head.length < gzipMagic.length) {
+    const next = await chunks.next()
+    if (next.done === true) break
+    head = Buffer.concat([head, next.value])
+  }
   const rest = new PassThrough()
-  const head: Buffer = first.done === true ? Buffer.alloc(0) : Buffer.from(first.value)
-  const body = head.subarray(0, 2).equals(gzipMagic) ? rest.pipe(createGunzip()) : rest
+  const body = head.subarray(0, gzipMagic.length).equals(gzipMagic) ? rest.pipe(createGunzip()) : rest
   const pump = async () => {
     rest.write(head)
     for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {

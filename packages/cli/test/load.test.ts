@@ -13,7 +13,7 @@ import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { byteLines } from "../src/ByteLines.ts"
 import { followUntilDone } from "../src/FollowUntilDone.ts"
-import { countLines, inputLines } from "../src/InputLines.ts"
+import { countLines, inputLines, unpacked } from "../src/InputLines.ts"
 import { loadOrders } from "../src/LoadOrders.ts"
 import { loadReferences } from "../src/LoadReferences.ts"
 import type { Progress } from "../src/Progress.ts"
@@ -254,6 +254,19 @@ describe("The lines of a file", () => {
         lines
       )
       assert.strictEqual(count, 5)
+    })
+  )
+
+  it.effect("come out of gzip, and plain ones stay, also where a pipe brings a byte at a time", () =>
+    Effect.promise(async () => {
+      const aByteAtATime = async (bytes: Buffer) => {
+        const chunks = async function* () {
+          for (const byte of bytes) yield Buffer.from([byte])
+        }
+        return Buffer.concat(await Array.fromAsync(await unpacked(chunks()))).toString()
+      }
+      assert.strictEqual(await aByteAtATime(gzipSync("one\ntwo")), "one\ntwo")
+      for (const plain of ["", "1", "one\ntwo"]) assert.strictEqual(await aByteAtATime(Buffer.from(plain)), plain)
     })
   )
 

@@ -9,16 +9,17 @@
 import { lockRules } from "@metka/cdm/TagRepository"
 import { transaction } from "@metka/core/transaction"
 import { Effect, Schema } from "effect"
-import { SqlClient } from "effect/sql"
 import { mend, type Mended } from "./mend.ts"
+import { rebuildSteps } from "./RebuildSteps.ts"
 import { fillShadow, type Source } from "./Shadow.ts"
+import { inSteps, type OnProgress } from "./Steps.ts"
 import { findWrongRows } from "./wrongRows.ts"
 
 export interface RebuildOptions {
   readonly from: Source
   /** Find out what would change, and roll it back. */
   readonly dryRun: boolean
-  readonly onProgress: (done: number, total: number, note: string) => Effect.Effect<void>
+  readonly onProgress: OnProgress
 }
 
 export const nothing: Mended = {
@@ -36,32 +37,20 @@ export const nothing: Mended = {
 /** Ends the transaction of a dry run. */
 class RolledBack extends Schema.TaggedError<RolledBack>()("RolledBack", {}) {}
 
-const countOrders = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  const [found] = yield* sql<{
-    orders: number
-  }>`select count(*)::int as orders from stg.order_events where enrichment is not null`
-  return found?.orders ?? 0
-})
-
 /** Returns how many rows of each table were wrong. */
 export const rebuild = Effect.fnUntraced(function* ({ dryRun, from, onProgress }: RebuildOptions) {
   let mended = nothing
-  const total = from === "stg" ? yield* countOrders : 0
-  let done = 0
+  const beginStep = inSteps(rebuildSteps[from], onProgress)
   yield* transaction(
     Effect.gen(function* () {
-      const names = yield* fillShadow(from, (count) => {
-        done = Math.min(total, done + count)
-        return onProgress(done, total, "orders read")
-      })
-      yield* onProgress(total, total, "comparing")
-      if (!(yield* findWrongRows(names))) return
-      yield* onProgress(total, total, "mending")
+      const names = yield* fillShadow(from, beginStep)
+      if (!(yield* findWrongRows(names, beginStep))) return
+      yield* beginStep("mending the ledger")
       yield* lockRules
-      mended = yield* mend(names)
+      mended = yield* mend(names, beginStep)
       if (dryRun) yield* new RolledBack()
     })
   ).pipe(Effect.catchTag("RolledBack", () => Effect.void))
+  yield* onProgress(100, "done")
   return mended
 })

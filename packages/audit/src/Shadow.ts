@@ -3,6 +3,7 @@
  * services' functions, or from the vault in SQL.
  */
 import { categoryNames, type Name, newestNames, type NameTable, productNames } from "@metka/cdm/Names"
+import { uuids } from "@metka/core/arrays"
 import { forEachPage } from "@metka/core/Cursor"
 import { timeless } from "@metka/core/messages/OrderVersion"
 import type { VersionedOrder } from "@metka/dds/vault"
@@ -12,6 +13,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { broughtNames } from "./demands.ts"
 import { contributionOf } from "./judgeOrder.ts"
 import { vaultContributions } from "./newestInVault.ts"
+import type { BeginRebuildStep } from "./RebuildSteps.ts"
 import { readStored, type StoredRow } from "./readStored.ts"
 
 export type Source = "stg" | "vault"
@@ -32,10 +34,18 @@ const makeTables = Effect.gen(function* () {
   yield* sql`create temp table shadow_guests (user_id uuid primary key, guest_id text not null) on commit drop`
 })
 
+const countRows = Effect.fnUntraced(function* (from: string) {
+  const sql = yield* SqlClient.SqlClient
+  const [found] = yield* sql<{ rows: number }>`select count(*)::int as rows ${sql.literal(from)}`
+  return found?.rows ?? 0
+})
+
+const fromStored = "from stg.order_events where enrichment is not null"
+
 const storedOrders = `
   select object_id::text as object_id, order_version, to_char(sent_dttm, 'YYYY-MM-DD HH24:MI:SS.US') as sent_dttm,
     payload::text as payload, enrichment::text as enrichment
-  from stg.order_events where enrichment is not null`
+  ${fromStored}`
 
 const addOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<VersionedOrder>) {
   const sql = yield* SqlClient.SqlClient
@@ -53,7 +63,8 @@ const addOrders = Effect.fnUntraced(function* (orders: ReadonlyArray<VersionedOr
     on conflict do nothing`
 })
 
-const addStg = Effect.fnUntraced(function* (onOrders: (count: number) => Effect.Effect<void>) {
+const addStg = Effect.fnUntraced(function* (beginStep: BeginRebuildStep) {
+  const onOrders = yield* beginStep("orders of STG", yield* countRows(fromStored))
   let names: ShadowNames = { products: [], categories: [] }
   yield* forEachPage<StoredRow, SqlError, SqlClient.SqlClient>(storedOrders, (rows) =>
     Effect.gen(function* () {
@@ -75,19 +86,28 @@ const addStg = Effect.fnUntraced(function* (onOrders: (count: number) => Effect.
 export const besideLedger =
   "left join lateral (select * from cdm.order_contributions where order_id = shadow.order_id limit 1) held on true"
 
+const fromVault = "from dds.h_order"
+
+const addOrdersOfVault = `
+  insert into shadow_ledger as held
+  select order_id, order_version, user_id, order_dt, product_ids, category_ids
+  from (${vaultContributions} where hub.h_order_pk = any($1::uuid[])) vault
+  where not exists (
+    select 1 from shadow_ledger known where known.order_id = vault.order_id and known.order_version >= vault.order_version
+    offset 0
+  )
+  on conflict (order_id) do update set order_version = excluded.order_version, user_id = excluded.user_id,
+    order_dt = excluded.order_dt, product_ids = excluded.product_ids, category_ids = excluded.category_ids
+  where held.order_version < excluded.order_version`
+
 /** What the vault has of orders that STG does not have, or of older versions of those that wait for a reference. */
-const addVault = Effect.gen(function* () {
+const addVault = Effect.fnUntraced(function* (beginStep: BeginRebuildStep) {
   const sql = yield* SqlClient.SqlClient
-  yield* sql.unsafe(`
-    insert into shadow_ledger as held
-    select order_id, order_version, user_id, order_dt, product_ids, category_ids from (${vaultContributions}) vault
-    where not exists (
-      select 1 from shadow_ledger known where known.order_id = vault.order_id and known.order_version >= vault.order_version
-      offset 0
-    )
-    on conflict (order_id) do update set order_version = excluded.order_version, user_id = excluded.user_id,
-      order_dt = excluded.order_dt, product_ids = excluded.product_ids, category_ids = excluded.category_ids
-    where held.order_version < excluded.order_version`)
+  const onOrders = yield* beginStep("orders of the vault", yield* countRows(fromVault))
+  // In pages, for one who waits: a single statement is silent for minutes.
+  yield* forEachPage<{ key: string }, SqlError, SqlClient.SqlClient>(`select h_order_pk as key ${fromVault}`, (rows) =>
+    Effect.andThen(sql.unsafe(addOrdersOfVault, [uuids(rows.map(({ key }) => key))]), onOrders(rows.length))
+  )
   yield* sql`
     insert into shadow_guests select hub.h_user_pk, hub.user_id from dds.h_user hub
     where hub.h_user_pk in (select user_id from shadow_ledger) on conflict do nothing`
@@ -117,14 +137,11 @@ const namesOfVault = Effect.gen(function* () {
 })
 
 /** Fills the shadow. Part of the transaction that ends with the switch: the tables are gone when it ends. */
-export const fillShadow = Effect.fnUntraced(function* (
-  source: Source,
-  onOrders: (count: number) => Effect.Effect<void>
-) {
+export const fillShadow = Effect.fnUntraced(function* (source: Source, beginStep: BeginRebuildStep) {
   const sql = yield* SqlClient.SqlClient
   yield* makeTables
-  const brought = source === "stg" ? yield* addStg(onOrders) : { products: [], categories: [] }
-  yield* addVault
+  const brought = source === "stg" ? yield* addStg(beginStep) : { products: [], categories: [] }
+  yield* addVault(beginStep)
   yield* sql`analyze shadow_ledger`
   const vault = yield* namesOfVault
   const names: ShadowNames = {

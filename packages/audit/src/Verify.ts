@@ -19,7 +19,7 @@ import { martChecks } from "./martChecks.ts"
 import { nameOrders } from "./nameOrders.ts"
 import { type OrderKeys, orderKeys, orderRecords } from "./OrderRecord.ts"
 import { runSqlChecks } from "./SqlCheck.ts"
-import { beginStep, type OnProgress } from "./Steps.ts"
+import { inSteps, type OnProgress } from "./Steps.ts"
 import { checkTags } from "./tagCheck.ts"
 import { vaultChecks } from "./vaultChecks.ts"
 
@@ -51,6 +51,15 @@ export interface VerifyOptions<E, R> {
   readonly onProgress: OnProgress
 }
 
+/** As they took their time at 400,000 orders. */
+const steps = [
+  { name: "orders, one by one", share: 75 },
+  { name: "keys", share: 10 },
+  { name: "tables", share: 13 },
+  { name: "tags", share: 1 },
+  { name: "orders in flight", share: 1 }
+] as const
+
 /** Of a stage that is far behind not every order is looked at again. */
 const mostLookedAtAgain = 10_000
 
@@ -73,19 +82,20 @@ const countOpenDeadLetters = Effect.gen(function* () {
 
 export const verify = Effect.fnUntraced(function* <E, R>({ fateOf, most, onProgress }: VerifyOptions<E, R>) {
   const findings = new Findings(most)
+  const beginStep = inSteps(steps, onProgress)
   const { openDeadLetters, orders, waiting } = yield* inSnapshot(
     Effect.gen(function* () {
       const sqlChecks = [...martChecks, ...vaultChecks]
       const rows = yield* countRows
-      const read = yield* checkOrders(findings, yield* beginStep(onProgress, "orders, one by one", rows.orders))
-      yield* checkDerivedKeys(findings, yield* beginStep(onProgress, "keys", rows.rows))
-      yield* runSqlChecks(sqlChecks, findings, yield* beginStep(onProgress, "tables", sqlChecks.length))
-      yield* beginStep(onProgress, "tags")
+      const read = yield* checkOrders(findings, yield* beginStep("orders, one by one", rows.orders))
+      yield* checkDerivedKeys(findings, yield* beginStep("keys", rows.rows))
+      yield* runSqlChecks(sqlChecks, findings, yield* beginStep("tables", sqlChecks.length))
+      yield* beginStep("tags")
       yield* checkTags(findings)
       return { ...read, openDeadLetters: yield* countOpenDeadLetters }
     })
   )
-  const lookedAgain = yield* beginStep(onProgress, "orders in flight")
+  const lookedAgain = yield* beginStep("orders in flight")
   const fate = yield* fateOf(waiting.list)
   yield* lookedAgain(1)
   findings.add(fate.lost.map(lostVersion))

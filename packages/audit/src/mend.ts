@@ -10,6 +10,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { namesNotHeld } from "./demands.ts"
 import { guestRows } from "./NamedGuests.ts"
 import { sumsOfLedger, toldTags } from "./martChecks.ts"
+import type { BeginRebuildStep } from "./RebuildSteps.ts"
 import { namesByTable, type ShadowNames } from "./Shadow.ts"
 import { ledgerIsWrong } from "./wrongRows.ts"
 
@@ -137,13 +138,15 @@ const mendTags = Effect.gen(function* () {
 })
 
 /** Needs the rules alone, and what `findWrongRows` found. */
-export const mend = Effect.fnUntraced(function* (names: ShadowNames) {
+export const mend = Effect.fnUntraced(function* (names: ShadowNames, beginStep: BeginRebuildStep) {
   const ledger = yield* mendLedger
   const named = yield* Effect.forEach(namesByTable(names), ([kind, brought]) => mendNames(kind, brought))
   const renamed = [yield* renameCounters(productNames), yield* renameCounters(categoryNames)]
   const guests = yield* mendGuests
+  yield* beginStep("mending counters")
   const productCounters = yield* mendCounters(productNames)
   const categoryCounters = yield* mendCounters(categoryNames)
+  yield* beginStep("mending tags")
   yield* noteGuestsOf(yield* bindRules())
   const tagsRestored = yield* restoreToldTags
   const mended: Mended = {

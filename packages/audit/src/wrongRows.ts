@@ -10,6 +10,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { namesNotHeld } from "./demands.ts"
 import { guestRows } from "./NamedGuests.ts"
 import { wrongCounters, wrongHistory } from "./martChecks.ts"
+import type { BeginRebuildStep } from "./RebuildSteps.ts"
 import { besideLedger, namesByTable, type ShadowNames } from "./Shadow.ts"
 
 /** Whether the ledger must have the shadow's row; it keeps what is newer, and orders that the shadow does not know. */
@@ -41,12 +42,15 @@ const misnamed = ({ counters, id, name, table }: NameTable): string =>
   `select 1 from ${counters} held join ${table} named using (${id}) where held.${name} <> named.${name}`
 
 /** Fills `wrong_orders` and `wrong_guests`; false when nothing at all is wrong. */
-export const findWrongRows = Effect.fnUntraced(function* (names: ShadowNames) {
+export const findWrongRows = Effect.fnUntraced(function* (names: ShadowNames, beginStep: BeginRebuildStep) {
   const sql = yield* SqlClient.SqlClient
   yield* sql`create temp table wrong_guests (user_id uuid primary key) on commit drop`
+  yield* beginStep("comparing the ledger")
   yield* sql.unsafe(wrongOrders)
+  yield* beginStep("comparing counters")
   yield* sql.unsafe(noteGuests(wrongCounters(productNames)))
   yield* sql.unsafe(noteGuests(wrongCounters(categoryNames)))
+  yield* beginStep("comparing tags")
   yield* sql.unsafe(noteGuests(wrongHistory))
   yield* findWrongTags
   const [found] = yield* sql.unsafe<{ wrong: boolean }>(`

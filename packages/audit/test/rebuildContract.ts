@@ -4,12 +4,27 @@ import { dumpChanges, dumpTables } from "@metka/testing/tableDump"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { rebuild as rebuildTables, nothing } from "../src/Rebuild.ts"
+import { rebuildSteps } from "../src/RebuildSteps.ts"
 import type { Source } from "../src/Shadow.ts"
 import { martBreaks } from "./breaks.ts"
 import { restoredAll, verdict } from "./messyDatabase.ts"
 import { breakOne } from "./verifyContract.ts"
 
 const rebuild = (from: Source, dryRun = false) => rebuildTables({ from, dryRun, onProgress: () => Effect.void })
+
+/** What one who waits is told, step by step; never that it is done before it is. */
+const toldSteps = Effect.fnUntraced(function* (from: Source) {
+  const told: Array<readonly [number, string]> = []
+  const onProgress = (percent: number, note: string) => Effect.sync(() => void told.push([percent, note]))
+  yield* rebuildTables({ from, dryRun: false, onProgress })
+  const percents = told.map(([percent]) => percent)
+  assert.deepStrictEqual(
+    percents,
+    percents.toSorted((a, b) => a - b)
+  )
+  assert.deepStrictEqual([percents[0], percents.indexOf(100)], [0, percents.length - 1])
+  return [...new Set(told.map(([, note]) => note))]
+})
 
 const unannounced = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -56,6 +71,25 @@ export const rebuildContract = (it: Vitest.MethodsNonLive<SqlClient.SqlClient>) 
       }),
     30_000
   )
+
+  for (const from of ["stg", "vault"] as const) {
+    it.effect(
+      `rebuild from ${from} tells who waits which of its steps it is at, and that it is done when it is`,
+      () =>
+        Effect.gen(function* () {
+          yield* restoredAll
+          const sql = yield* SqlClient.SqlClient
+          const steps = rebuildSteps[from].map(({ name }, index, all) => `${index + 1} of ${all.length}: ${name}`)
+          const isComparing = (step: string) => !step.includes("mending")
+          assert.deepStrictEqual(yield* toldSteps(from), [...steps.filter(isComparing), "done"])
+          yield* sql`truncate cdm.user_category_counters, cdm.user_tags, cdm.order_contributions`
+          assert.deepStrictEqual(yield* toldSteps(from), [...steps, "done"])
+          yield* sql`truncate stg.order_events, cdm.user_category_counters`
+          assert.deepStrictEqual(yield* toldSteps(from), [...steps, "done"], "STG knows no order")
+        }),
+      20_000
+    )
+  }
 
   it.effect(
     "rebuild makes marts and tags anew from nothing; orders known from the inner topics alone stay, tags keep their dates",

@@ -40,11 +40,7 @@ export const rebuild = Command.make(
   ({ dryRun, from }) =>
     Effect.gen(function* () {
       const mended = yield* withProgress({ label: "rebuild", total: 100, unit: "%" }, (progress) =>
-        rebuildTables({
-          from,
-          dryRun,
-          onProgress: (done, total, note) => progress.update(total === 0 ? 100 : Math.floor((done / total) * 100), note)
-        })
+        rebuildTables({ from, dryRun, onProgress: progress.update })
       )
       const lines = linesOf(mended)
       if (lines.length === 0) return yield* Console.log("Nothing was wrong, nothing was changed.")

@@ -1,9 +1,9 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
 import { applyRules } from "@metka/cdm/ApplyRules"
-import { readAudiences, readMembersAfter } from "@metka/console/Audiences"
-import { membersFrom } from "@metka/console/GuestList"
-import { readNearAfter } from "@metka/console/NearGuests"
+import { readAudiences, taggedGuests } from "@metka/console/Audiences"
+import { membersFrom, readGuestsAfter } from "@metka/console/GuestList"
+import { nearGuests } from "@metka/console/NearGuests"
 import { Console, Effect, Stream } from "effect"
 import { Command } from "effect/cli"
 import { SqlClient } from "effect/sql"
@@ -20,13 +20,13 @@ const give = (tag: string, user: string, guest: string | null) =>
   })
 
 const guestsWith = (tag: string, pageSize: number) =>
-  membersFrom((after) => readMembersAfter(tag, {}, after, pageSize)).pipe(
+  membersFrom((after) => readGuestsAfter(taggedGuests, tag, {}, after, pageSize)).pipe(
     Stream.map(({ guest }) => guest),
     Stream.runCollect
   )
 
 const nearTo = (tag: string, pageSize: number) =>
-  membersFrom((after) => readNearAfter(tag, {}, after, pageSize)).pipe(
+  membersFrom((after) => readGuestsAfter(nearGuests, tag, {}, after, pageSize)).pipe(
     Stream.map(({ guest }) => guest),
     Stream.runCollect
   )

@@ -1,11 +1,9 @@
 /** Whom a campaign can aim at: how many guests have each tag, and which. */
-import { inSnapshot } from "@metka/core/transaction"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { type GuestList, ListedGuest, listedColumns, partOf, readPageOf, readPartAfter } from "./GuestList.ts"
-import type { LastOrderSpan } from "./LastOrder.ts"
+import { type GuestList, ListedGuest, listedColumns, partOf } from "./GuestList.ts"
 import { nearSizes } from "./NearGuests.ts"
-import { ruleOf } from "./UnknownTag.ts"
+import { ruleOf, type UnknownTag } from "./UnknownTag.ts"
 
 /** The guests of an active rule's tag, as many as there are now. */
 export const Audience = Schema.Struct({
@@ -45,33 +43,10 @@ export type Member = typeof Member.Type
 
 export const Members = partOf(Member)
 
-const membersOf = (sql: SqlClient.SqlClient, tag: string, span: LastOrderSpan): GuestList => ({
-  guests: sql`select ${sql.literal(listedColumns)}, given_at as "givenAt"
-    from cdm.user_tags held left join cdm.guests using (user_id) where held.tag = ${tag}`,
-  columns: `guest, "orderCount", "givenAt"`,
-  span
-})
-
-/** Guests with the tag. Fails where no active rule gives it. */
-export const readMembersAfter = Effect.fnUntraced(function* (
-  tag: string,
-  span: LastOrderSpan,
-  after: string | null,
-  limit: number
-) {
-  const sql = yield* SqlClient.SqlClient
-  yield* ruleOf(tag)
-  return yield* readPartAfter<Member>(membersOf(sql, tag, span), after, limit)
-}, inSnapshot)
-
-/** Fails where no active rule gives the tag. */
-export const readMemberPage = Effect.fnUntraced(function* (
-  tag: string,
-  span: LastOrderSpan,
-  page: number,
-  pageSize: number
-) {
-  const sql = yield* SqlClient.SqlClient
-  const rule = yield* ruleOf(tag)
-  return { rule, ...(yield* readPageOf<Member>(membersOf(sql, tag, span), page, pageSize)) }
-}, inSnapshot)
+/** The guests with a tag. */
+export const taggedGuests: GuestList<Member, UnknownTag> = {
+  guest: Member,
+  ruleOf,
+  guests: (sql, tag) => sql`select ${sql.literal(listedColumns)}, given_at as "givenAt"
+    from cdm.user_tags held left join cdm.guests using (user_id) where held.tag = ${tag}`
+}

@@ -2,11 +2,12 @@
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
-import { readAudiences, readMembersAfter } from "./Audiences.ts"
+import { readAudiences, taggedGuests } from "./Audiences.ts"
 import { ConsoleApi } from "./ConsoleApi.ts"
 import { readDeadLetters } from "./DeadLetters.ts"
+import { readGuestsAfter } from "./GuestList.ts"
 import { MartReader } from "./MartReader.ts"
-import { readNearAfter } from "./NearGuests.ts"
+import { nearGuests } from "./NearGuests.ts"
 import { readParkedOrders } from "./ParkedOrders.ts"
 import { readReach } from "./Reach.ts"
 import { readRunningServices } from "./RunningServices.ts"
@@ -20,8 +21,10 @@ const marts = HttpApiBuilder.group(
     return handlers.handleAll({
       counts: () => counts,
       audiences: () => ask(readAudiences),
-      audience: ({ query: { after = null, limit, tag, ...span } }) => ask(readMembersAfter(tag, span, after, limit)),
-      near: ({ query: { after = null, limit, tag, ...span } }) => ask(readNearAfter(tag, span, after, limit)),
+      audience: ({ query: { after = null, limit, tag, ...span } }) =>
+        ask(readGuestsAfter(taggedGuests, tag, span, after, limit)),
+      near: ({ query: { after = null, limit, tag, ...span } }) =>
+        ask(readGuestsAfter(nearGuests, tag, span, after, limit)),
       reach: () => ask(readReach),
       guest: ({ query: { id, limit, tag } }) => ask(readTagReasons(id, tag, limit))
     })

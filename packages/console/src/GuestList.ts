@@ -1,6 +1,9 @@
-/** A list of guests, however long: page by page for people, one part after the other for programs and files. */
+/** The guests of a tag, or those near it: page by page for people, one part after the other for programs and files. */
+import type { TagRule } from "@metka/cdm/rules"
+import { inSnapshot } from "@metka/core/transaction"
 import { Effect, Option, Schema, Stream } from "effect"
 import { SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import { isLimited, lastOrderOf, type LastOrderSpan } from "./LastOrder.ts"
 
@@ -16,12 +19,13 @@ export type ListedGuest = typeof ListedGuest.Type
 /** What a list selects, of `cdm.guests` and a table with counters. */
 export const listedColumns = `user_id, coalesce(guest_id, user_id::text) collate "C" as guest, order_cnt as "orderCount"`
 
-export interface GuestList {
-  /** Selects `listedColumns` at least. */
-  readonly guests: Fragment
-  /** What is told of each, beside their last order. */
-  readonly columns: string
-  readonly span: LastOrderSpan
+export interface GuestList<Guest extends ListedGuest, E> {
+  /** Its fields are what is told of each. */
+  readonly guest: Schema.Schema<Guest> & { readonly fields: Schema.Struct.Fields }
+  /** Fails where there is no such list. */
+  readonly ruleOf: (tag: string) => Effect.Effect<TagRule, E | SqlError, SqlClient.SqlClient>
+  /** Selects `listedColumns`, and further fields. */
+  readonly guests: (sql: SqlClient.SqlClient, tag: string) => Fragment
 }
 
 export const partOf = <Guest extends Schema.Constraint>(guest: Guest) =>
@@ -37,36 +41,45 @@ export interface Part<Guest> {
   readonly next: string | null
 }
 
+const columnsOf = ({ fields }: { readonly fields: Schema.Struct.Fields }): ReadonlyArray<string> =>
+  Object.keys(fields).map((name) =>
+    name === "lastOrderAt" ? `last_order_dt at time zone 'UTC' as "lastOrderAt"` : `"${name}"`
+  )
+
 /** The last orders of all guests are looked up only where they decide who is in the list. */
-const readSlice = Effect.fnUntraced(function* <Guest extends ListedGuest>(
-  { columns, guests, span }: GuestList,
+const readSlice = Effect.fnUntraced(function* <Row extends object>(
+  columns: ReadonlyArray<string>,
+  guests: Fragment,
+  span: LastOrderSpan,
   order: string,
   slice: Fragment
 ) {
   const sql = yield* SqlClient.SqlClient
   const sorted = sql.literal(`order by ${order}`)
   const [before, after] = isLimited(span) ? [sql``, slice] : [sql`${sorted} ${slice}`, sql``]
-  return yield* sql<Guest>`
+  return yield* sql<Row>`
     with asked as materialized (select * from (${guests}) listed ${before})
-    select ${sql.literal(columns)}, last_order_dt at time zone 'UTC' as "lastOrderAt"
-    from asked ${lastOrderOf(sql, "asked", span)} ${sorted} ${after}`
+    select ${sql.literal(columns.join(", "))} from asked ${lastOrderOf(sql, "asked", span)} ${sorted} ${after}`
 })
 
 /**
  * Sorted by their ids.
  * @param after of the ids after this one, or of all when `null`
  */
-export const readPartAfter = Effect.fnUntraced(function* <Guest extends ListedGuest>(
-  list: GuestList,
+export const readGuestsAfter = Effect.fnUntraced(function* <Guest extends ListedGuest, E>(
+  { guest, guests, ruleOf }: GuestList<Guest, E>,
+  tag: string,
+  span: LastOrderSpan,
   after: string | null,
   limit: number
 ) {
   const sql = yield* SqlClient.SqlClient
-  const guests = sql`select * from (${list.guests}) listed where ${after}::text is null or guest > ${after}::text`
-  const members = yield* readSlice<Guest>({ ...list, guests }, "guest", sql`limit ${limit}::int`)
+  yield* ruleOf(tag)
+  const left = sql`select * from (${guests(sql, tag)}) listed where ${after}::text is null or guest > ${after}::text`
+  const members = yield* readSlice<Guest>(columnsOf(guest), left, span, "guest", sql`limit ${limit}::int`)
   const part: Part<Guest> = { members, next: members.length < limit ? null : (members.at(-1)?.guest ?? null) }
   return part
-})
+}, inSnapshot)
 
 /** How many guests a part has for a file: each part sorts those of the list that are left. */
 export const exportRows = 20_000
@@ -80,7 +93,7 @@ export const membersFrom = <Guest, E, R>(
     Effect.map(readAfter(after), ({ members, next }) => [members, Option.fromNullOr(next)])
   )
 
-const countOf = Effect.fnUntraced(function* ({ guests, span }: GuestList) {
+const countOf = Effect.fnUntraced(function* (guests: Fragment, span: LastOrderSpan) {
   const sql = yield* SqlClient.SqlClient
   const [counted] = yield* sql<{ total: number }>`
     with asked as materialized (${guests})
@@ -89,18 +102,24 @@ const countOf = Effect.fnUntraced(function* ({ guests, span }: GuestList) {
 })
 
 /** @param page from 1 on, of those with the most orders first */
-export const readPageOf = Effect.fnUntraced(function* <Guest extends ListedGuest>(
-  list: GuestList,
+export const readGuestPage = Effect.fnUntraced(function* <Guest extends ListedGuest, E>(
+  { guest, guests, ruleOf }: GuestList<Guest, E>,
+  tag: string,
+  span: LastOrderSpan,
   page: number,
   pageSize: number
 ) {
   const sql = yield* SqlClient.SqlClient
+  const rule = yield* ruleOf(tag)
+  const listed = guests(sql, tag)
   const members = yield* readSlice<Guest & { readonly inSpan: number }>(
-    { ...list, columns: `${list.columns}, (count(*) over ())::int as "inSpan"` },
+    [...columnsOf(guest), `(count(*) over ())::int as "inSpan"`],
+    listed,
+    span,
     `"orderCount" desc, guest`,
     sql`limit ${pageSize}::int offset ${(page - 1) * pageSize}::int`
   )
   // A limited list is read whole for any of its pages: to count it apart would read it once more.
-  const counted = isLimited(list.span) ? members[0]?.inSpan : undefined
-  return { members, total: counted ?? (yield* countOf(list)) }
-})
+  const counted = isLimited(span) ? members[0]?.inSpan : undefined
+  return { rule, members, total: counted ?? (yield* countOf(listed, span)) }
+}, inSnapshot)

@@ -1,10 +1,7 @@
 /** Whom one more order would give a tag: whom a nudge is for. */
-import { inSnapshot } from "@metka/core/transaction"
 import { Effect, Schema } from "effect"
-import { SqlClient } from "effect/sql"
-import { type GuestList, ListedGuest, listedColumns, partOf, readPageOf, readPartAfter } from "./GuestList.ts"
-import type { LastOrderSpan } from "./LastOrder.ts"
-import { ruleOf } from "./UnknownTag.ts"
+import { type GuestList, ListedGuest, listedColumns, partOf } from "./GuestList.ts"
+import { ruleOf, type UnknownTag } from "./UnknownTag.ts"
 
 /** They are everybody who does not have the tag, the app's guests who never ordered included: no list here has these. */
 export class EverybodyIsNear extends Schema.TaggedError<EverybodyIsNear>()("EverybodyIsNear", {
@@ -32,40 +29,14 @@ export const nearSizes = `select rule.tag, count(*)::int as guests
 
 export const NearGuests = partOf(ListedGuest)
 
-/** Fails where no active rule gives the tag, or everybody else is near. */
-export const nearRuleOf = Effect.fnUntraced(function* (tag: string) {
-  const rule = yield* ruleOf(tag)
-  return rule.threshold > 0 ? rule : yield* everybodyIsNear(tag, rule.categoryName)
-})
-
-const near = (sql: SqlClient.SqlClient, tag: string, span: LastOrderSpan): GuestList => ({
-  guests: sql`select ${sql.literal(listedColumns)}
+/** The guests whom one more order would give a tag. */
+export const nearGuests: GuestList<ListedGuest, UnknownTag | EverybodyIsNear> = {
+  guest: ListedGuest,
+  ruleOf: Effect.fnUntraced(function* (tag) {
+    const rule = yield* ruleOf(tag)
+    return rule.threshold > 0 ? rule : yield* everybodyIsNear(tag, rule.categoryName)
+  }),
+  guests: (sql, tag) => sql`select ${sql.literal(listedColumns)}
     from ${sql.literal(countersOfRules)} left join cdm.guests using (user_id)
-    where ${sql.literal(isNear)} and rule.tag = ${tag}`,
-  columns: `guest, "orderCount"`,
-  span
-})
-
-/** Fails as `nearRuleOf` does. */
-export const readNearAfter = Effect.fnUntraced(function* (
-  tag: string,
-  span: LastOrderSpan,
-  after: string | null,
-  limit: number
-) {
-  const sql = yield* SqlClient.SqlClient
-  yield* nearRuleOf(tag)
-  return yield* readPartAfter<ListedGuest>(near(sql, tag, span), after, limit)
-}, inSnapshot)
-
-/** Fails as `nearRuleOf` does. */
-export const readNearPage = Effect.fnUntraced(function* (
-  tag: string,
-  span: LastOrderSpan,
-  page: number,
-  pageSize: number
-) {
-  const sql = yield* SqlClient.SqlClient
-  const rule = yield* nearRuleOf(tag)
-  return { rule, ...(yield* readPageOf<ListedGuest>(near(sql, tag, span), page, pageSize)) }
-}, inSnapshot)
+    where ${sql.literal(isNear)} and rule.tag = ${tag}`
+}

@@ -4,15 +4,16 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { VNode } from "preact"
 import { renderToStaticMarkup } from "preact-render-to-string"
 import { audienceCsv, nearCsv } from "./audienceCsv.ts"
-import { readAudiences, readMemberPage } from "./Audiences.ts"
+import { readAudiences, taggedGuests } from "./Audiences.ts"
 import { guestPageQuery, overviewQuery, refusingOthers, tagPageQuery } from "./ConsoleQuery.ts"
 import { readDeadLetters } from "./DeadLetters.ts"
+import { type GuestList, type ListedGuest, readGuestPage } from "./GuestList.ts"
 import { MartReader, type MartsBusy, type MartsUnreadable } from "./MartReader.ts"
-import { type EverybodyIsNear, readNearPage } from "./NearGuests.ts"
+import { type EverybodyIsNear, nearGuests } from "./NearGuests.ts"
 import { AudiencePage } from "./pages/AudiencePage.tsx"
 import { AudiencesPage } from "./pages/AudiencesPage.tsx"
 import { DeadLettersPage } from "./pages/DeadLettersPage.tsx"
-import { pageSize } from "./pages/GuestTable.tsx"
+import { type GuestListProps, pageSize } from "./pages/GuestTable.tsx"
 import { GuestPage } from "./pages/GuestPage.tsx"
 import { GuestSearchPage } from "./pages/GuestSearchPage.tsx"
 import { NearPage } from "./pages/NearPage.tsx"
@@ -80,16 +81,13 @@ const overview = Effect.fnUntraced(function* ({ ask, counts, state }: MartReader
 
 const audiences = Effect.map(readAudiences, (all) => <AudiencesPage audiences={all} />)
 
-const audience = Effect.gen(function* () {
+const guestList = Effect.fnUntraced(function* <Guest extends ListedGuest, E>(
+  list: GuestList<Guest, E>,
+  Page: (props: GuestListProps<Guest>) => VNode
+) {
   const { page, tag, ...span } = yield* HttpServerRequest.schemaSearchParams(tagPageQuery, refusingOthers)
-  const members = yield* readMemberPage(tag, span, page, pageSize)
-  return <AudiencePage {...members} span={span} page={page} timeZone={yield* readTimeZone} />
-})
-
-const near = Effect.gen(function* () {
-  const { page, tag, ...span } = yield* HttpServerRequest.schemaSearchParams(tagPageQuery, refusingOthers)
-  const guests = yield* readNearPage(tag, span, page, pageSize)
-  return <NearPage {...guests} span={span} page={page} timeZone={yield* readTimeZone} />
+  const read = yield* readGuestPage(list, tag, span, page, pageSize)
+  return <Page {...read} span={span} page={page} timeZone={yield* readTimeZone} />
 })
 
 const reach = Effect.map(readReach, (all) => <ReachPage reach={all} />)
@@ -139,8 +137,8 @@ export const pageRoutes = HttpRouter.addAll(
     const routes = [
       page("/", overview(reader)),
       page("/audiences", ask(audiences)),
-      page("/audience", ask(audience)),
-      page("/near", ask(near)),
+      page("/audience", ask(guestList(taggedGuests, AudiencePage))),
+      page("/near", ask(guestList(nearGuests, NearPage))),
       page("/reach", ask(reach)),
       page("/guest", ask(guest)),
       page("/parked", ask(parked)),

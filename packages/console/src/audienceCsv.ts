@@ -1,17 +1,15 @@
 /** Guests as a file, for the tool that sends a campaign. */
-import type { TagRule } from "@metka/cdm/rules"
 import { Effect, Schema, SchemaGetter, Stream } from "effect"
 import { Csv } from "effect/encoding"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { SqlClient } from "effect/sql"
-import type { SqlError } from "effect/sql/SqlError"
-import { Member, readMembersAfter } from "./Audiences.ts"
+import { taggedGuests } from "./Audiences.ts"
 import { refusingOthers, tagQuery } from "./ConsoleQuery.ts"
-import { exportRows, ListedGuest, membersFrom, type Part } from "./GuestList.ts"
-import { isLimited, type LastOrderSpan } from "./LastOrder.ts"
+import { exportRows, type GuestList, type ListedGuest, membersFrom, readGuestsAfter } from "./GuestList.ts"
+import { isLimited } from "./LastOrder.ts"
 import type { MartReader, MartsBusy, MartsUnreadable } from "./MartReader.ts"
-import { type EverybodyIsNear, nearRuleOf, readNearAfter } from "./NearGuests.ts"
-import { ruleOf, type UnknownTag } from "./UnknownTag.ts"
+import { type EverybodyIsNear, nearGuests } from "./NearGuests.ts"
+import type { UnknownTag } from "./UnknownTag.ts"
 import { lastOrdered } from "./words.ts"
 
 /** RFC 8187, 3.2.1. */
@@ -40,10 +38,6 @@ const refusalOf = (
   }
 }
 
-type Read<A> = Effect.Effect<A, EverybodyIsNear | UnknownTag | SqlError, SqlClient.SqlClient>
-
-type Row = Schema.Constraint & { readonly EncodingServices: never }
-
 /** The codec of null alone would be the word "null". */
 const emptyCell = Schema.Null.pipe(
   Schema.encodeTo(Schema.Literal(""), {
@@ -54,34 +48,25 @@ const emptyCell = Schema.Null.pipe(
 
 const lastOrderAt = Schema.Union([Schema.Date, emptyCell])
 
-interface GuestFile<Guest extends Row> {
-  /** Its fields are the columns. */
-  readonly guest: Guest
-  /** Of the whole list, without its ending. */
-  readonly name: (tag: string) => string
-  /** Fails where there is no such list. */
-  readonly ruleOf: (tag: string) => Read<TagRule>
-  readonly readAfter: (
-    tag: string,
-    span: LastOrderSpan,
-    after: string | null,
-    limit: number
-  ) => Read<Part<Guest["Type"]>>
-}
-
 /** What is wrong from the start is said before the first byte; an answer that breaks off is not the whole file. */
-const guestCsv = <Guest extends Row>({ guest, name, readAfter, ruleOf }: GuestFile<Guest>) =>
+const guestCsv = <Guest extends ListedGuest>(
+  list: GuestList<Guest, EverybodyIsNear | UnknownTag>,
+  /** Of the whole list, without its ending. */
+  name: (tag: string) => string
+) =>
   Effect.fnUntraced(
     function* (ask: MartReader["Service"]["ask"]) {
       const { tag, ...span } = yield* HttpServerRequest.schemaSearchParams(tagQuery, refusingOthers)
-      yield* ask(ruleOf(tag))
+      yield* ask(list.ruleOf(tag))
       const context = yield* Effect.context<SqlClient.SqlClient>()
       const fileName = `${[name(tag), ...(isLimited(span) ? [lastOrdered(span)] : [])].join(", ")}.csv`
-      const readPart = (after: string | null) => ask(readAfter(tag, span, after, exportRows))
+      const readPart = (after: string | null) => ask(readGuestsAfter(list, tag, span, after, exportRows))
       const first = yield* readPart(null)
       const rest = first.next === null ? Stream.empty : membersFrom(readPart, first.next)
       const csv = Stream.concat(Stream.fromArray(first.members), rest).pipe(
-        Stream.pipeThroughChannel(Csv.encodeSchema(guest)({ headers: true })),
+        Stream.pipeThroughChannel(
+          Csv.encodeSchema(Schema.Struct({ ...list.guest.fields, lastOrderAt }))({ headers: true })
+        ),
         Stream.provideContext(context)
       )
       return HttpServerResponse.stream(csv, { contentType: "text/csv; charset=utf-8" }).pipe(
@@ -92,17 +77,7 @@ const guestCsv = <Guest extends Row>({ guest, name, readAfter, ruleOf }: GuestFi
   )
 
 /** The guests with a tag. */
-export const audienceCsv = guestCsv({
-  guest: Schema.Struct({ ...Member.fields, lastOrderAt }),
-  name: (tag) => tag,
-  ruleOf,
-  readAfter: readMembersAfter
-})
+export const audienceCsv = guestCsv(taggedGuests, (tag) => tag)
 
 /** The guests whom one more order would give a tag. */
-export const nearCsv = guestCsv({
-  guest: Schema.Struct({ ...ListedGuest.fields, lastOrderAt }),
-  name: (tag) => `${tag}, one order short`,
-  ruleOf: nearRuleOf,
-  readAfter: readNearAfter
-})
+export const nearCsv = guestCsv(nearGuests, (tag) => `${tag}, one order short`)

@@ -9,8 +9,9 @@ import { HttpApiClient } from "effect/http-api"
 import { SqlClient } from "effect/sql"
 import { memoryDatabase, withMemorySystem } from "../../cli/test/memorySystem.ts"
 import { ConsoleApi } from "../src/ConsoleApi.ts"
-import { readAudiences, readMembersAfter } from "../src/Audiences.ts"
+import { readAudiences, taggedGuests } from "../src/Audiences.ts"
 import { readCounts } from "../src/Counts.ts"
+import { readGuestsAfter } from "../src/GuestList.ts"
 import { readReach } from "../src/Reach.ts"
 import { readTagReasons } from "../src/TagReasons.ts"
 import { address, consoleOver, get } from "./browser.ts"
@@ -48,7 +49,7 @@ layer(Layer.mergeAll(consoleOver(), FetchHttpClient.layer).pipe(Layer.provideMer
         assert.deepStrictEqual(yield* marts.reach(), yield* readReach)
         const [tag = ""] = rules.map((rule) => rule.tag)
         const { members } = yield* marts.audience({ query: { tag, limit: 10 } })
-        assert.deepStrictEqual(members, (yield* readMembersAfter(tag, {}, null, 10)).members)
+        assert.deepStrictEqual(members, (yield* readGuestsAfter(taggedGuests, tag, {}, null, 10)).members)
         assert.deepStrictEqual(
           members.map(({ guest, orderCount }) => [guest, orderCount]),
           [["anna", 2]]

@@ -6,10 +6,10 @@ import { settled } from "@metka/testing/settled"
 import { Effect, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { memoryDatabase, withMemorySystem } from "../../cli/test/memorySystem.ts"
-import { readMembersAfter } from "../src/Audiences.ts"
-import { membersFrom, type Part } from "../src/GuestList.ts"
+import { taggedGuests } from "../src/Audiences.ts"
+import { membersFrom, type Part, readGuestsAfter } from "../src/GuestList.ts"
 import type { LastOrderSpan } from "../src/LastOrder.ts"
-import { readNearAfter } from "../src/NearGuests.ts"
+import { nearGuests } from "../src/NearGuests.ts"
 import { consoleOver, get, wordsOf } from "./browser.ts"
 
 const soups = "Любитель супов"
@@ -22,8 +22,8 @@ const rules = [
 ]
 
 const lists = [
-  { path: "/audience", tag: soups, readAfter: readMembersAfter },
-  { path: "/near", tag: nearlyExpert, readAfter: readNearAfter }
+  { path: "/audience", tag: soups, guests: taggedGuests },
+  { path: "/near", tag: nearlyExpert, guests: nearGuests }
 ] as const
 
 /** A guest of both lists with orders in the ledger, of which some have no date. */
@@ -59,8 +59,8 @@ const withGuests = <A, E, R>(zone: string, use: Effect.Effect<A, E, R>) =>
     }).pipe(Effect.provide(consoleOver()))
   )
 
-const guestsIn = (readAfter: (typeof lists)[number]["readAfter"], tag: string, span: LastOrderSpan, partSize: number) =>
-  membersFrom((after) => readAfter(tag, span, after, partSize)).pipe(
+const guestsIn = (guests: (typeof lists)[number]["guests"], tag: string, span: LastOrderSpan, partSize: number) =>
+  membersFrom((after) => readGuestsAfter(guests, tag, span, after, partSize)).pipe(
     Stream.map(({ guest }) => guest),
     Stream.runCollect
   )
@@ -89,8 +89,8 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The l
           cafeOrder("anna", 6, "2023-04-06 20:00", ["d1"], "OPEN")
         ])
         yield* settled(0)
-        const last = Effect.forEach(lists, ({ readAfter, tag }) =>
-          Effect.map(readAfter(tag, {}, null, 10), ({ members }) =>
+        const last = Effect.forEach(lists, ({ guests, tag }) =>
+          Effect.map(readGuestsAfter(guests, tag, {}, null, 10), ({ members }) =>
             members.map(({ lastOrderAt }) => lastOrderAt?.toISOString())
           )
         )
@@ -108,8 +108,8 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The l
 
   it.effect("was on a day of the business time zone, which begins and ends elsewhere than that of UTC", () =>
     Effect.gen(function* () {
-      for (const { readAfter, tag } of lists) {
-        const found = (zone: string, span: LastOrderSpan) => withGuests(zone, guestsIn(readAfter, tag, span, 10))
+      for (const { guests, tag } of lists) {
+        const found = (zone: string, span: LastOrderSpan) => withGuests(zone, guestsIn(guests, tag, span, 10))
         assert.deepStrictEqual(yield* found("Asia/Omsk", { orderedSince: "2023-04-04" }), ["at midnight", "late"])
         assert.deepStrictEqual(yield* found("Asia/Omsk", { notOrderedSince: "2023-04-04" }), [
           "before midnight",
@@ -131,9 +131,9 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The l
       withGuests(
         "Asia/Omsk",
         Effect.gen(function* () {
-          for (const { readAfter, tag } of lists) {
+          for (const { guests, tag } of lists) {
             for (const partSize of [1, 2, 10]) {
-              const found = (span: LastOrderSpan) => guestsIn(readAfter, tag, span, partSize)
+              const found = (span: LastOrderSpan) => guestsIn(guests, tag, span, partSize)
               assert.deepStrictEqual(yield* found({}), ["at midnight", "before midnight", "early", "late", "undated"])
               assert.deepStrictEqual(yield* found({ orderedSince: "2023-04-02" }), [
                 "at midnight",

@@ -1,8 +1,8 @@
 /** `metka audience`: whom a campaign is for. */
-import { readAudiences, readMembersAfter } from "@metka/console/Audiences"
-import { exportRows, type ListedGuest, membersFrom, type Part } from "@metka/console/GuestList"
+import { readAudiences, taggedGuests } from "@metka/console/Audiences"
+import { exportRows, type GuestList, type ListedGuest, membersFrom, readGuestsAfter } from "@metka/console/GuestList"
 import { isDay, isLimited, type LastOrderSpan } from "@metka/console/LastOrder"
-import { readNearAfter } from "@metka/console/NearGuests"
+import { nearGuests } from "@metka/console/NearGuests"
 import { lastOrdered } from "@metka/console/words"
 import * as Database from "@metka/core/Database"
 import { Console, Effect, Option, Schema, Stream } from "effect"
@@ -19,13 +19,15 @@ interface ListWords {
   readonly tables: string
 }
 
-const list = Effect.fnUntraced(function* <E, R>(
-  readAfter: (after: string | null) => Effect.Effect<Part<ListedGuest>, E, R>,
+const list = Effect.fnUntraced(function* <Guest extends ListedGuest, E>(
+  guests: GuestList<Guest, E>,
+  tag: string,
+  span: LastOrderSpan,
   { nobody, tables }: ListWords
 ) {
   const unprintable: Array<string> = []
   let total = 0
-  yield* membersFrom(readAfter).pipe(
+  yield* membersFrom((after) => readGuestsAfter(guests, tag, span, after, exportRows)).pipe(
     Stream.runForEachArray((members) => {
       const found = listed(members.map(({ guest }) => guest))
       unprintable.push(...found.unprintable)
@@ -43,7 +45,7 @@ const list = Effect.fnUntraced(function* <E, R>(
 })
 
 const listMembers = (tag: string, span: LastOrderSpan) =>
-  list((after) => readMembersAfter(tag, span, after, exportRows), {
+  list(taggedGuests, tag, span, {
     nobody: isLimited(span)
       ? `No guest with the tag «${tag}» ${lastOrdered(span)}.`
       : `No guest has the tag «${tag}» now.`,
@@ -51,7 +53,7 @@ const listMembers = (tag: string, span: LastOrderSpan) =>
   })
 
 const listNear = (tag: string, span: LastOrderSpan) =>
-  list((after) => readNearAfter(tag, span, after, exportRows), {
+  list(nearGuests, tag, span, {
     nobody: isLimited(span)
       ? `No guest one order short of the tag «${tag}» ${lastOrdered(span)}.`
       : `No guest is one order short of the tag «${tag}» now.`,

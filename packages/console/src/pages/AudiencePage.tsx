@@ -1,10 +1,9 @@
 /** The guests with a tag. */
-import type { TagRule } from "@metka/cdm/rules"
 import type { Member } from "../Audiences.ts"
 import { isLimited, type LastOrderSpan } from "../LastOrder.ts"
 import { timeIn } from "../TimeZone.ts"
 import { counted, lastOrdered, number, ordersWith } from "../words.ts"
-import { GuestTable, lastOrderColumn } from "./GuestTable.tsx"
+import { type GuestListProps, GuestTable, lastOrderColumn } from "./GuestTable.tsx"
 import { LastOrderForm } from "./LastOrderForm.tsx"
 import { Layout } from "./Layout.tsx"
 import { audienceCsvPath, audiencePath, nearPath } from "./paths.ts"
@@ -16,22 +15,7 @@ const audienceText = (total: number, span: LastOrderSpan, timeZone: string): str
   return total === 0 ? "No guest has the tag now." : `${counted(total, "guest has", "guests have")} the tag now.`
 }
 
-export const AudiencePage = ({
-  members,
-  page,
-  rule,
-  span,
-  timeZone,
-  total
-}: {
-  readonly rule: TagRule
-  readonly members: ReadonlyArray<Member>
-  readonly span: LastOrderSpan
-  /** Of the members in the span. */
-  readonly total: number
-  readonly page: number
-  readonly timeZone: string
-}) => {
+export const AudiencePage = ({ members, page, rule, span, timeZone, total }: GuestListProps<Member>) => {
   const time = timeIn(timeZone)
   return (
     <Layout title={rule.tag} place="/audiences">

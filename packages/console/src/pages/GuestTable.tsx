@@ -1,10 +1,23 @@
 /** A page of a list of guests, each of whom leads to their orders. */
+import type { TagRule } from "@metka/cdm/rules"
 import type { ListedGuest } from "../GuestList.ts"
+import type { LastOrderSpan } from "../LastOrder.ts"
 import { timeIn } from "../TimeZone.ts"
 import { number } from "../words.ts"
 import { guestPath } from "./paths.ts"
 
 export const pageSize = 50
+
+/** What a page shows of a list of guests. */
+export interface GuestListProps<Guest> {
+  readonly rule: TagRule
+  readonly members: ReadonlyArray<Guest>
+  readonly span: LastOrderSpan
+  /** Of the guests in the span. */
+  readonly total: number
+  readonly page: number
+  readonly timeZone: string
+}
 
 interface Column<Guest> {
   readonly heading: string

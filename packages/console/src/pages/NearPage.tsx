@@ -3,7 +3,7 @@ import type { TagRule } from "@metka/cdm/rules"
 import type { ListedGuest } from "../GuestList.ts"
 import { isLimited, type LastOrderSpan } from "../LastOrder.ts"
 import { counted, lastOrdered, number, ordersWith } from "../words.ts"
-import { GuestTable, lastOrderColumn } from "./GuestTable.tsx"
+import { type GuestListProps, GuestTable, lastOrderColumn } from "./GuestTable.tsx"
 import { LastOrderForm } from "./LastOrderForm.tsx"
 import { Layout } from "./Layout.tsx"
 import { audiencePath, nearCsvPath, nearPath } from "./paths.ts"
@@ -20,22 +20,7 @@ const nearText = ({ threshold }: TagRule, total: number, span: LastOrderSpan, ti
     : `${counted(total, "guest has", "guests have")} ${number(threshold)} now, one order short.`
 }
 
-export const NearPage = ({
-  members,
-  page,
-  rule,
-  span,
-  timeZone,
-  total
-}: {
-  readonly rule: TagRule
-  readonly members: ReadonlyArray<ListedGuest>
-  readonly span: LastOrderSpan
-  /** Of the guests in the span. */
-  readonly total: number
-  readonly page: number
-  readonly timeZone: string
-}) => (
+export const NearPage = ({ members, page, rule, span, timeZone, total }: GuestListProps<ListedGuest>) => (
   <Layout title={nearTitle(rule.tag)} place="/audiences">
     <p>
       More than {ordersWith(rule.threshold, rule.categoryName)} (version {rule.version}).{" "}

@@ -19,6 +19,12 @@ const encodeExtValue = (text: string): string =>
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
   )
 
+/** A tag may have 200 characters, a file's name 255 bytes: so many, of 3 bytes at most, leave room for the rest of it. */
+const mostCharacters = 55
+
+const shortened = (tag: string): string =>
+  tag.length <= mostCharacters ? tag : `${tag.slice(0, mostCharacters).toWellFormed()}…`
+
 /** What a program is told instead of the file. */
 const refusalOf = (
   error: MartsBusy | MartsUnreadable | Schema.SchemaError | EverybodyIsNear | UnknownTag
@@ -59,7 +65,7 @@ const guestCsv = <Guest extends ListedGuest>(
       const { tag, ...span } = yield* HttpServerRequest.schemaSearchParams(tagQuery, refusingOthers)
       yield* ask(list.ruleOf(tag))
       const context = yield* Effect.context<SqlClient.SqlClient>()
-      const fileName = `${[name(tag), ...(isLimited(span) ? [lastOrdered(span)] : [])].join(", ")}.csv`
+      const fileName = `${[name(shortened(tag)), ...(isLimited(span) ? [lastOrdered(span)] : [])].join(", ")}.csv`
       const readPart = (after: string | null) => ask(readGuestsAfter(list, tag, span, after, exportRows))
       const first = yield* readPart(null)
       const rest = first.next === null ? Stream.empty : membersFrom(readPart, first.next)

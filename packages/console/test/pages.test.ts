@@ -280,6 +280,20 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
     )
   )
 
+  it.effect("give a file a name that a file system takes, however long the tag's is", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const tag = "面".repeat(200)
+        yield* applyRules([{ tag, category: "Супы", threshold: 2 }])
+        const days = { orderedSince: "2023-04-02", notOrderedSince: "2023-04-05" }
+        const { headers } = yield* get("/near.csv", { tag, ...days })
+        const name = decodeURIComponent(headers.get("content-disposition")?.split("''")[1] ?? "")
+        assert.match(name, /^面{55}…, one order short, last ordered on 2023-04-02 or later and before 2023-04-05\.csv$/)
+        assert.isAtMost(Buffer.byteLength(name), 255)
+      })
+    )
+  )
+
   it.effect("are refused as a file whose guests cannot be read, and not given as an empty one", () =>
     inTheCafe(
       Effect.gen(function* () {

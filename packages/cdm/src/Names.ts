@@ -250,6 +250,9 @@ const writeNames = Effect.fnUntraced(function* (kind: NameTable, names: Readonly
 /**
  * Locks the counters that are to be renamed and those that the batch will change, all in the order in which batches
  * change theirs. Names do not keep all of these away: one that takes a dish off an order does not look at its name.
+ *
+ * Keys first, then rows: of one condition with an "or" the planner expects half the table, and reads all of it in the
+ * order of the index, which took 48 s of 8 million counters.
  */
 const lockCounters = Effect.fnUntraced(function* (
   { counters, id }: NameTable,
@@ -259,12 +262,12 @@ const lockCounters = Effect.fnUntraced(function* (
   const sql = yield* SqlClient.SqlClient
   yield* sql`
     select count(*) from (
-      select 1 from ${sql(counters)} held
-      where held.${sql(id)} = any(${uuids(renamed.map((row) => row.id))}::uuid[])
-        or (held.user_id, held.${sql(id)}) in (
-          select * from unnest(${uuids(changes.map((row) => row.userId))}::uuid[], ${uuids(changes.map((row) => row.id))}::uuid[])
-        )
-      order by held.user_id, held.${sql(id)} for update
+      select 1 from (
+        select user_id, ${sql(id)} from ${sql(counters)} where ${sql(id)} = any(${uuids(renamed.map((row) => row.id))}::uuid[])
+        union
+        select * from unnest(${uuids(changes.map((row) => row.userId))}::uuid[], ${uuids(changes.map((row) => row.id))}::uuid[])
+      ) moved (user_id, id) join ${sql(counters)} held on held.user_id = moved.user_id and held.${sql(id)} = moved.id
+      order by held.user_id, held.${sql(id)} for update of held
     ) locked`
 })
 

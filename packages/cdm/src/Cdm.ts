@@ -227,11 +227,11 @@ const store = Effect.fnUntraced(function* (prepared: Prepared) {
 /** Without it there is nothing that CDM can do: what readiness asks PostgreSQL for. */
 export const table = "cdm.order_contributions"
 
-/** Runs CDM: its stream of contributions, and beside it what is left to announce of tags. */
-export const run = Effect.gen(function* () {
+/** CDM's stream. */
+export const contributions = Effect.gen(function* () {
   const topology = yield* Topology
   const [topic, group] = inputsOf(topology).cdm
-  const contributions = Pipeline.run({
+  yield* Pipeline.run({
     service: "cdm",
     topic,
     group,
@@ -242,5 +242,7 @@ export const run = Effect.gen(function* () {
     store,
     announce: TagOutbox.publishTags
   })
-  yield* Effect.all([contributions, TagOutbox.run], { concurrency: "unbounded", discard: true })
 })
+
+/** Runs CDM: its stream, and beside it what is left to announce of tags. */
+export const run = Effect.all([contributions, TagOutbox.run], { concurrency: "unbounded", discard: true })

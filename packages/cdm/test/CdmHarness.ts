@@ -92,7 +92,7 @@ export const untilDone = eventually("all stats are committed", isDone)
 /** Each of these as a batch of its own. */
 export const takeIn = (...batches: ReadonlyArray<ReadonlyArray<Stats>>) =>
   whileRunning(
-    Cdm.run,
+    Cdm.contributions,
     Effect.forEach(batches, (batch) => Effect.andThen(send(batch), untilDone), { discard: true })
   )
 

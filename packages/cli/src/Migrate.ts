@@ -33,23 +33,30 @@ export class MayNotMigrate extends Schema.TaggedError<MayNotMigrate>()("MayNotMi
 /** Whose `bit_xor` tells what a refresh of BI has to count anew. */
 const oldestVersion = 14
 
+interface Server {
+  readonly version: string
+  readonly database: string
+  readonly role: string
+  /** Make schemas. */
+  readonly may: boolean
+}
+
+export const problemOf = ({ database, may, role, version }: Server): string | undefined => {
+  if (Number.parseInt(version, 10) < oldestVersion) {
+    return `this is PostgreSQL ${version}: Metka needs ${oldestVersion} or newer`
+  }
+  return may
+    ? undefined
+    : `${role} may not make schemas in ${database}: migrate as its owner, or let that one run: grant create on database ${database} to ${role}`
+}
+
 const mayMigrate = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const [found] = yield* sql<{ role: string; database: string; may: boolean; isTooOld: boolean; version: string }>`
+  const [found] = yield* sql<Server>`
     select quote_ident(current_user) as role, quote_ident(current_database()) as database,
-      has_database_privilege(current_database(), 'create') as may,
-      current_setting('server_version_num')::int < ${oldestVersion}::int * 10000 as "isTooOld",
-      current_setting('server_version') as version`
-  if (found?.isTooOld === true) {
-    return yield* new MayNotMigrate({
-      message: `this is PostgreSQL ${found.version}: Metka needs ${oldestVersion} or newer`
-    })
-  }
-  if (found?.may !== false) return
-  const { database, role } = found
-  return yield* new MayNotMigrate({
-    message: `${role} may not make schemas in ${database}: migrate as its owner, or let that one run: grant create on database ${database} to ${role}`
-  })
+      has_database_privilege(current_database(), 'create') as may, current_setting('server_version') as version`
+  const problem = found === undefined ? undefined : problemOf(found)
+  if (problem !== undefined) return yield* new MayNotMigrate({ message: problem })
 })
 
 /** One transaction, so that no service ever meets a new table without its rights. Returns the migrations that ran. */

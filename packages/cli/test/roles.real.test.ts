@@ -222,7 +222,7 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
       Effect.gen(function* () {
         const url = yield* RolesDatabase
         const readme = yield* Effect.promise(() => readFile(new URL("../../../README.md", import.meta.url), "utf8"))
-        const [statements = ""] = /^revoke execute on function [^]*?(?=^```)/m.exec(readme) ?? []
+        const [statements = ""] = /^revoke execute on function [^]*?(?=^commit;)/m.exec(readme) ?? []
         const holdsUp = (lock: number) => isAllowed(`select pg_advisory_lock(${lock}), pg_advisory_unlock(${lock})`)
         const asBi = databaseOf(as("metka_bi", url))
         assert.isTrue(yield* Effect.provide(holdsUp(rulesLock), asBi))

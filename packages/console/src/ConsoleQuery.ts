@@ -8,7 +8,7 @@ const Storable = Schema.makeFilter(
 )
 
 const text = (description: string, example: string) =>
-  Schema.String.annotate({ description, examples: [example] }).check(Storable)
+  Schema.String.annotate({ description, examples: [example], message: "must be given once" }).check(Storable)
 
 const between = (minimum: number, maximum: number, otherwise: number, description: string) =>
   Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
@@ -65,7 +65,7 @@ export const refusingOthers = { onExcessProperty: "error" } as const
 
 const query = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.Struct(fields).annotate({
-    messageUnexpectedKey: `there is no such parameter, but ${Object.keys(fields).join(", ")}`
+    messageUnexpectedKey: `is not a parameter here; there are: ${Object.keys(fields).join(", ")}`
   })
 
 export const tagQuery = query({ tag, ...spanQuery })

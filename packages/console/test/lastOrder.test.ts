@@ -329,7 +329,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The l
             const refused = yield* get(address, { tag, ordered_since: "2023-04-01" })
             assert.strictEqual(refused.status, 400, address)
             assert.include(refused.text, "ordered_since")
-            assert.match(refused.text, /there is no such parameter, but tag, .*orderedSince, notOrderedSince/)
+            assert.match(refused.text, /is not a parameter here; there are: tag, .*orderedSince, notOrderedSince/)
           }
         }
       })

@@ -4,7 +4,7 @@
  */
 import { Duration, Metric } from "effect"
 import { perLabels, withMetrics } from "./perLabels.ts"
-import type { Took } from "./Settling.ts"
+import type { Took } from "./Settled.ts"
 
 const durations = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 

@@ -3,8 +3,7 @@ import { Clock, Duration, Effect, Metric } from "effect"
 import type { Context } from "effect"
 import type { PartitionLag, RecordBatch } from "./Kafka.ts"
 import { perLabels, withMetrics } from "./perLabels.ts"
-import { type Settled, steps } from "./Settling.ts"
-import { outcomes } from "./Stage.ts"
+import { outcomes, type Settled, steps } from "./Settled.ts"
 
 const records = perLabels((service = "", outcome = "") =>
   Metric.counter("metka_records_total", {

@@ -7,6 +7,7 @@ import { Effect } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { migrationsLock } from "./advisoryLocks.ts"
+import { withoutAdvice } from "./Outage.ts"
 
 /** The migrations of one schema: id and name → statements. */
 export interface SchemaMigrations {
@@ -29,11 +30,13 @@ const statement = /(?:\$\$[\s\S]*?\$\$|[^;$]|\$(?!\$)|;(?![ \t]*$))+/gm
 const statements = (script: string): ReadonlyArray<string> =>
   (script.match(statement) ?? []).map((text) => text.trim()).filter((text) => text !== "")
 
-/** The Migrator says which one failed; why, and whether asking again may help, its cause says. */
-const failedMigration = (error: Migrator.MigrationError): Effect.Effect<never, Migrator.MigrationError | SqlError> =>
-  isSqlError(error.cause)
-    ? Effect.andThen(Effect.logError(error.message), Effect.fail(error.cause))
-    : Effect.fail(error)
+/** The Migrator says which one failed, and leaves out why. A connection that is lost is an outage like any other. */
+const failedMigration = (error: Migrator.MigrationError): Effect.Effect<never, Migrator.MigrationError | SqlError> => {
+  const { cause, kind, message } = error
+  if (!isSqlError(cause)) return Effect.fail(error)
+  if (cause.reason._tag === "ConnectionError") return Effect.fail(cause)
+  return Effect.fail(new Migrator.MigrationError({ cause, kind, message: `${message}: ${withoutAdvice(cause)}` }))
+}
 
 /**
  * Runs what is missing, in the order given; safe to call from several processes at once.

@@ -77,18 +77,22 @@ const advice: Readonly<Record<string, string>> = {
 }
 
 /**
- * One line on what happened and, where it is known, what to do. It goes to logs and to `/health/ready`, and PostgreSQL
- * quotes what it refuses, which may be a guest's name: then the line says no more than the SQLSTATE.
+ * One line on what happened. It goes to logs and to `/health/ready`, and PostgreSQL quotes what it refuses, which may be a
+ * guest's name: then the line says no more than the SQLSTATE.
  */
-export const describe = (error: { readonly message: string }): string => {
-  if (!isSqlError(error)) return error.message
+export const withoutAdvice = (error: SqlError): string => {
   const state = sqlStateOf(error)
   if (refusalOf(error) !== undefined) {
     return `PostgreSQL refuses the data (${state === undefined ? "it cannot be encoded" : `SQLSTATE ${state}`}); its own log may say which`
   }
-  return state === undefined
-    ? `PostgreSQL: ${detailOf(error)}`
-    : `PostgreSQL: ${detailOf(error)} (SQLSTATE ${state})${advice[state] ?? ""}`
+  return `PostgreSQL: ${detailOf(error)}${state === undefined ? "" : ` (SQLSTATE ${state})`}`
+}
+
+/** One line on what happened and, where it is known, what to do. */
+export const describe = (error: { readonly message: string }): string => {
+  if (!isSqlError(error)) return error.message
+  const isRefused = refusalOf(error) !== undefined
+  return `${withoutAdvice(error)}${isRefused ? "" : (advice[sqlStateOf(error) ?? ""] ?? "")}`
 }
 
 /** A transaction that lost to another one: no server is down, and trying again is all there is to do. */

@@ -2,7 +2,7 @@
  * How a batch is settled: written in one transaction, then published. What a server refuses for the data's sake is halved
  * until the record to blame stands alone, and is a dead letter.
  */
-import { Duration, Effect } from "effect"
+import { Effect } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { BatchTrace } from "./BatchTrace.ts"
 import { type DeadLetter, keepDeadLetters } from "./DeadLetters.ts"
@@ -11,22 +11,10 @@ import { Kafka } from "./Kafka.ts"
 import type { BadRecord } from "./messages/BadRecord.ts"
 import { refusalOf, type StageError } from "./Outage.ts"
 import { publish } from "./publish.ts"
-import { type Outcomes, outcomes, type Stage } from "./Stage.ts"
+import { combineSettled, type Settled } from "./Settled.ts"
+import type { Stage } from "./Stage.ts"
 import { transaction } from "./transaction.ts"
 import type { Waiting } from "./Waiting.ts"
-
-/** What a batch goes through. */
-export const steps = ["decode", "enrich", "store", "publish", "commit"] as const
-
-/** How long each step of a batch took; what is absent did not happen. */
-export type Took = { readonly [S in (typeof steps)[number]]?: Duration.Duration }
-
-/** A batch, or a part of one, that is stored and published. */
-export interface Settled {
-  readonly outcomes: Outcomes
-  readonly letters: ReadonlyArray<DeadLetter>
-  readonly took: Took
-}
 
 type Settle<P, R> = (
   records: BatchTrace["records"],
@@ -75,26 +63,4 @@ export const makeSettle = <A, P, R>(
   }
 
   return settle
-}
-
-/** Two halves of a batch taken together. */
-export const combineSettled = (one: Settled, other: Settled): Settled => ({
-  outcomes: combine(outcomes, one.outcomes, other.outcomes, (a, b) => a + b),
-  letters: [...one.letters, ...other.letters],
-  took: combine(steps, one.took, other.took, Duration.sum)
-})
-
-const combine = <K extends string, A>(
-  keys: ReadonlyArray<K>,
-  one: { readonly [Key in K]?: A },
-  other: { readonly [Key in K]?: A },
-  sum: (one: A, other: A) => A
-): { readonly [Key in K]?: A } => {
-  const both: { [Key in K]?: A } = {}
-  for (const key of keys) {
-    const [a, b] = [one[key], other[key]]
-    const value = a === undefined || b === undefined ? (a ?? b) : sum(a, b)
-    if (value !== undefined) both[key] = value
-  }
-  return both
 }

@@ -5,6 +5,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { KafkaRecord, OutgoingRecord } from "./Kafka.ts"
 import type { BadRecord } from "./messages/BadRecord.ts"
 import type { StageError } from "./Outage.ts"
+import type { Outcomes } from "./Settled.ts"
 
 /** A decoded record. `traceparent` is what its outgoing messages carry on. */
 export interface Received<A> {
@@ -12,11 +13,6 @@ export interface Received<A> {
   readonly message: A
   readonly traceparent: string
 }
-
-export const outcomes = ["accepted", "stale", "duplicate", "parked"] as const
-
-/** How many records of a batch ended how; what is absent is 0. Dead letters are counted by themselves. */
-export type Outcomes = { readonly [O in (typeof outcomes)[number]]?: number }
 
 /** What a transaction did with a batch, and what it gives the next stage. */
 export interface Stored {

@@ -64,14 +64,21 @@ create table bodies.t as select bodies.f() as n, '1 $' as price`
 
     it.effect("leave nothing behind when one fails, and say why", () =>
       Effect.gen(function* () {
-        const broken = [
+        const brokenBy = (statement: string) => [
           schema("whole", { "0001_t": "create table whole.t (n int);" }),
-          schema("broken", { "0001_t": "create table broken.t (n int);\nselect no_such_function();" })
+          schema("broken", { "0001_t": `create table broken.t (n int);\n${statement};` })
         ]
-        assert.include(describeError(yield* Effect.flip(migrate(broken))), "function no_such_function() does not exist")
-        assert.deepStrictEqual(yield* tablesOf("whole"), [])
-        assert.deepStrictEqual(yield* tablesOf("broken"), [])
-        assert.deepStrictEqual(yield* migrate(broken.slice(0, 1)), ["whole/0001_t"])
+        for (const [statement, why] of [
+          ["select no_such_function()", "PostgreSQL: function no_such_function() does not exist (SQLSTATE 42883)"],
+          ["select from no_such_table", 'PostgreSQL: relation "no_such_table" does not exist (SQLSTATE 42P01)'],
+          ["select 1/0", "PostgreSQL refuses the data (SQLSTATE 22012); its own log may say which"]
+        ] as const) {
+          const failure = yield* Effect.flip(migrate(brokenBy(statement)))
+          assert.strictEqual(describeError(failure), `Migration "1_t" failed: ${why}`)
+          assert.deepStrictEqual(yield* tablesOf("whole"), [])
+          assert.deepStrictEqual(yield* tablesOf("broken"), [])
+        }
+        assert.deepStrictEqual(yield* migrate(brokenBy("select 1").slice(0, 1)), ["whole/0001_t"])
       })
     )
 

@@ -183,11 +183,11 @@ const storedBefore = Effect.fnUntraced(function* (candidates: ReadonlyArray<Cand
 /** Without it there is nothing that STG can do: what readiness asks PostgreSQL for. */
 export const table = "stg.order_events"
 
-/** Runs STG: its stream of orders, and beside it the orders that wait for their references. */
-export const run = Effect.gen(function* () {
+/** STG's stream. */
+const orders = Effect.gen(function* () {
   const topology = yield* Topology
   const [topic, group] = inputsOf(topology).stg
-  const orders = Pipeline.run({
+  yield* Pipeline.run({
     service,
     topic,
     group,
@@ -197,5 +197,7 @@ export const run = Effect.gen(function* () {
     enrich: lookUp,
     store
   })
-  yield* Effect.all([orders, ParkedOrders.run], { concurrency: "unbounded", discard: true })
 })
+
+/** Runs STG: its stream, and beside it the orders that wait for their references. */
+export const run = Effect.all([orders, ParkedOrders.run], { concurrency: "unbounded", discard: true })

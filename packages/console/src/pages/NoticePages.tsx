@@ -4,6 +4,7 @@ import { GuestForm } from "./GuestForm.tsx"
 import { Layout, refreshSeconds } from "./Layout.tsx"
 import { nearTitle } from "./NearPage.tsx"
 import { audienceCsvPath, audiencePath } from "./paths.ts"
+import { RulesHint } from "./RulesHint.tsx"
 
 export const BusyPage = ({ note }: { readonly note: string }) => (
   <Layout title="One moment" refreshes>
@@ -36,6 +37,7 @@ export const UnknownTagPage = ({ message }: { readonly message: string }) => (
     <p>
       <a href="/audiences">All audiences</a>
     </p>
+    <RulesHint />
   </Layout>
 )
 
@@ -55,8 +57,8 @@ export const UnfoundPage = () => (
   </Layout>
 )
 
-/** What is wrong, and with which parameter. */
-const problemOf = ({ message }: Schema.SchemaError) => /^(?<what>.*?)\s+at \["(?<name>[^"]*)"\]$/s.exec(message)?.groups
+/** A parameter, and what is wrong with it. */
+const problemOf = ({ message }: Schema.SchemaError) => /^(?<what>.*?)\s+at \["(?<name>.*)"\]$/s.exec(message)?.groups
 
 export const UnusableAddressPage = ({ error }: { readonly error: Schema.SchemaError }) => (
   <Layout title="This address cannot be used">

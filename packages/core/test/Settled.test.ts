@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration } from "effect"
 import { BadRecord } from "../src/messages/BadRecord.ts"
-import { combineSettled } from "../src/Settling.ts"
+import { combineSettled } from "../src/Settled.ts"
 
 const letter = (offset: number) => ({
   record: {
@@ -16,7 +16,7 @@ const letter = (offset: number) => ({
   bad: new BadRecord({ reason: "schema", detail: "" })
 })
 
-describe("Settling", () => {
+describe("Settled", () => {
   it("two halves of a split batch are as good as the whole", () => {
     assert.deepStrictEqual(
       combineSettled(

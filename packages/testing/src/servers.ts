@@ -10,6 +10,7 @@ export {
   deployedBrokerSettings,
   kafkaServer,
   type KafkaServer,
+  ownKafkaCluster,
   ownKafkaServer,
   ownKafkaServerBehindProxy,
   securedKafkaServer

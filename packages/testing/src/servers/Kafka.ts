@@ -87,49 +87,83 @@ const securityProperties = (keystore: string, { superUsers = [], users }: KafkaS
  */
 export const deployedBrokerSettings = { "num.network.threads": "1", "num.io.threads": "2" }
 
-const properties = (folder: string, { advertised, controller, plaintext }: Ports, clients?: number): string =>
-  [
-    "process.roles=broker,controller",
-    "node.id=1",
-    `controller.quorum.voters=1@127.0.0.1:${controller}`,
-    `listeners=PLAINTEXT://127.0.0.1:${plaintext},CONTROLLER://127.0.0.1:${controller}` +
-      (clients === undefined ? "" : `,CLIENTS://127.0.0.1:${clients}`),
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${advertised}` +
-      (clients === undefined ? "" : `,CLIENTS://localhost:${clients}`),
-    "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,CLIENTS:SASL_SSL",
-    "controller.listener.names=CONTROLLER",
-    "inter.broker.listener.name=PLAINTEXT",
-    `log.dirs=${join(folder, "data")}`,
-    "num.partitions=6",
-    "default.replication.factor=1",
-    "min.insync.replicas=1",
-    "offsets.topic.replication.factor=1",
-    "transaction.state.log.replication.factor=1",
-    "transaction.state.log.min.isr=1",
-    "share.coordinator.state.topic.replication.factor=1",
-    "share.coordinator.state.topic.min.isr=1",
-    // A single broker creates each partition of the internal topics on the first consumer's time.
-    "offsets.topic.num.partitions=4",
-    "transaction.state.log.num.partitions=4",
-    "group.initial.rebalance.delay.ms=0",
-    // After a SIGKILL the controller takes the broker back only when the dead one's session has run out, 9 s by default.
-    "broker.session.timeout.ms=3000",
-    "broker.heartbeat.interval.ms=500",
-    // Lets a test see a dead consumer's partitions move within seconds.
-    "group.min.session.timeout.ms=1000",
-    // Records may carry the business time of years ago: retention would delete them in the middle of a run.
-    "log.retention.ms=-1",
-    ...Object.entries(deployedBrokerSettings).map(([name, value]) => `${name}=${value}`)
-  ].join("\n") + "\n"
+/** One broker of several: each knows where all controllers listen. */
+interface Place {
+  readonly node: number
+  readonly controllers: ReadonlyArray<number>
+}
+
+const properties = (
+  folder: string,
+  { advertised, controller, plaintext }: Ports,
+  { controllers, node }: Place,
+  clients?: number
+): string => {
+  const replication = controllers.length
+  // What a record needs to be acknowledged: of three brokers one may be away.
+  const inSync = Math.ceil(replication / 2)
+  return (
+    [
+      "process.roles=broker,controller",
+      `node.id=${node}`,
+      `controller.quorum.voters=${controllers.map((port, index) => `${index + 1}@127.0.0.1:${port}`).join(",")}`,
+      `listeners=PLAINTEXT://127.0.0.1:${plaintext},CONTROLLER://127.0.0.1:${controller}` +
+        (clients === undefined ? "" : `,CLIENTS://127.0.0.1:${clients}`),
+      `advertised.listeners=PLAINTEXT://127.0.0.1:${advertised}` +
+        (clients === undefined ? "" : `,CLIENTS://localhost:${clients}`),
+      "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,CLIENTS:SASL_SSL",
+      "controller.listener.names=CONTROLLER",
+      "inter.broker.listener.name=PLAINTEXT",
+      `log.dirs=${join(folder, "data")}`,
+      "num.partitions=6",
+      `default.replication.factor=${replication}`,
+      `min.insync.replicas=${inSync}`,
+      `offsets.topic.replication.factor=${replication}`,
+      `transaction.state.log.replication.factor=${replication}`,
+      `transaction.state.log.min.isr=${inSync}`,
+      `share.coordinator.state.topic.replication.factor=${replication}`,
+      `share.coordinator.state.topic.min.isr=${inSync}`,
+      // A single broker creates each partition of the internal topics on the first consumer's time.
+      "offsets.topic.num.partitions=4",
+      "transaction.state.log.num.partitions=4",
+      "group.initial.rebalance.delay.ms=0",
+      // After a SIGKILL the controller takes the broker back only when the dead one's session has run out, 9 s by default.
+      "broker.session.timeout.ms=3000",
+      "broker.heartbeat.interval.ms=500",
+      // Lets a test choose the leaders of partitions: the first of the replicas leads, a second later.
+      "leader.imbalance.check.interval.seconds=1",
+      "leader.imbalance.per.broker.percentage=0",
+      // Lets a test see a dead consumer's partitions move within seconds.
+      "group.min.session.timeout.ms=1000",
+      // Records may carry the business time of years ago: retention would delete them in the middle of a run.
+      "log.retention.ms=-1",
+      // 128 MiB unless told, which a small heap does not have.
+      "log.cleaner.dedupe.buffer.size=8388608",
+      ...Object.entries(deployedBrokerSettings).map(([name, value]) => `${name}=${value}`)
+    ].join("\n") + "\n"
+  )
+}
 
 /** ApiVersions, version 0, correlation id 77: the one request every broker answers. Source: Kafka protocol guide. */
 const apiVersions = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 77, 0xff, 0xff])
 const isApiVersions = (received: Buffer): boolean => received.length >= 8 && received.readInt32BE(4) === 77
 
-const kafkaOfOurOwn = Effect.fnUntraced(function* (
-  { plaintext, advertised = plaintext }: { readonly plaintext: number; readonly advertised?: number },
-  secured?: KafkaSecurity
-): Effect.fn.Return<SecuredKafkaServer, ServerMissing | ServerFailed, Scope.Scope> {
+interface OwnKafka {
+  readonly plaintext: number
+  readonly advertised?: number
+  readonly secured?: KafkaSecurity
+  /** The only broker unless told. */
+  readonly place?: Place
+  readonly heapMegabytes?: number
+}
+
+const kafkaOfOurOwn = Effect.fnUntraced(function* ({
+  plaintext,
+  advertised = plaintext,
+  heapMegabytes = 512,
+  place,
+  secured
+}: OwnKafka): Effect.fn.Return<SecuredKafkaServer, ServerMissing | ServerFailed, Scope.Scope> {
   const java = yield* findJava
   const jars = yield* fetchedByMaven({
     server: "kafka",
@@ -138,18 +172,23 @@ const kafkaOfOurOwn = Effect.fnUntraced(function* (
     install
   })
   const guard = yield* makeGuard({ prefix: "kafka", signal: "KILL" })
-  const ports = { plaintext, advertised, controller: yield* freePort }
+  const { controllers, node } = place ?? { controllers: [yield* freePort], node: 1 }
+  const controller = controllers[node - 1] ?? (yield* freePort)
+  const ports = { plaintext, advertised, controller }
   const clients = secured === undefined ? undefined : yield* freePort
   const configuration = join(guard.folder, "server.properties")
   const keystore = join(guard.folder, "server.pem")
   yield* Effect.promise(async () => {
     const security = secured === undefined ? [] : securityProperties(keystore, secured)
-    await writeFile(configuration, properties(guard.folder, ports, clients) + security.join("\n"))
+    await writeFile(
+      configuration,
+      properties(guard.folder, ports, { controllers, node }, clients) + security.join("\n")
+    )
     if (secured !== undefined) await writeFile(keystore, secured.certificates.key + secured.certificates.certificate)
   })
   const jvm = [
-    "-Xms512m",
-    "-Xmx512m",
+    `-Xms${heapMegabytes}m`,
+    `-Xmx${heapMegabytes}m`,
     // On two cores the optimizing compiler takes more than it gives back in the first hundred thousand records, and a
     // heap of this size needs no collector with threads of its own.
     "-XX:TieredStopAtLevel=1",
@@ -193,11 +232,26 @@ export const ownKafkaServer: Effect.Effect<KafkaServer, ServerMissing | ServerFa
   (plaintext) => kafkaOfOurOwn({ plaintext })
 )
 
+/**
+ * Brokers that keep each partition, so that each can be taken away from clients who name them all; a record is
+ * acknowledged when most of them have it.
+ */
+export const ownKafkaCluster = Effect.fnUntraced(function* (brokers: number) {
+  const ports = yield* Effect.all(Array.from({ length: brokers }, () => Effect.all([freePort, freePort])))
+  const controllers = ports.map(([controller]) => controller)
+  // None answers before most of the controllers are there.
+  return yield* Effect.forEach(
+    ports,
+    ([, plaintext], index) => kafkaOfOurOwn({ plaintext, place: { controllers, node: index + 1 }, heapMegabytes: 160 }),
+    { concurrency: "unbounded" }
+  )
+})
+
 /** The same, whose clients come over TLS, log in, and may do what an ACL says. */
 export const securedKafkaServer = (
   secured: KafkaSecurity
 ): Effect.Effect<SecuredKafkaServer, ServerMissing | ServerFailed, Scope.Scope> =>
-  Effect.flatMap(freePort, (plaintext) => kafkaOfOurOwn({ plaintext }, secured))
+  Effect.flatMap(freePort, (plaintext) => kafkaOfOurOwn({ plaintext, secured }))
 
 /** The same behind a proxy, through which every client comes: a broker tells its clients where to connect. */
 export const ownKafkaServerBehindProxy: Effect.Effect<

@@ -23,8 +23,7 @@ const requestTimeoutMillis = 15_000
 /** Short: whoever calls waits out an outage, and says so, which kafkajs cannot. */
 const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 }
 
-/** Less than the probe of health waits, which would otherwise ask a broker that is frozen again and again on one connection. */
-const pingTimeoutMillis = 1_500
+const pingTimeoutMillis = 3_000
 const adminTimeoutMillis = 15_000
 const commitTimeoutMillis = 10_000
 /** Several requests, each tried several times. */

@@ -3,7 +3,7 @@ import { eventually } from "@metka/testing/eventually"
 import { isMissing } from "@metka/testing/realServers"
 import { ownKafkaCluster } from "@metka/testing/servers"
 import { topicRecords } from "@metka/testing/topicRecords"
-import { ConfigProvider, Context, Effect, Fiber, Layer, Schedule } from "effect"
+import { ConfigProvider, Context, Effect, Fiber, Layer, Option, Schedule } from "effect"
 import { type Admin, Kafka as KafkaClient, logLevel } from "kafkajs"
 import type { KafkaRecord } from "../src/Kafka.ts"
 import * as KafkaJs from "../src/KafkaJs.ts"
@@ -17,6 +17,7 @@ class Cluster extends Context.Service<
   Cluster,
   {
     readonly admin: Admin
+    readonly signal: (node: number, signal: NodeJS.Signals) => Effect.Effect<void>
   }
 >()("metka/core/test/Cluster") {}
 
@@ -26,9 +27,13 @@ const cluster = Layer.unwrap(
     const brokers = servers.map((server) => server.brokers)
     const client = new KafkaClient({ brokers, clientId: "foreign", logLevel: logLevel.NOTHING })
     const admin = yield* connected(() => client.admin())
+    const signal = (node: number, name: NodeJS.Signals) =>
+      Effect.map(servers[node - 1]?.pid ?? Effect.succeedNone, (pid) => {
+        process.kill(Option.getOrThrow(pid), name)
+      })
     const env = { KAFKA_BROKERS: brokers.join(","), KAFKA_TOPIC_REPLICATION: String(nodes.length) }
     return Layer.merge(
-      Layer.succeed(Cluster, Cluster.of({ admin })),
+      Layer.succeed(Cluster, Cluster.of({ admin, signal })),
       KafkaJs.layer.pipe(Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown(env))))
     )
   })
@@ -76,6 +81,12 @@ const moves = [
   [3, 1, 3, 3, 1, 3]
 ]
 
+/** By which Kafka chooses the partition of a group's offsets, whose leader is the group's coordinator. */
+const hashCode = (text: string): number => Buffer.from(text).reduce((hash, byte) => (Math.imul(31, hash) + byte) | 0, 0)
+
+const coordinatorOf = (group: string) =>
+  Effect.map(leadersOf("__consumer_offsets"), (leaders) => leaders.get(Math.abs(hashCode(group)) % leaders.size) ?? 0)
+
 const valuesOf = (records: ReadonlyArray<KafkaRecord>): ReadonlySet<string> =>
   new Set(records.map(({ value }) => Buffer.from(value ?? []).toString()))
 
@@ -110,7 +121,7 @@ const flow = Effect.gen(function* () {
       lag.filter(({ committed, end }) => committed < end).map(({ partition }) => `partition ${partition} is not`)
     )
   )
-  return { topic, acknowledged, publish, lost, delivered, committed }
+  return { kafka, topic, group, acknowledged, publish, lost, delivered, committed }
 })
 
 describe.skipIf(isMissing("kafka"))("On several Kafka brokers", () => {
@@ -130,6 +141,31 @@ describe.skipIf(isMissing("kafka"))("On several Kafka brokers", () => {
             )
           }
           yield* Fiber.interrupt(publishing)
+          assert.deepStrictEqual(yield* lost, [])
+          yield* delivered
+          yield* committed
+        }),
+      120_000
+    )
+
+    it.effect(
+      "records of all partitions are taken and delivered while a broker takes connections and answers nothing",
+      () =>
+        Effect.gen(function* () {
+          const { signal } = yield* Cluster
+          const { committed, delivered, group, kafka, lost, publish } = yield* flow
+          yield* publish
+          yield* delivered
+          const frozen = yield* coordinatorOf(group)
+          yield* signal(frozen, "SIGSTOP")
+          yield* Effect.andThen(publish, delivered).pipe(
+            Effect.andThen(committed),
+            // As the probe of health asks, which does not wait for longer.
+            Effect.andThen(Effect.retry(Effect.timeout(kafka.ping, "2 seconds"), untilKnown)),
+            Effect.timeout("20 seconds"),
+            Effect.ensuring(signal(frozen, "SIGCONT"))
+          )
+          yield* publish
           assert.deepStrictEqual(yield* lost, [])
           yield* delivered
           yield* committed

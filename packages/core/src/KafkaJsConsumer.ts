@@ -5,7 +5,14 @@
 import { Effect, Random, Stream } from "effect"
 import { setTimeout as pause } from "node:timers/promises"
 import type { Consumer, EachBatchPayload, Kafka as KafkaClient, KafkaMessage } from "kafkajs"
-import type { ConsumeOptions, KafkaError, KafkaRecord, RecordBatch, RecordHeaders } from "./Kafka.ts"
+import {
+  type ConsumeOptions,
+  KafkaError,
+  type KafkaRecord,
+  KafkaUnavailable,
+  type RecordBatch,
+  type RecordHeaders
+} from "./Kafka.ts"
 import { isIllegalGeneration, kafkaError } from "./KafkaJsErrors.ts"
 import { KafkaRecordBuffer } from "./KafkaRecordBuffer.ts"
 import { SkippedOffsets } from "./SkippedOffsets.ts"
@@ -51,6 +58,12 @@ const heartbeatCheckMillis = 1_000
 const leaveMillis = 1_000
 /** A membership may end before it fetches, as when the broker restarts; so many in a row say that something is wrong. */
 const fruitlessMemberships = 3
+/**
+ * Who has not been answered for so long does not consume, and says so. Of several brokers the others take over what one
+ * has that is gone within as long, and a group of which a member is gone waits for less.
+ */
+const unansweredMillis = 12_000
+const unansweredCheckMillis = 4_000
 /** kafkajs says CRASH some time after STOP; if it never does, the membership is over all the same. */
 const crashAfterStopMillis = 5_000
 
@@ -124,6 +137,12 @@ class GroupMember {
   memberId: string | undefined
   /** Whether every broker has answered a fetch. */
   hasFetched = false
+  /** When a broker was asked that has not answered since, by its id. */
+  readonly #askedAt = new Map<number, number>()
+  readonly #answered = new Set<number>()
+  #answeredAt = 0
+  /** So many batches wait for space. */
+  #waiting = 0
   readonly #consumer: Consumer
   readonly #buffer: KafkaRecordBuffer
   readonly #fetching = Promise.withResolvers<void>()
@@ -204,6 +223,15 @@ class GroupMember {
     }
   }
 
+  /** After a while; also a heartbeat that is not answered keeps kafkajs from asking for more. */
+  get isUnanswered(): boolean {
+    const since = Date.now() - unansweredMillis
+    return (
+      this.hasFetched &&
+      (this.#askedAt.values().some((askedAt) => askedAt < since) || (this.#waiting === 0 && this.#answeredAt < since))
+    )
+  }
+
   #endUnlessJoinedAfter(generation: number): void {
     if (this.#refusedGeneration === generation) return
     this.#refusedGeneration = generation
@@ -227,14 +255,13 @@ class GroupMember {
       this.memberId = payload.memberId
     })
     // Every broker is asked, also one that leads none of the partitions: one alone may be the one that cannot be read.
-    const asked = new Set<number>()
-    const answered = new Set<number>()
-    const unwatchStart = this.#consumer.on(FETCH_START, ({ payload }) => void asked.add(payload.nodeId))
-    const unwatch = this.#consumer.on(FETCH, ({ payload }) => {
-      answered.add(payload.nodeId)
-      if (!asked.isSubsetOf(answered)) return
-      unwatchStart()
-      unwatch()
+    this.#consumer.on(FETCH_START, ({ payload }) => void this.#askedAt.set(payload.nodeId, Date.now()))
+    this.#consumer.on(FETCH, ({ payload }) => {
+      this.#answeredAt = Date.now()
+      this.#askedAt.delete(payload.nodeId)
+      if (this.hasFetched) return
+      this.#answered.add(payload.nodeId)
+      if (!this.#askedAt.keys().every((nodeId) => this.#answered.has(nodeId))) return
       this.hasFetched = true
       this.#fetching.resolve()
     })
@@ -268,9 +295,15 @@ class GroupMember {
    */
   async #buffered({ batch, heartbeat, isRunning, resolveOffset }: EachBatchPayload): Promise<void> {
     const { generation } = this
-    while (!this.#isLeaving && isRunning() && !this.#buffer.hasSpace) {
-      await this.#buffer.waitForSpace(heartbeatCheckMillis)
-      if (!this.#isLeaving) await heartbeat()
+    this.#waiting += 1
+    try {
+      while (!this.#isLeaving && isRunning() && !this.#buffer.hasSpace) {
+        await this.#buffer.waitForSpace(heartbeatCheckMillis)
+        if (!this.#isLeaving) await heartbeat()
+      }
+    } finally {
+      this.#waiting -= 1
+      this.#answeredAt = Date.now()
     }
     if (this.#isLeaving || !isRunning()) return
     this.#buffer.push({
@@ -374,7 +407,7 @@ export class GroupMembers {
           Effect.raceFirst(
             Effect.promise(() => member.fetching).pipe(
               Effect.andThen(told(options, undefined)),
-              Effect.andThen(Effect.never)
+              Effect.andThen(tellOf(member, options))
             )
           )
         ),
@@ -382,6 +415,21 @@ export class GroupMembers {
         Effect.promise(() => member.leave()).pipe(Effect.andThen(Effect.sync(() => this.#members.delete(member))))
     )
   }
+}
+
+/** Tells when a member is not answered any more, and when it is again. */
+const tellOf = (member: GroupMember, options: ConsumeOptions): Effect.Effect<never> => {
+  const noAnswer = new KafkaError({
+    operation: "consume",
+    reason: new KafkaUnavailable({ message: `no answer within ${unansweredMillis} ms` })
+  })
+  let wasUnanswered = false
+  return Effect.suspend(() => {
+    const { isUnanswered } = member
+    if (isUnanswered === wasUnanswered) return Effect.void
+    wasUnanswered = isUnanswered
+    return told(options, isUnanswered ? noAnswer : undefined)
+  }).pipe(Effect.delay(unansweredCheckMillis), Effect.forever)
 }
 
 const told = ({ onFetching }: ConsumeOptions, problem: KafkaError | undefined): Effect.Effect<void> =>

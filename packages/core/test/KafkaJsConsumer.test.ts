@@ -3,6 +3,7 @@ import { Deferred, Effect, Fiber, Stream } from "effect"
 import type { ConsumerRunConfig, EachBatchPayload, Kafka as KafkaClient, OffsetsByTopicPartition } from "kafkajs"
 import { EventEmitter } from "node:events"
 import { setImmediate } from "node:timers/promises"
+import type { KafkaError } from "../src/Kafka.ts"
 import { GroupMembers } from "../src/KafkaJsConsumer.ts"
 import { eventually } from "./DatabaseLayers.ts"
 
@@ -59,6 +60,14 @@ class Script {
 
   join(): void {
     this.#emitter.emit("join", { payload: { memberId: "me" } })
+  }
+
+  ask(nodeId: number): void {
+    this.#emitter.emit("start", { payload: { nodeId } })
+  }
+
+  answer(nodeId: number): void {
+    this.#emitter.emit("fetch", { payload: { nodeId } })
   }
 
   /** A fetch that brought nothing to deliver. */
@@ -164,6 +173,55 @@ describe("A member that the group has gone on without", () => {
       yield* Effect.promise(() => setImmediate())
       assert.strictEqual(vi.getTimerCount(), 0)
       assert.strictEqual(script.consumers, 1)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("A member whose fetches are not answered", () => {
+  it.live("says so, and when they are again", () =>
+    Effect.gen(function* () {
+      const script = new Script()
+      const members = new GroupMembers(
+        () => script.client,
+        () => Effect.void
+      )
+      const told: Array<string> = []
+      const onFetching = (problem: KafkaError | undefined) =>
+        Effect.sync(() => void told.push(problem?.message ?? "fetching"))
+      yield* members
+        .consume({ topic: "in", group: "group", maxRecords: 1, onFetching })
+        .pipe(Stream.runDrain, Effect.forkScoped)
+      yield* eventually(
+        "it consumes",
+        Effect.sync(() => script.isRunning)
+      )
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] })
+      yield* Effect.addFinalizer(() => Effect.sync(() => vi.useRealTimers()))
+      const pass = (seconds: number, each: () => void = () => {}) =>
+        Effect.promise(async () => {
+          for (let second = 0; second < seconds; second++) {
+            vi.advanceTimersByTime(1_000)
+            each()
+            await setImmediate()
+          }
+        })
+      for (const node of [1, 2]) script.ask(node)
+      for (const node of [1, 2]) script.answer(node)
+      yield* pass(1)
+      assert.deepStrictEqual(told, ["fetching"])
+      script.ask(2)
+      yield* pass(20, () => {
+        script.ask(1)
+        script.answer(1)
+      })
+      const noAnswer = "Kafka consume: no answer within 12000 ms"
+      assert.deepStrictEqual(told, ["fetching", noAnswer])
+      script.answer(2)
+      yield* pass(4)
+      assert.deepStrictEqual(told, ["fetching", noAnswer, "fetching"])
+      // Nobody is asked: no heartbeat is answered.
+      yield* pass(20)
+      assert.deepStrictEqual(told, ["fetching", noAnswer, "fetching", noAnswer])
     }).pipe(Effect.scoped)
   )
 })

@@ -8,7 +8,7 @@ import type { Edit, Guard } from "./guards.ts"
 export class GuardNotFound extends Schema.TaggedError<GuardNotFound>()("GuardNotFound", { message: Schema.String }) {}
 
 const repository = join(import.meta.dirname, "../../..")
-const packages = ["cdm", "cli", "core", "dds", "simulation", "stg", "testing"]
+const packages = ["audit", "cdm", "cli", "core", "dds", "simulation", "stg", "testing"]
 
 /** Every module of the repository but its own packages, which are copied. */
 const linkModules = (copy: string): void => {

@@ -1,6 +1,6 @@
 /**
- * The guards that keep the state right, and how each is broken. `npm run mutants` breaks them one at a time, in a copy
- * of the source, and shows that the simulation notices.
+ * The guards that keep the state right, and the auditor from false alarms, and how each is broken. `npm run mutants`
+ * breaks them one at a time, in a copy of the source, and shows that the simulation notices.
  */
 
 /** Replaces text that occurs exactly once in a file under `packages`. */
@@ -155,6 +155,11 @@ export const guards: ReadonlyArray<Guard> = [
     "} else if (before !== undefined) {",
     "} else if (before !== undefined && orderCount < 0) {"
   ]),
+  guard("a tag that stays keeps the version of the rule before", [
+    "cdm/src/rules.ts",
+    "before.ruleVersion !== rule.version ||",
+    ""
+  ]),
   guard("new rules leave the guests who are already there alone", [
     "cdm/src/ApplyRules.ts",
     "return yield* decide(rules, touched, (tags) => Tags.writeTags(tags, now, () => undefined))",
@@ -186,5 +191,15 @@ export const guards: ReadonlyArray<Guard> = [
     "insert into dds.s_order_effectivity select h_order_pk, h_user_pk, h_restaurant_pk, version_no, load_dt, load_src from orders",
     "insert into dds.s_order_effectivity select h_order_pk, h_user_pk, h_restaurant_pk, version_no, load_dt, load_src from orders\n" +
       "      where version_no = 1"
+  ]),
+  guard("the auditor takes for lost what is on its way", [
+    "audit/src/LookAgain.ts",
+    "const fate: Fate = { lost: [], deadLetters, inFlight: others }",
+    "const fate: Fate = { lost: others, deadLetters, inFlight: [] }"
+  ]),
+  guard("the auditor holds the vault against a version that is on its way to it", [
+    "audit/src/judgeOrder.ts",
+    "inVault: dds_version === stg_version ? stored : undefined,",
+    "inVault: stored,"
   ])
 ]

@@ -50,6 +50,11 @@ export class SimulatedDatabase {
     }).pipe(Effect.provide(Reactivity.layer))
   }
 
+  /** Nobody has a transaction open, so whoever looks from outside sees what has been committed, and holds up nobody. */
+  get isFree(): boolean {
+    return this.#holder === undefined
+  }
+
   /** The process's connections are gone: what it has open is rolled back. */
   disconnect(process: Process): Effect.Effect<void> {
     return Effect.suspend(() => {

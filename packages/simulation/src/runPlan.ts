@@ -1,11 +1,11 @@
-/** Runs a plan from empty tables to the auditor's verdict. */
+/** Runs a plan from empty tables to the verdict. */
 import * as MemoryReferenceData from "@metka/core/MemoryReferenceData"
 import { ReferenceData } from "@metka/core/ReferenceData"
 import type { DatabaseState } from "@metka/testing/oracle/actual"
 import { dumpChanges, dumpTables } from "@metka/testing/tableDump"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { audit } from "./audit.ts"
+import { audit, verifyMidway } from "./audit.ts"
 import { clientOf, makeEmptyTables } from "./database.ts"
 import { expectationOf } from "./expectation.ts"
 import type { Plan } from "./Plan.ts"
@@ -34,6 +34,9 @@ const makeIsSettled = (run: Run) => {
   })
 }
 
+/** Only so many seeds look while orders are on their way: it takes a fifth of the time of a run. */
+const looksMidwayEvery = 8
+
 /** The runner of a worker: its runs follow each other on one database. */
 export const makeRunner = Effect.gen(function* () {
   const connection = yield* (yield* SqlClient.SqlClient).reserve
@@ -44,15 +47,17 @@ export const makeRunner = Effect.gen(function* () {
     yield* emptyTables
     const references = yield* Effect.provide(ReferenceData, MemoryReferenceData.layer)
     const run = new Run(plan, connection, references)
+    const falseAlarms: Array<string> = []
     const verdict = (problems: ReadonlyArray<string>, state?: DatabaseState): Verdict => ({
       ...(state === undefined ? {} : { state }),
-      problems: [...run.fleet.problems, ...problems],
+      problems: [...run.fleet.problems, ...falseAlarms, ...problems],
       struck: run.faults.struck,
       trace: run.trace.lines
     })
     const isSettled = makeIsSettled(run)
-    yield* run.untilSettled(isSettled)
-    if (run.fleet.problems.length > 0) return verdict([])
+    const midway = Effect.map(verifyMidway, (problems) => void falseAlarms.push(...problems))
+    yield* run.untilSettled(isSettled, plan.seed % looksMidwayEvery === 0 ? midway : undefined)
+    if (run.fleet.problems.length > 0 || falseAlarms.length > 0) return verdict([])
     const { problems, state } = yield* audit(run)
     if (problems.length > 0) return verdict(problems)
     const before = yield* dumpTables

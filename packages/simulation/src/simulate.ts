@@ -50,6 +50,7 @@ export class Run {
   readonly #time = new SimulatedTime()
   readonly #references: ReferenceData["Service"]
   readonly #gates: Gates
+  readonly #database: SimulatedDatabase
   readonly #events: Array<Event>
   #rulesUnderWay = false
 
@@ -63,6 +64,7 @@ export class Run {
       crash: (process) => this.fleet.crash(process),
       freeze: (process, steps) => this.fleet.freeze(process, steps)
     })
+    this.#database = new SimulatedDatabase(connection, this.#scheduler, this.#gates)
     this.#events = [...plan.events].reverse()
     this.fleet = new Fleet(
       {
@@ -73,21 +75,24 @@ export class Run {
         references,
         gates: this.#gates,
         faults: this.faults,
-        database: new SimulatedDatabase(connection, this.#scheduler, this.#gates),
+        database: this.#database,
         trace: this.trace
       },
       topologyOf(plan.batchRecords, "")
     )
   }
 
-  /** Until all events have happened, and all their consequences. `settled` says that nothing is on its way. */
-  untilSettled<E, R>(settled: Effect.Effect<boolean, E, R>) {
+  /**
+   * Until all events have happened, and all their consequences. `settled` says that nothing is on its way; `midway`
+   * looks once, while much is, between two transactions. It takes no part in the run.
+   */
+  untilSettled<E, R>(settled: Effect.Effect<boolean, E, R>, midway?: Effect.Effect<void, E, R>) {
     return Effect.gen({ self: this }, function* () {
       yield* this.#load(this.plan.references)
       for (const service of services) {
         for (let replica = 0; replica < this.plan.replicas[service]; replica++) yield* this.fleet.start(service)
       }
-      yield* this.#untilAtRest(settled)
+      yield* this.#untilAtRest(settled, midway)
     })
   }
 
@@ -119,8 +124,11 @@ export class Run {
     return recordsBehind(services.flatMap((service) => this.broker.lag(...this.#inputs[service])))
   }
 
-  #untilAtRest<E, R>(settled: Effect.Effect<boolean, E, R>) {
+  #untilAtRest<E, R>(settled: Effect.Effect<boolean, E, R>, midway?: Effect.Effect<void, E, R>) {
     return Effect.gen({ self: this }, function* () {
+      let look = midway
+      // Not of the run's own random numbers: what happens does not depend on whether anybody looks.
+      const lookAt = seededRandom(~this.plan.seed).below(this.plan.faultySteps)
       const limit = this.trace.step + mostSteps
       for (;;) {
         yield* this.standstill
@@ -128,6 +136,10 @@ export class Run {
         if (this.trace.step >= limit) {
           this.fleet.problems.push(`not at rest after ${mostSteps} steps: ${this.lag} records to commit`)
           return
+        }
+        if (look !== undefined && this.trace.step >= lookAt && this.#database.isFree) {
+          yield* look
+          look = undefined
         }
         this.trace.step += 1
         yield* this.strike

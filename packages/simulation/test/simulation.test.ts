@@ -48,6 +48,6 @@ layer(databaseLayer, { excludeTestServices: true, timeout: "60 seconds" })("The 
           )
         })
       ),
-    60_000
+    120_000
   )
 })

@@ -1,6 +1,6 @@
 import { layer } from "@effect/vitest"
+import { memoryDatabase } from "@metka/testing/memorySystem"
 import { Layer } from "effect"
-import { memoryDatabase } from "../../cli/test/memorySystem.ts"
 import { messyDatabase } from "./messyDatabase.ts"
 import { rebuildContract } from "./rebuildContract.ts"
 import { verifyContract } from "./verifyContract.ts"

@@ -2,10 +2,10 @@ import { assert, layer } from "@effect/vitest"
 import { Kafka } from "@metka/core/Kafka"
 import { cafeOrder, cafeReferences } from "@metka/testing/cafe"
 import { loadReferences, send } from "@metka/testing/againstOracle"
+import { memoryDatabase, withMemorySystem } from "@metka/testing/memorySystem"
 import { settled } from "@metka/testing/settled"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { memoryDatabase, withMemorySystem } from "../../cli/test/memorySystem.ts"
 import { leftNothing } from "../src/LeftNothing.ts"
 
 const references = cafeReferences(["anna"], [{ id: "soup", name: "Суп", category: "Супы" }])

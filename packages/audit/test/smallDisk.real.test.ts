@@ -1,11 +1,11 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { migrate } from "@metka/core/Migrations"
+import { clientOf } from "@metka/testing/databaseLayers"
 import { insertManyOrders } from "@metka/testing/manyOrders"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { allMigrations } from "../../cli/src/AllMigrations.ts"
-import { clientOf } from "../../core/test/DatabaseLayers.ts"
 import { assumeInFlight } from "../src/LookAgain.ts"
 import { verify } from "../src/Verify.ts"
 

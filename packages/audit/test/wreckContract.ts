@@ -3,10 +3,10 @@ import { assert, type Vitest } from "@effect/vitest"
 import { userKey } from "@metka/dds/vault"
 import { loadReferences, send } from "@metka/testing/againstOracle"
 import { cafeOrder, cafeReferences } from "@metka/testing/cafe"
+import { withMemorySystem } from "@metka/testing/memorySystem"
 import { settled } from "@metka/testing/settled"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { withMemorySystem } from "../../cli/test/memorySystem.ts"
 import { verdict } from "./messyDatabase.ts"
 
 const soup = { id: "soup", name: "Суп", category: "Супы" }

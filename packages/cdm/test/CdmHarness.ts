@@ -6,11 +6,12 @@ import { header } from "@metka/core/messages/headers"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
 import { Topology } from "@metka/core/Topology"
 import { uuidOf } from "@metka/core/Uuid"
+import { eventuallyTrue } from "@metka/testing/eventually"
+import { topicRecords } from "@metka/testing/topicRecords"
 import { whileRunning } from "@metka/testing/whileRunning"
-import { Effect, Layer, References, Stream } from "effect"
+import { Effect, Layer, References } from "effect"
 import { SqlClient } from "effect/sql"
 import { hash } from "node:crypto"
-import { eventually } from "../../core/test/DatabaseLayers.ts"
 import * as Cdm from "../src/Cdm.ts"
 
 export const userId = (guest: string): string => uuidOf("h_user", guest)
@@ -87,7 +88,7 @@ export const send = Effect.fnUntraced(function* (stats: ReadonlyArray<Stats>) {
   yield* (yield* Kafka).publish(cdmStats, stats.map(toOutgoing))
 })
 
-export const untilDone = eventually("all stats are committed", isDone)
+export const untilDone = eventuallyTrue("all stats are committed", isDone)
 
 /** Each of these as a batch of its own. */
 export const takeIn = (...batches: ReadonlyArray<ReadonlyArray<Stats>>) =>
@@ -174,17 +175,9 @@ const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes
 /** All that `guest-tags` has, in the order of each guest. */
 export const announced = Effect.gen(function* () {
   const { guestTags } = yield* Topology
-  const kafka = yield* Kafka
-  const total = (yield* kafka.lag(guestTags, "reader")).reduce((sum, { end }) => sum + end, 0)
-  if (total === 0) return []
-  const batches = yield* kafka
-    .consume({ topic: guestTags, group: "reader", maxRecords: total })
-    .pipe(Stream.take(1), Stream.runCollect)
-  return [...batches]
-    .flatMap(({ records }) => records)
-    .map(({ headers, key, value }) => ({
-      event: Number(text(headers.get(header.eventId))),
-      key: text(key),
-      message: JSON.parse(text(value)) as Record<string, unknown>
-    }))
+  return (yield* topicRecords(guestTags)).map(({ headers, key, value }) => ({
+    event: Number(text(headers.get(header.eventId))),
+    key: text(key),
+    message: JSON.parse(text(value)) as Record<string, unknown>
+  }))
 })

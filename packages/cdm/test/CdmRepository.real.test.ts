@@ -1,10 +1,11 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Health } from "@metka/core/Health"
 import { opsMigrations } from "@metka/core/OpsSchema"
+import { emptied, real } from "@metka/testing/databaseLayers"
+import { openTransaction, sessionsWaitForLocks } from "@metka/testing/openTransaction"
 import { isMissing } from "@metka/testing/realServers"
 import { Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
-import { emptied, openTransaction, real, sessionsWaitForLocks } from "../../core/test/DatabaseLayers.ts"
 import { applyRules } from "../src/ApplyRules.ts"
 import { cdmMigrations } from "../src/CdmSchema.ts"
 import {

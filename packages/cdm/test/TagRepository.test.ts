@@ -1,5 +1,5 @@
 import { opsMigrations } from "@metka/core/OpsSchema"
-import { embedded } from "../../core/test/DatabaseLayers.ts"
+import { embedded } from "@metka/testing/databaseLayers"
 import { cdmMigrations } from "../src/CdmSchema.ts"
 import { tagContract } from "./tagContract.ts"
 

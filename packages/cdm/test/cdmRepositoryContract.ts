@@ -1,9 +1,10 @@
 /** What CDM's ledger, marts and names promise, on PGlite and on a real server alike. */
 import { assert, layer as withLayer } from "@effect/vitest"
+import { emptied } from "@metka/testing/databaseLayers"
+import { writtenRows } from "@metka/testing/writtenRows"
 import { Effect, type Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import * as fc from "fast-check"
-import { emptied, writtenRows } from "../../core/test/DatabaseLayers.ts"
 import { applyRules } from "../src/ApplyRules.ts"
 import {
   categoryCounters,

@@ -5,10 +5,13 @@ import { Kafka } from "@metka/core/Kafka"
 import { KafkaFaults } from "@metka/core/KafkaFaults"
 import * as TraceContext from "@metka/core/TraceContext"
 import { transaction } from "@metka/core/transaction"
+import { atTime, atTimes } from "@metka/testing/atTime"
+import { emptied } from "@metka/testing/databaseLayers"
+import { eventuallyTrue } from "@metka/testing/eventually"
 import { whileRunning } from "@metka/testing/whileRunning"
+import { writtenRows } from "@metka/testing/writtenRows"
 import { Effect, type Layer, References } from "effect"
 import { SqlClient } from "effect/sql"
-import { atTime, atTimes, emptied, eventually, writtenRows } from "../../core/test/DatabaseLayers.ts"
 import { applyRules, previewRules } from "../src/ApplyRules.ts"
 import { guestsInPage } from "../src/GuestTags.ts"
 import type { HeldTag, RuleRequest } from "../src/rules.ts"
@@ -223,7 +226,7 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
       Effect.gen(function* () {
         yield* renamedToARule
         const isGiven = Effect.map(tagged, (tags) => tags.length > 0)
-        yield* whileRunning(runBackground, eventually("the tag is given", isGiven))
+        yield* whileRunning(runBackground, eventuallyTrue("the tag is given", isGiven))
         assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 2, 1]])
         assert.deepStrictEqual(yield* told, [[userId("a"), "t", "given", 2]])
         assert.deepStrictEqual(yield* contradictions, [])

@@ -4,12 +4,12 @@ import { applyRules } from "@metka/cdm/ApplyRules"
 import { readAudiences, taggedGuests } from "@metka/console/Audiences"
 import { membersFrom, readGuestsAfter } from "@metka/console/GuestList"
 import { nearGuests } from "@metka/console/NearGuests"
+import { memoryDatabase } from "@metka/testing/memorySystem"
 import { Console, Effect, Stream } from "effect"
 import { Command } from "effect/cli"
 import { SqlClient } from "effect/sql"
 import { audiencesText, listed } from "../src/AudienceText.ts"
 import { audienceOver } from "../src/commands/audience.ts"
-import { memoryDatabase } from "./memorySystem.ts"
 
 const give = (tag: string, user: string, guest: string | null) =>
   Effect.gen(function* () {

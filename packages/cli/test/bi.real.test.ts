@@ -3,14 +3,15 @@ import { biMigrations, biViews } from "@metka/cdm/BiSchema"
 import { refresh } from "@metka/cdm/BiRefresh"
 import { migrate } from "@metka/core/Migrations"
 import { chartsOfPage } from "@metka/testing/chartsOfPage"
+import { clientOf, real } from "@metka/testing/databaseLayers"
 import { insertManyOrders } from "@metka/testing/manyOrders"
+import { openTransaction, sessionsWaitForLocks } from "@metka/testing/openTransaction"
 import { isMissing } from "@metka/testing/realServers"
 import { ConfigProvider, Effect, Fiber, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { openTransaction, real, sessionsWaitForLocks } from "../../core/test/DatabaseLayers.ts"
 import { allMigrations } from "../src/AllMigrations.ts"
 import { migrateDatabase } from "../src/Migrate.ts"
-import { as, databaseOf, execute, RolesDatabase } from "./rolesDatabase.ts"
+import { as, execute, RolesDatabase } from "./rolesDatabase.ts"
 
 const inZone = (zone: string) => ConfigProvider.layer(ConfigProvider.fromUnknown({ BUSINESS_TIME_ZONE: zone }))
 
@@ -86,7 +87,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
                 or abs(share_of_guests * (select guests from bi.totals) - guests) > 0.001`),
             []
           )
-        }).pipe(Effect.provide(databaseOf(url)))
+        }).pipe(Effect.provide(clientOf(url)))
       })
     )
 
@@ -108,7 +109,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           assert.isNotEmpty(yield* wrongDays)
           assert.isTrue(yield* refresh)
           assert.deepStrictEqual(yield* wrongDays, [])
-        }).pipe(Effect.provide(databaseOf(url)))
+        }).pipe(Effect.provide(clientOf(url)))
       })
     )
 
@@ -137,7 +138,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           assert.isTrue(yield* Fiber.join(refreshing))
           assert.isTrue(yield* refresh)
           assert.deepStrictEqual(yield* wrongDays, [])
-        }).pipe(Effect.provide(databaseOf(url)))
+        }).pipe(Effect.provide(clientOf(url)))
       })
     )
 
@@ -154,7 +155,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           assert.isNotEmpty(yield* wrongDays)
           assert.isTrue(yield* refresh)
           assert.deepStrictEqual(yield* wrongDays, [])
-        }).pipe(Effect.provide(databaseOf(url)))
+        }).pipe(Effect.provide(clientOf(url)))
       })
     )
 
@@ -172,9 +173,9 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           yield* Effect.provide(migrateDatabase, inZone("America/New_York"))
           assert.deepStrictEqual(yield* late, [{ day: "2027-01-31", hour: 17 }])
           assert.deepStrictEqual(yield* wrongDays, [])
-        }).pipe(Effect.provide(databaseOf(url)))
+        }).pipe(Effect.provide(clientOf(url)))
         const error = yield* migrateDatabase.pipe(
-          Effect.provide(Layer.mergeAll(databaseOf(url), inZone("Mars/Olympus"))),
+          Effect.provide(Layer.mergeAll(clientOf(url), inZone("Mars/Olympus"))),
           Effect.flip
         )
         assert.match(error.message, /BUSINESS_TIME_ZONE/)
@@ -195,7 +196,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
             const grown = relations.filter((relation) => !biViews.includes(relation) && relation !== "bi.settings")
             assert.deepStrictEqual(grown, [], title)
           }
-        }).pipe(Effect.provide(databaseOf(as("metka_bi", url))))
+        }).pipe(Effect.provide(clientOf(as("metka_bi", url))))
       })
     )
 
@@ -227,7 +228,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
               title
             )
           }
-        }).pipe(Effect.provide(databaseOf(url)))
+        }).pipe(Effect.provide(clientOf(url)))
       })
     )
 
@@ -239,7 +240,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
             left join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
             where relnamespace = 'bi'::regnamespace and relkind in ('r', 'v', 'm') and relname not in ('migrations', 'settings')
               and (obj_description(pg_class.oid, 'pg_class') is null or col_description(pg_class.oid, attnum) is null)`),
-          databaseOf(yield* RolesDatabase)
+          clientOf(yield* RolesDatabase)
         )
         assert.deepStrictEqual(silent, [])
       })
@@ -251,14 +252,14 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
         const ask = (now: string) =>
           Effect.map(execute(`select bi.refresh('${now}', true) as done`), (rows) => JSON.stringify(rows[0]))
         const asCdm = <A, E>(effect: Effect.Effect<A, E, SqlClient.SqlClient>) =>
-          Effect.provide(effect, databaseOf(as("metka_cdm", url)))
-        yield* Effect.provide(execute("update bi.settings set refreshed_at = null"), databaseOf(url))
+          Effect.provide(effect, clientOf(as("metka_cdm", url)))
+        yield* Effect.provide(execute("update bi.settings set refreshed_at = null"), clientOf(url))
         const answers = yield* Effect.forEach([1, 2, 3], () => asCdm(ask("2027-03-01 12:00Z")), {
           concurrency: "unbounded"
         })
         assert.deepStrictEqual(answers.toSorted(), ['{"done":false}', '{"done":false}', '{"done":true}'])
         assert.strictEqual(yield* asCdm(ask("2027-03-01 12:00:59Z")), '{"done":false}')
-        yield* Effect.provide(execute("update bi.settings set refresh_took = '10 s'"), databaseOf(url))
+        yield* Effect.provide(execute("update bi.settings set refresh_took = '10 s'"), clientOf(url))
         assert.strictEqual(yield* asCdm(ask("2027-03-01 12:03Z")), '{"done":false}')
         assert.strictEqual(yield* asCdm(ask("2027-03-01 12:04Z")), '{"done":true}')
         assert.strictEqual(yield* asCdm(ask("2027-02-28 12:00Z")), '{"done":true}', "a clock was a day ahead")
@@ -271,7 +272,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           execute(`select current_setting('default_transaction_read_only') as read_only,
             current_setting('statement_timeout') as timeout, rolconnlimit as connections
             from pg_roles where rolname = current_user`),
-          databaseOf(as("metka_bi", yield* RolesDatabase))
+          clientOf(as("metka_bi", yield* RolesDatabase))
         )
         assert.deepStrictEqual(session, { read_only: "on", timeout: "10s", connections: 20 })
       })

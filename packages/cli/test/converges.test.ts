@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { finalReferences, type MessyStream, messyStream, shuffle } from "@metka/testing/messyStream/messyStream"
 import { Effect } from "effect"
 import { endsAs, loadReferences, oracle, send } from "@metka/testing/againstOracle"
-import { memoryDatabase, sendStream, withMemorySystem } from "./memorySystem.ts"
+import { memoryDatabase, sendStream, withMemorySystem } from "@metka/testing/memorySystem"
 import { settled } from "@metka/testing/settled"
 import { dumpChanges, dumpMarts, dumpTables } from "@metka/testing/tableDump"
 

@@ -7,14 +7,14 @@ import * as KafkaMemory from "@metka/core/KafkaMemory"
 import { BadRecord } from "@metka/core/messages/BadRecord"
 import { placeText } from "@metka/core/messages/place"
 import { Topology } from "@metka/core/Topology"
+import { atTime } from "@metka/testing/atTime"
+import { memoryDatabase, withMemorySystem } from "@metka/testing/memorySystem"
 import { settled } from "@metka/testing/settled"
 import { topicRecords } from "@metka/testing/topicRecords"
 import { Effect, Exit, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { atTime } from "../../core/test/DatabaseLayers.ts"
 import { closeDeadLetters, deadLettersText, deadLetterText, readDeadLetter, unknownIds } from "../src/DeadLetters.ts"
 import { planReplay, replay } from "../src/ReplayDeadLetters.ts"
-import { memoryDatabase, withMemorySystem } from "./memorySystem.ts"
 
 const open: Selection = { closed: false }
 

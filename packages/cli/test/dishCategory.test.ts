@@ -5,10 +5,10 @@ import { header } from "@metka/core/messages/headers"
 import { Topology } from "@metka/core/Topology"
 import { loadReferences, send } from "@metka/testing/againstOracle"
 import { cafeOrder, cafeReferences } from "@metka/testing/cafe"
+import { memoryDatabase, withMemorySystem } from "@metka/testing/memorySystem"
 import { settled } from "@metka/testing/settled"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { memoryDatabase, withMemorySystem } from "./memorySystem.ts"
 
 /** The menu has it there from now on. */
 const move = (category: string) => loadReferences(cafeReferences(["anna"], [{ id: "d1", name: "Окрошка", category }]))

@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { eventuallyTrue } from "@metka/testing/eventually"
 import { endsAs, oracle, send } from "@metka/testing/againstOracle"
-import { memoryDatabase, sendStream, withMemorySystem } from "./memorySystem.ts"
+import { memoryDatabase, sendStream, withMemorySystem } from "@metka/testing/memorySystem"
 import { settled } from "@metka/testing/settled"
 import { topicRecords } from "@metka/testing/topicRecords"
 

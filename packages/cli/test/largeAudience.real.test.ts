@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { uuidOf } from "@metka/core/Uuid"
+import { clientOf } from "@metka/testing/databaseLayers"
 import { runProcess } from "@metka/testing/processes"
 import { temporaryFolder } from "@metka/testing/processSystem"
 import { isMissing, RealServers } from "@metka/testing/realServers"
@@ -7,7 +8,6 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { clientOf } from "../../core/test/DatabaseLayers.ts"
 import { migrateDatabase } from "../src/Migrate.ts"
 
 const guests = 150_000

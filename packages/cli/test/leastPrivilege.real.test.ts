@@ -4,6 +4,7 @@ import { Kafka, type KafkaError } from "@metka/core/Kafka"
 import * as KafkaJs from "@metka/core/KafkaJs"
 import { administerKafka } from "@metka/testing/aclsOfPage"
 import { endsAs, loadReferences, oracle, send } from "@metka/testing/againstOracle"
+import { clientOf } from "@metka/testing/databaseLayers"
 import { eventuallyTrue } from "@metka/testing/eventually"
 import { finalReferences, messyStream } from "@metka/testing/messyStream/messyStream"
 import type { ExpectedState } from "@metka/testing/oracle/expectedState"
@@ -28,7 +29,7 @@ import {
 import { settled } from "@metka/testing/settled"
 import { ConfigProvider, Context, Effect, Layer, Option, Schema } from "effect"
 import { databaseRoles } from "../src/roles.ts"
-import { databaseOf, execute } from "./rolesDatabase.ts"
+import { execute } from "./rolesDatabase.ts"
 
 const topics = ["order-service_orders", "stg-service-orders", "cdm-service-stats", "guest-tags"]
 
@@ -76,7 +77,7 @@ const makeSecuredServers = Effect.gen(function* () {
   yield* metka({ DATABASE_URL: owner }, "roles")
   yield* Effect.forEach(databaseRoles, ({ name }) =>
     execute(`alter role ${name} login password '${passwordOf(name)}'`)
-  ).pipe(Effect.provide(databaseOf(owner)))
+  ).pipe(Effect.provide(clientOf(owner)))
   return {
     /** Of somebody who may do everything. */
     administrator: { KAFKA_BROKERS: kafka.administration, DATABASE_URL: owner, ...redisOf } satisfies Environment,
@@ -263,7 +264,7 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("The services over TLS"
           assert.match(yield* metka(marketer, "why", tagged?.user_id ?? ""), /^Guest .* has \d+ tags?, [^]*given/)
           assert.include(yield* metka(marketer, "rules", "list"), tagged?.tag ?? "no tag")
           assert.match(yield* metka(operator, "bi", "refresh"), /as of now/)
-          const shown = yield* Effect.provide(allOf(biViews), databaseOf(databaseUrl("metka_bi")))
+          const shown = yield* Effect.provide(allOf(biViews), clientOf(databaseUrl("metka_bi")))
           assert.isNotEmpty(expected.userTags.filter(({ tag }) => shown.includes(tag)))
           const guests = personal(finalReferences(stream).values())
           assert.isAbove(guests.length, 100)

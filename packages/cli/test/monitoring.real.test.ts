@@ -6,6 +6,7 @@ import { alertGroups, alertRules, dashboardExpressions, monitoringFolder } from 
 import { eventually, eventuallyTrue } from "@metka/testing/eventually"
 import type { ServiceProcess } from "@metka/testing/processes"
 import { applyRulesFile, clientsOf, startServices, temporaryFolder } from "@metka/testing/processSystem"
+import { realEnvironment } from "@metka/testing/realEnvironment"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { ownPostgresServer, ownPrometheusServer } from "@metka/testing/servers"
 import { Effect, Schema } from "effect"
@@ -13,7 +14,6 @@ import { execFile } from "node:child_process"
 import { copyFile, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { stringify } from "yaml"
-import { realEnvironment } from "./realSystem.ts"
 import { broken, order, references } from "./tracedOrders.ts"
 
 /** What promtool says, and whether it was content. */

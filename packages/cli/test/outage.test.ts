@@ -2,12 +2,12 @@ import { assert, layer } from "@effect/vitest"
 import { Health } from "@metka/core/Health"
 import { endsAs, oracle, send } from "@metka/testing/againstOracle"
 import { eventuallyTrue } from "@metka/testing/eventually"
+import { memoryDatabase, sendStream, withMemorySystem } from "@metka/testing/memorySystem"
 import { messyStream } from "@metka/testing/messyStream/messyStream"
 import { settled } from "@metka/testing/settled"
 import { Clock, Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
-import { memoryDatabase, sendStream, withMemorySystem } from "./memorySystem.ts"
 import { postgresSwitch } from "./postgresSwitch.ts"
 
 const stream = messyStream(3, 300, { broken: 0, late: 0 })

@@ -3,8 +3,9 @@ import { readParkedOrders } from "@metka/console/ParkedOrders"
 import type { Missing } from "@metka/stg/enrich"
 import * as StgRepository from "@metka/stg/StgRepository"
 import { stgMigrations } from "@metka/stg/StgSchema"
+import { atTime } from "@metka/testing/atTime"
+import { embedded } from "@metka/testing/databaseLayers"
 import { Effect } from "effect"
-import { atTime, embedded } from "../../core/test/DatabaseLayers.ts"
 import { parkedText } from "../src/ParkedOrdersText.ts"
 
 const park = (objectId: number, at: string, missing: Partial<Missing>) =>

@@ -21,7 +21,7 @@ import {
   type ServiceProcess
 } from "@metka/testing/processes"
 import { applyRulesFile, clientsOf, serviceNames, startServices, temporaryFolder } from "@metka/testing/processSystem"
-import { realEnvironment } from "./realSystem.ts"
+import { realEnvironment } from "@metka/testing/realEnvironment"
 import { settled, underWay } from "@metka/testing/settled"
 import { dumpChanges, dumpTables } from "@metka/testing/tableDump"
 

@@ -4,9 +4,9 @@ import { Kafka } from "@metka/core/Kafka"
 import { Topology } from "@metka/core/Topology"
 import { send } from "@metka/testing/againstOracle"
 import { cafeOrder } from "@metka/testing/cafe"
+import { memoryDatabase, withMemorySystem } from "@metka/testing/memorySystem"
 import { settled } from "@metka/testing/settled"
 import { Effect } from "effect"
-import { memoryDatabase, withMemorySystem } from "./memorySystem.ts"
 
 const componentsNow = Effect.flatMap(Health, ({ readiness }) => Effect.map(readiness, ({ components }) => components))
 const notReached = { down: "not reached yet" }

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import { real } from "@metka/testing/databaseLayers"
 import { metkaMain, runProcess } from "@metka/testing/processes"
 import { clientsOf } from "@metka/testing/processSystem"
+import { realEnvironment } from "@metka/testing/realEnvironment"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { Effect, References } from "effect"
-import { real } from "../../core/test/DatabaseLayers.ts"
 import { allMigrations } from "../src/AllMigrations.ts"
-import { realEnvironment } from "./realSystem.ts"
 import { republishContract, storeUnreadable } from "./republishContract.ts"
 
 describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {

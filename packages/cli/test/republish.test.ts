@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
+import { memoryDatabase } from "@metka/testing/memorySystem"
 import { leftOutText } from "../src/Republish.ts"
-import { memoryDatabase } from "./memorySystem.ts"
 import { republishContract } from "./republishContract.ts"
 
 republishContract("republish on PGlite", memoryDatabase)

@@ -3,11 +3,11 @@ import { assert, layer as withLayer } from "@effect/vitest"
 import * as KafkaMemory from "@metka/core/KafkaMemory"
 import { Topology } from "@metka/core/Topology"
 import { cafeOrder } from "@metka/testing/cafe"
+import { emptied } from "@metka/testing/databaseLayers"
+import { delivered, enrichment, upsertOrders } from "@metka/testing/deliveredOrders"
 import { topicRecords } from "@metka/testing/topicRecords"
 import { Effect, Layer } from "effect"
 import type { SqlClient } from "effect/sql"
-import { emptied } from "../../core/test/DatabaseLayers.ts"
-import { delivered, enrichment, upsertOrders } from "../../stg/test/stgRepositoryContract.ts"
 import { lackingOrders, leftOutText, republish } from "../src/Republish.ts"
 
 const payload = JSON.stringify(JSON.parse(cafeOrder("ann", 1, "2023-04-01 20:00", ["d1"]).value.toString()).payload)

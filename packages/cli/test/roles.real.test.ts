@@ -2,6 +2,7 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import * as Service from "@metka/core/Service"
 import { rulesLock } from "@metka/core/advisoryLocks"
 import { Health } from "@metka/core/Health"
+import { clientOf } from "@metka/testing/databaseLayers"
 import { eventuallyTrue } from "@metka/testing/eventually"
 import { metka, metkaMain, repository, runProcess } from "@metka/testing/processes"
 import { isMissing } from "@metka/testing/realServers"
@@ -12,7 +13,7 @@ import { join } from "node:path"
 import { migrateDatabase } from "../src/Migrate.ts"
 import { databaseRoles } from "../src/roles.ts"
 import { columnsOf, isAllowed, rightsOn } from "./attempts.ts"
-import { as, databaseOf, execute, letIn, RolesDatabase } from "./rolesDatabase.ts"
+import { as, execute, letIn, RolesDatabase } from "./rolesDatabase.ts"
 
 const schemas = ["ops", "stg", "dds", "cdm", "bi"]
 
@@ -96,9 +97,9 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
     it.effect("a service may touch what its work needs, and is refused everything else", () =>
       Effect.gen(function* () {
         const url = yield* RolesDatabase
-        const columns = yield* Effect.provide(columnsOf(schemas), databaseOf(url))
+        const columns = yield* Effect.provide(columnsOf(schemas), clientOf(url))
         for (const [role, expected] of Object.entries(rights)) {
-          const found = yield* Effect.provide(rightsOn(columns), databaseOf(as(role, url)))
+          const found = yield* Effect.provide(rightsOn(columns), clientOf(as(role, url)))
           assert.deepStrictEqual(found, expected, role)
         }
       })
@@ -116,7 +117,7 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
           "create role attempt"
         ]
         for (const { name } of databaseRoles) {
-          const allowed = yield* Effect.provide(Effect.filter(attempts, isAllowed), databaseOf(as(name, url)))
+          const allowed = yield* Effect.provide(Effect.filter(attempts, isAllowed), clientOf(as(name, url)))
           // What is made anew is made beside the tables first.
           assert.deepStrictEqual(allowed, name === "metka_operator" ? ["create temporary table attempt ()"] : [], name)
         }
@@ -128,8 +129,8 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
       () =>
         Effect.gen(function* () {
           const url = yield* RolesDatabase
-          const columns = yield* Effect.provide(columnsOf(schemas), databaseOf(url))
-          const console = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_console", url)))
+          const columns = yield* Effect.provide(columnsOf(schemas), clientOf(url))
+          const console = yield* Effect.provide(rightsOn(columns), clientOf(as("metka_console", url)))
           assert.strictEqual(console["stg.order_events"], "select (id, object_id, order_version, received_at)")
           assert.strictEqual(console["cdm.user_tags"], "select")
           assert.deepStrictEqual(
@@ -140,7 +141,7 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
             console["ops.dead_letters"],
             'select (id, service, topic, partition, "offset", reason, detail, received_at, replayed_at, closed_at, order_id)'
           )
-          const operator = yield* Effect.provide(rightsOn(columns), databaseOf(as("metka_operator", url)))
+          const operator = yield* Effect.provide(rightsOn(columns), clientOf(as("metka_operator", url)))
           assert.sameMembers(Object.keys(operator), [...new Set(columns.map(({ table }) => table))])
           const { "ops.dead_letters": letters, ...others } = operator
           assert.strictEqual(letters, "select, update (replayed_at, closed_at)")
@@ -163,10 +164,7 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
               Effect.map(health.readiness, ({ components }) => !JSON.stringify(components).includes("not reached yet"))
             )
             return yield* health.readiness
-          }).pipe(
-            Effect.scoped,
-            Effect.provide([databaseOf(as(role, url)), Health.layer({ components: ["postgres"] })])
-          )
+          }).pipe(Effect.scoped, Effect.provide([clientOf(as(role, url)), Health.layer({ components: ["postgres"] })]))
         assert.isTrue((yield* readinessAs("metka_stg")).ready)
         const { components, ready } = yield* readinessAs("metka_bi")
         assert.isFalse(ready)
@@ -206,9 +204,9 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
     it.effect("a right that is not listed any more goes with the next migration, and a new one comes", () =>
       Effect.gen(function* () {
         const url = yield* RolesDatabase
-        const asOwner = databaseOf(url)
+        const asOwner = clientOf(url)
         const reads = (table: string) =>
-          Effect.provide(isAllowed(`select 1 from ${table}`), databaseOf(as("metka_stg", url)))
+          Effect.provide(isAllowed(`select 1 from ${table}`), clientOf(as("metka_stg", url)))
         yield* Effect.provide(execute("grant usage on schema cdm to metka_stg"), asOwner)
         yield* Effect.provide(execute("grant select on cdm.user_tags to metka_stg"), asOwner)
         yield* Effect.provide(execute("revoke select on stg.order_events from metka_stg"), asOwner)
@@ -224,20 +222,20 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
         const readme = yield* Effect.promise(() => readFile(new URL("../../../README.md", import.meta.url), "utf8"))
         const [statements = ""] = /^revoke execute on function [^]*?(?=^commit;)/m.exec(readme) ?? []
         const holdsUp = (lock: number) => isAllowed(`select pg_advisory_lock(${lock}), pg_advisory_unlock(${lock})`)
-        const asBi = databaseOf(as("metka_bi", url))
+        const asBi = clientOf(as("metka_bi", url))
         assert.isTrue(yield* Effect.provide(holdsUp(rulesLock), asBi))
         yield* Effect.provide(
           Effect.forEach(["create role metka", ...statements.split(/;\s*/).filter(Boolean)], execute, {
             discard: true
           }),
-          databaseOf(url)
+          clientOf(url)
         )
         assert.isFalse(yield* Effect.provide(holdsUp(rulesLock), asBi))
         const left = yield* Effect.provide(
           execute(`select oid::regprocedure::text as left from pg_proc
             where (proname ~ '^pg_(try_)?advisory_(xact_)?lock' and proargtypes = '20' or proname in ('lo_creat', 'lo_create', 'lo_from_bytea'))
               and has_function_privilege('metka_bi', oid, 'execute')`),
-          databaseOf(url)
+          clientOf(url)
         )
         assert.deepStrictEqual(left, [])
         const sources = yield* Effect.promise(async () => {
@@ -250,7 +248,7 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
           execute(`select holder, function from unnest(array['metka', 'metka_cdm', 'metka_operator']) holder,
             unnest(array['${[...used].join("', '")}']) function
             where not has_function_privilege(holder, function || '(bigint)', 'execute')`),
-          databaseOf(url)
+          clientOf(url)
         )
         assert.deepStrictEqual(withheld, [])
       })
@@ -260,10 +258,10 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
   it.live("who owns the database but may not make roles is given the SQL, and then grants to roles others made", () =>
     Effect.gen(function* () {
       const server = yield* ownPostgresServer
-      yield* Effect.provide(execute("create role owner login nocreaterole"), databaseOf(server.url))
+      yield* Effect.provide(execute("create role owner login nocreaterole"), clientOf(server.url))
       const database = yield* freshDatabase(server.url)
       const name = new URL(database).pathname.slice(1)
-      yield* Effect.provide(execute(`alter database ${name} owner to owner`), databaseOf(server.url))
+      yield* Effect.provide(execute(`alter database ${name} owner to owner`), clientOf(server.url))
       const env = { DATABASE_URL: as("owner", database) }
       yield* metka(env, "migrate")
       const refused = yield* runProcess(["packages/cli/bin/metka.mjs", "roles"], env)
@@ -271,10 +269,10 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
       assert.match(refused.stderr, /^metka: the user of DATABASE_URL may not make roles.*\n$/)
       const statements = refused.stdout.split(/;\s*/).filter((statement) => statement !== "")
       assert.isAtLeast(statements.length, databaseRoles.length)
-      yield* Effect.provide(Effect.forEach(statements, execute, { discard: true }), databaseOf(server.url))
+      yield* Effect.provide(Effect.forEach(statements, execute, { discard: true }), clientOf(server.url))
       yield* metka(env, "roles")
-      yield* Effect.provide(letIn, databaseOf(server.url))
-      const stg = databaseOf(as("metka_stg", database))
+      yield* Effect.provide(letIn, clientOf(server.url))
+      const stg = clientOf(as("metka_stg", database))
       assert.isTrue(yield* Effect.provide(isAllowed("select * from stg.order_events"), stg))
       assert.isFalse(yield* Effect.provide(isAllowed("select * from dds.h_order"), stg))
     })

@@ -1,8 +1,8 @@
 /** A database with Metka's roles, on a PostgreSQL of its own: roles belong to a whole cluster. */
-import * as Database from "@metka/core/Database"
+import { clientOf } from "@metka/testing/databaseLayers"
 import { type Environment, metka } from "@metka/testing/processes"
 import { ownPostgresServer } from "@metka/testing/servers"
-import { ConfigProvider, Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { databaseRoles } from "../src/roles.ts"
 
@@ -12,11 +12,6 @@ export const as = (user: string, url: string): string => {
   other.username = user
   return other.href
 }
-
-export const databaseOf = (url: string) =>
-  Layer.fresh(Database.layer("metka test")).pipe(
-    Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({ DATABASE_URL: url })))
-  )
 
 export const execute = (statement: string) => Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(statement))
 
@@ -29,7 +24,7 @@ const databaseWithRoles = Effect.gen(function* () {
   const env: Environment = { DATABASE_URL: server.url }
   yield* metka(env, "migrate")
   yield* metka(env, "roles")
-  yield* Effect.provide(letIn, databaseOf(server.url))
+  yield* Effect.provide(letIn, clientOf(server.url))
   return server.url
 })
 

@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { createHash } from "node:crypto"
 import { loadReferences, send } from "@metka/testing/againstOracle"
-import { memoryDatabase, withMemorySystem } from "./memorySystem.ts"
+import { memoryDatabase, withMemorySystem } from "@metka/testing/memorySystem"
 import { settled } from "@metka/testing/settled"
 import { topicRecords } from "@metka/testing/topicRecords"
 

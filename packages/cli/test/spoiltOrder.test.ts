@@ -1,10 +1,10 @@
 import { assert, layer } from "@effect/vitest"
 import { loadReferences, send } from "@metka/testing/againstOracle"
 import { cafeOrder, cafeReferences } from "@metka/testing/cafe"
+import { memoryDatabase, withMemorySystem } from "@metka/testing/memorySystem"
 import { settled } from "@metka/testing/settled"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { memoryDatabase, withMemorySystem } from "./memorySystem.ts"
 
 layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })(
   "An order whose row a hand has spoilt",

@@ -6,11 +6,11 @@ import { Topology } from "@metka/core/Topology"
 import { uuidOf } from "@metka/core/Uuid"
 import { loadReferences, send } from "@metka/testing/againstOracle"
 import { cafeOrder as order, cafeReferences } from "@metka/testing/cafe"
+import { memoryDatabase, withMemorySystem } from "@metka/testing/memorySystem"
 import { settled } from "@metka/testing/settled"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { tagReasonsText } from "../src/TagReasonsText.ts"
-import { memoryDatabase, withMemorySystem } from "./memorySystem.ts"
 
 const references = cafeReferences(
   ["anna", "boris"],

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { atTimes } from "@metka/testing/atTime"
 import { Clock, Deferred, Duration, Effect, Fiber, Option } from "effect"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
-import { atTimes } from "../../core/test/DatabaseLayers.ts"
 import { MartReader } from "../src/MartReader.ts"
 import { seldom } from "../src/seldom.ts"
 

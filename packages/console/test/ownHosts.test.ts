@@ -1,9 +1,9 @@
 import { assert, layer } from "@effect/vitest"
+import { memoryDatabase, withMemorySystem } from "@metka/testing/memorySystem"
 import { Effect } from "effect"
 import type { HttpServer } from "effect/http"
 import { request } from "node:http"
 import { text } from "node:stream/consumers"
-import { memoryDatabase, withMemorySystem } from "../../cli/test/memorySystem.ts"
 import { address, consoleOver, state } from "./browser.ts"
 
 /** Everything that the console answers. */

@@ -1,9 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { applyRules } from "@metka/cdm/ApplyRules"
+import { memoryDatabase, sendStream, withMemorySystem } from "@metka/testing/memorySystem"
 import { messyStream } from "@metka/testing/messyStream/messyStream"
 import { settled } from "@metka/testing/settled"
 import { Effect } from "effect"
-import { memoryDatabase, sendStream, withMemorySystem } from "../../cli/test/memorySystem.ts"
 import { readAudiences } from "../src/Audiences.ts"
 import { readReach, thresholdCount } from "../src/Reach.ts"
 

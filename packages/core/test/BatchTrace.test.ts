@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { exported, parentIdOf } from "@metka/testing/recordingTracer"
 import { Effect, Exit } from "effect"
 import { type BatchTrace, followedLimit, traceBatch } from "../src/BatchTrace.ts"
 import { Kafka, type KafkaRecord } from "../src/Kafka.ts"
 import * as KafkaMemory from "../src/KafkaMemory.ts"
 import * as TraceContext from "../src/TraceContext.ts"
-import { exported, parentIdOf } from "./RecordingTracer.ts"
 
 const record = (offset: number, traceparent?: string): KafkaRecord => ({
   topic: "orders",

@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { atTimes } from "@metka/testing/atTime"
+import { clientOf } from "@metka/testing/databaseLayers"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { ownPostgresServer, tcpProxy } from "@metka/testing/servers"
 import { Effect, Fiber, Layer, Schedule } from "effect"
@@ -8,7 +10,6 @@ import { endingWithin } from "../src/endingWithin.ts"
 import { KafkaError, KafkaUnavailable } from "../src/Kafka.ts"
 import { describe as told, isPassing, refusalOf, sqlStateOf } from "../src/Outage.ts"
 import { transaction } from "../src/transaction.ts"
-import { atTimes, clientOf } from "./DatabaseLayers.ts"
 
 const select = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`select 1 as one`)
 const untilUp = Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "20 seconds" }))

@@ -1,4 +1,7 @@
 import { assert, layer } from "@effect/vitest"
+import { atTime } from "@metka/testing/atTime"
+import { embedded, emptied } from "@metka/testing/databaseLayers"
+import { writtenRows } from "@metka/testing/writtenRows"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import * as fc from "fast-check"
@@ -6,7 +9,6 @@ import { type DeadLetter, keepDeadLetters } from "../src/DeadLetters.ts"
 import type { KafkaRecord } from "../src/Kafka.ts"
 import { BadRecord, cleanDetail } from "../src/messages/BadRecord.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
-import { atTime, embedded, emptied, writtenRows } from "./DatabaseLayers.ts"
 
 const letter = (record: Partial<KafkaRecord> = {}, detail = "detail"): DeadLetter => ({
   record: {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { exported } from "@metka/testing/recordingTracer"
 import { Cause, Effect, Exit } from "effect"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
 import { KafkaError, KafkaUnavailable } from "../src/Kafka.ts"
-import { exported } from "./RecordingTracer.ts"
 
 const quoting = Object.assign(new Error('invalid input syntax for type json: "Котова"'), {
   severity: "ERROR",

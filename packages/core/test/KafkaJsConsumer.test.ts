@@ -1,11 +1,11 @@
 import { assert, describe, it, vi } from "@effect/vitest"
+import { eventuallyTrue } from "@metka/testing/eventually"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import type { ConsumerRunConfig, EachBatchPayload, Kafka as KafkaClient, OffsetsByTopicPartition } from "kafkajs"
 import { EventEmitter } from "node:events"
 import { setImmediate } from "node:timers/promises"
 import type { KafkaError } from "../src/Kafka.ts"
 import { GroupMembers } from "../src/KafkaJsConsumer.ts"
-import { eventually } from "./DatabaseLayers.ts"
 
 /** What kafkajs calls, and what it is told; a broker's part is played by the test. */
 class Script {
@@ -105,7 +105,7 @@ const member = Effect.fnUntraced(function* (goOn: Effect.Effect<void>) {
     Stream.runForEach(() => goOn),
     Effect.forkScoped
   )
-  yield* eventually(
+  yield* eventuallyTrue(
     "it consumes",
     Effect.sync(() => script.isRunning)
   )
@@ -158,7 +158,7 @@ describe("A member that the group has gone on without", () => {
       const script = yield* forgotten
       vi.advanceTimersByTime(36_000)
       vi.useRealTimers()
-      yield* eventually(
+      yield* eventuallyTrue(
         "another one is made",
         Effect.sync(() => script.consumers === 2)
       )
@@ -191,7 +191,7 @@ describe("A member whose fetches are not answered", () => {
       yield* members
         .consume({ topic: "in", group: "group", maxRecords: 1, onFetching })
         .pipe(Stream.runDrain, Effect.forkScoped)
-      yield* eventually(
+      yield* eventuallyTrue(
         "it consumes",
         Effect.sync(() => script.isRunning)
       )

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { clientOf } from "@metka/testing/databaseLayers"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { migrate } from "../src/Migrations.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
-import { clientOf } from "./DatabaseLayers.ts"
 
 const other = {
   schema: "other",

@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { clientOf } from "@metka/testing/databaseLayers"
+import { eventuallyTrue } from "@metka/testing/eventually"
 import { isMissing } from "@metka/testing/realServers"
 import { ownPostgresServer } from "@metka/testing/servers"
 import { Effect, Fiber, Ref } from "effect"
@@ -6,7 +8,6 @@ import { SqlClient } from "effect/sql"
 import { Kafka } from "../src/Kafka.ts"
 import { migrate } from "../src/Migrations.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
-import { clientOf, eventually } from "./DatabaseLayers.ts"
 import {
   isDone,
   isReady,
@@ -43,10 +44,10 @@ const outageInTransaction = (how: "stop" | "kill") =>
         Effect.all([Ref.get(died), isReady, isDone]),
         ([dead, ready, done]) => dead && (!ready || done)
       )
-      yield* eventually("not ready, or done", Effect.andThen(stage, isDownOrDone))
+      yield* eventuallyTrue("not ready, or done", Effect.andThen(stage, isDownOrDone))
       yield* server.start
-      yield* eventually("the input is committed", Effect.andThen(stage, isDone))
-      yield* eventually("ready", isReady)
+      yield* eventuallyTrue("the input is committed", Effect.andThen(stage, isDone))
+      yield* eventuallyTrue("ready", isReady)
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(yield* taken, ["1", "2"])
       assert.deepStrictEqual(
@@ -82,7 +83,7 @@ describe.skipIf(isMissing("postgres"))("The pipeline on a real server", () => {
           Effect.sync(() => fiber.pollUnsafe()),
           (exit) => exit ?? Effect.void
         )
-        yield* eventually("the input is committed", Effect.andThen(stage, isDone))
+        yield* eventuallyTrue("the input is committed", Effect.andThen(stage, isDone))
         yield* Fiber.interrupt(fiber)
         assert.deepStrictEqual(yield* taken, ["1"])
         assert.deepStrictEqual(yield* letters, [])

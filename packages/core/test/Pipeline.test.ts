@@ -1,4 +1,5 @@
 import { assert, layer } from "@effect/vitest"
+import { embedded, emptied } from "@metka/testing/databaseLayers"
 import { Clock, Deferred, Effect, Exit, Fiber, type Layer, Logger, Ref, Result, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { ConnectionError, SqlError } from "effect/sql/SqlError"
@@ -8,7 +9,6 @@ import { Kafka, KafkaError, type KafkaRecord, KafkaRefused, KafkaUnavailable, Re
 import { KafkaFaults } from "../src/KafkaFaults.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
 import { ReferenceUnavailable } from "../src/ReferenceData.ts"
-import { embedded, emptied } from "./DatabaseLayers.ts"
 import {
   failCommitOnce,
   isDone,

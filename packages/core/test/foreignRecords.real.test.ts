@@ -1,5 +1,7 @@
 /** Records as other producers write them, and our layer never does: sent by kafkajs itself to a topic of one partition. */
 import { assert, describe, layer } from "@effect/vitest"
+import { embedded } from "@metka/testing/databaseLayers"
+import { eventuallyTrue } from "@metka/testing/eventually"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { ConfigProvider, Effect, Fiber, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
@@ -19,7 +21,6 @@ import * as KafkaJs from "../src/KafkaJs.ts"
 import { makeDecoder } from "../src/messages/decodeJson.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
 import * as Pipeline from "../src/Pipeline.ts"
-import { embedded, eventually } from "./DatabaseLayers.ts"
 import { connected, foreignClient } from "./foreignClient.ts"
 import { startMember } from "./kafkaContract.ts"
 
@@ -44,7 +45,7 @@ const foreignTopic = Effect.fnUntraced(function* (configuration: Readonly<Record
   const admin = yield* connected(() => client.admin())
   yield* Effect.promise(() => admin.createTopics({ topics: [shape], waitForLeaders: false }))
   // kafkajs waits for leaders, but fails when the broker does not know the topic at all yet.
-  yield* eventually(
+  yield* eventuallyTrue(
     "the topic is led",
     Effect.tryPromise(() => admin.fetchTopicOffsets(topic)).pipe(
       Effect.as(true),
@@ -79,7 +80,7 @@ const inTransactions = (topic: string, producer: Producer) =>
       await open.send({ topic, messages: messages(...values) })
       await open[end]()
     })
-    yield* eventually(
+    yield* eventuallyTrue(
       "the marker is written",
       Effect.map(progress(topic, "nobody"), (now) => now.end === before.end + values.length + 1)
     )
@@ -96,7 +97,7 @@ const startMemberUntil = Effect.fnUntraced(function* (
     Effect.orDie(kafka.commit(group, batch))
   )
   const until = (value: string) =>
-    eventually(
+    eventuallyTrue(
       `the record ${value}`,
       Effect.sync(() => member.records().some((record) => valueOf(record) === value))
     )
@@ -211,7 +212,7 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
         const { until } = yield* startMemberUntil(topic, group, (problem) =>
           Effect.sync(() => problems.push(problem?.message))
         )
-        yield* eventually(
+        yield* eventuallyTrue(
           "five attempts",
           Effect.sync(() => attempts.length >= 5)
         )
@@ -271,7 +272,7 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
             [12, "last"]
           ]
         )
-        yield* eventually(
+        yield* eventuallyTrue(
           "no lag",
           Effect.map(progress(topic, group), ({ committed, end }) => committed === 13 && end === 13)
         )
@@ -297,7 +298,7 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
         yield* send(messages("last"))
 
         const member = yield* startMember({ topic, group, maxRecords: 1 })
-        yield* eventually(
+        yield* eventuallyTrue(
           "the last record",
           Effect.sync(() => member.records().map(valueOf).includes("last"))
         )
@@ -330,7 +331,7 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
         yield* transaction("abort", "aborted before")
         const member = yield* startMemberUntil(topic, group)
         const reached = (committed: number, end: number) =>
-          eventually(
+          eventuallyTrue(
             `${committed} of ${end}`,
             Effect.map(progress(topic, group), (now) => now.committed === committed && now.end === end)
           )
@@ -391,7 +392,7 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
             }
           })
         )
-        yield* eventually(
+        yield* eventuallyTrue(
           "all is committed",
           Effect.map(progress(topic, group), ({ committed, end }) => committed === 5 && end === 5)
         )

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { eventuallyTrue } from "@metka/testing/eventually"
 import { Effect } from "effect"
 import { AssignerProtocol, type Consumer } from "kafkajs"
 import { createRequire } from "node:module"
 import { setTimeout as pause } from "node:timers/promises"
-import { eventually } from "./DatabaseLayers.ts"
 
 const require = createRequire(import.meta.url)
 const createConsumer = require("kafkajs/src/consumer") as (options: unknown) => Consumer
@@ -128,14 +128,14 @@ const consuming = Effect.gen(function* () {
 const fetchesOn = (broker: Broker) =>
   Effect.suspend(() => {
     const before = broker.fetches
-    return eventually(
+    return eventuallyTrue(
       "it fetches",
       Effect.sync(() => broker.fetches > before + 2)
     )
   })
 
 const commitsAsMemberAgain = Effect.fnUntraced(function* (broker: Broker, commit: Effect.Effect<void>) {
-  yield* eventually(
+  yield* eventuallyTrue(
     "the group has it again",
     Effect.sync(() => broker.member !== undefined)
   )
@@ -169,7 +169,7 @@ describe("A consumer of kafkajs, as it is patched here", () => {
       const { broker, commit } = yield* consuming
       broker.failures.syncAnswer.push(new KafkaJSConnectionError("Connection lost"))
       broker.failures.fetch.push(refusal("NOT_LEADER_OR_FOLLOWER"))
-      yield* eventually(
+      yield* eventuallyTrue(
         "it has joined again",
         Effect.sync(() => broker.generation >= 2 && broker.failures.syncAnswer.length === 0)
       )

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { exported, parentIdOf } from "@metka/testing/recordingTracer"
 import { topicRecords } from "@metka/testing/topicRecords"
 import { Effect } from "effect"
 import { followedLimit } from "../src/BatchTrace.ts"
@@ -7,7 +8,6 @@ import { KafkaFaults } from "../src/KafkaFaults.ts"
 import * as KafkaMemory from "../src/KafkaMemory.ts"
 import { publish } from "../src/publish.ts"
 import * as TraceContext from "../src/TraceContext.ts"
-import { exported, parentIdOf } from "./RecordingTracer.ts"
 
 const outgoing = (traceparent?: string): OutgoingRecord => ({
   key: "a",

@@ -6,11 +6,12 @@ import { header } from "@metka/core/messages/headers"
 import type { StgOrder } from "@metka/core/messages/StgOrder"
 import { fixedWidth } from "@metka/core/messages/Timestamp"
 import { Topology } from "@metka/core/Topology"
+import { eventuallyTrue } from "@metka/testing/eventually"
+import { topicRecords } from "@metka/testing/topicRecords"
 import { whileRunning } from "@metka/testing/whileRunning"
-import { Effect, Layer, References, Stream } from "effect"
+import { Effect, Layer, References } from "effect"
 import { SqlClient } from "effect/sql"
 import { hash } from "node:crypto"
-import { eventually } from "../../core/test/DatabaseLayers.ts"
 import * as Dds from "../src/Dds.ts"
 
 /** A version of an order as STG sends it. `dishes`: `dish:category`, or `dish:category:name`. */
@@ -83,7 +84,7 @@ export const send = Effect.fnUntraced(function* (records: ReadonlyArray<Outgoing
   yield* (yield* Kafka).publish(stgOrders, records)
 })
 
-export const untilDone = eventually("all orders are committed", isDone)
+export const untilDone = eventuallyTrue("all orders are committed", isDone)
 
 /** Each of these as a batch of its own. */
 export const takeInRecords = (...batches: ReadonlyArray<ReadonlyArray<OutgoingRecord>>) =>
@@ -100,21 +101,13 @@ const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes
 /** What DDS has sent to CDM, `order version`, and how many rows each has. */
 export const sent = Effect.gen(function* () {
   const { cdmStats } = yield* Topology
-  const kafka = yield* Kafka
-  const total = (yield* kafka.lag(cdmStats, "reader")).reduce((sum, { end }) => sum + end, 0)
-  if (total === 0) return []
-  const batches = yield* kafka
-    .consume({ topic: cdmStats, group: "reader", maxRecords: total })
-    .pipe(Stream.take(1), Stream.runCollect)
-  return [...batches]
-    .flatMap(({ records }) => records)
-    .map(({ headers, key, value }) => ({
-      key: text(key),
-      order: text(headers.get(header.orderId)),
-      version: text(headers.get(header.orderVersion)),
-      date: text(headers.get(header.orderDate)),
-      rows: (JSON.parse(text(value)) as ReadonlyArray<unknown>).length
-    }))
+  return (yield* topicRecords(cdmStats)).map(({ headers, key, value }) => ({
+    key: text(key),
+    order: text(headers.get(header.orderId)),
+    version: text(headers.get(header.orderVersion)),
+    date: text(headers.get(header.orderDate)),
+    rows: (JSON.parse(text(value)) as ReadonlyArray<unknown>).length
+  }))
 })
 
 /** What the vault says of orders now: the rows of the version in effect, by business keys. */

@@ -1,11 +1,12 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Health } from "@metka/core/Health"
 import { opsMigrations } from "@metka/core/OpsSchema"
+import { emptied, real } from "@metka/testing/databaseLayers"
+import { openTransaction, sessionsWaitForLocks } from "@metka/testing/openTransaction"
 import { isMissing } from "@metka/testing/realServers"
 import { whileRunning } from "@metka/testing/whileRunning"
 import { Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
-import { emptied, openTransaction, real, sessionsWaitForLocks } from "../../core/test/DatabaseLayers.ts"
 import * as Dds from "../src/Dds.ts"
 import { ddsMigrations } from "../src/DdsSchema.ts"
 import {

@@ -1,5 +1,5 @@
 import { opsMigrations } from "@metka/core/OpsSchema"
-import { embedded } from "../../core/test/DatabaseLayers.ts"
+import { embedded } from "@metka/testing/databaseLayers"
 import { ddsMigrations } from "../src/DdsSchema.ts"
 import { ddsRepositoryContract } from "./ddsRepositoryContract.ts"
 

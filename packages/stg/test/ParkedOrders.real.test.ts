@@ -1,7 +1,7 @@
 import { describe } from "@effect/vitest"
 import { isMissing } from "@metka/testing/realServers"
-import { real } from "../../core/test/DatabaseLayers.ts"
-import { opsMigrations } from "../../core/src/OpsSchema.ts"
+import { opsMigrations } from "@metka/core/OpsSchema"
+import { real } from "@metka/testing/databaseLayers"
 import { stgMigrations } from "../src/StgSchema.ts"
 import { parkedOrdersContract } from "./parkedOrdersContract.ts"
 

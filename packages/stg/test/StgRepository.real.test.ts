@@ -1,18 +1,15 @@
 import { assert, describe, layer } from "@effect/vitest"
+import { atTime } from "@metka/testing/atTime"
+import { emptied, real } from "@metka/testing/databaseLayers"
+import { delivered, enrichment, upsertOrders, version } from "@metka/testing/deliveredOrders"
+import { openTransaction, sessionsWaitForLocks } from "@metka/testing/openTransaction"
 import { isMissing } from "@metka/testing/realServers"
+import { writtenRows } from "@metka/testing/writtenRows"
 import { Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
-import {
-  atTime,
-  emptied,
-  openTransaction,
-  real,
-  sessionsWaitForLocks,
-  writtenRows
-} from "../../core/test/DatabaseLayers.ts"
 import * as Repository from "../src/StgRepository.ts"
 import { stgMigrations } from "../src/StgSchema.ts"
-import { delivered, enrichment, stgRepositoryContract, version, upsertOrders } from "./stgRepositoryContract.ts"
+import { stgRepositoryContract } from "./stgRepositoryContract.ts"
 
 const database = real(stgMigrations)
 

@@ -1,4 +1,4 @@
-import { embedded } from "../../core/test/DatabaseLayers.ts"
+import { embedded } from "@metka/testing/databaseLayers"
 import { stgMigrations } from "../src/StgSchema.ts"
 import { stgRepositoryContract } from "./stgRepositoryContract.ts"
 

@@ -4,14 +4,16 @@ import * as KafkaMemory from "@metka/core/KafkaMemory"
 import * as MemoryReferenceData from "@metka/core/MemoryReferenceData"
 import { Topology } from "@metka/core/Topology"
 import { loadReferences } from "@metka/testing/againstOracle"
+import { atTime } from "@metka/testing/atTime"
 import { cafeOrder, cafeReferences } from "@metka/testing/cafe"
+import { emptied } from "@metka/testing/databaseLayers"
+import { delivered, enrichment, upsertOrders, version } from "@metka/testing/deliveredOrders"
+import { eventuallyTrue } from "@metka/testing/eventually"
 import { topicRecords } from "@metka/testing/topicRecords"
 import { Effect, Layer, Logger } from "effect"
 import { SqlClient } from "effect/sql"
-import { atTime, emptied, eventually } from "../../core/test/DatabaseLayers.ts"
 import * as ParkedOrders from "../src/ParkedOrders.ts"
 import * as Repository from "../src/StgRepository.ts"
-import { delivered, enrichment, upsertOrders, version } from "./stgRepositoryContract.ts"
 
 const payload = JSON.stringify(JSON.parse(cafeOrder("ann", 1, "2023-04-01 20:00", ["d1"]).value.toString()).payload)
 
@@ -49,7 +51,7 @@ export const parkedOrdersContract = <E>(name: string, layer: Layer.Layer<SqlClie
         yield* park(4, payload, enrichment("Anna"))
         const { stgOrders } = yield* Topology
         yield* Effect.forkScoped(ParkedOrders.run)
-        yield* eventually(
+        yield* eventuallyTrue(
           "only those that cannot be read wait",
           Effect.map(parkedIds, (ids) => ids.join() === "1,3")
         )

@@ -1,32 +1,20 @@
 /** The three services together in this process: memory Kafka and Redis, PostgreSQL as PGlite. */
 import { applyRules } from "@metka/cdm/ApplyRules"
-import * as EmbeddedDatabase from "@metka/core/EmbeddedDatabase"
-import * as PgliteHere from "@metka/core/PgliteHere"
+import { allMigrations } from "@metka/cli/AllMigrations"
+import { runAll } from "@metka/cli/AllServices"
 import { Health } from "@metka/core/Health"
 import * as KafkaMemory from "@metka/core/KafkaMemory"
-import { migrate } from "@metka/core/Migrations"
 import * as MemoryReferenceData from "@metka/core/MemoryReferenceData"
 import { Topology } from "@metka/core/Topology"
-import { loadReferences, send } from "@metka/testing/againstOracle"
-import type { MessyStream } from "@metka/testing/messyStream/messyStream"
 import { Effect, Layer, References } from "effect"
-import { SqlClient } from "effect/sql"
-import { allMigrations } from "../src/AllMigrations.ts"
-import { runAll } from "../src/AllServices.ts"
+import { loadReferences, send } from "./againstOracle.ts"
+import { embedded, emptied } from "./databaseLayers.ts"
+import type { MessyStream } from "./messyStream/messyStream.ts"
 
 /** One database a test file, since to make one takes seconds; `withMemorySystem` empties it. */
-export const memoryDatabase = Layer.effectDiscard(migrate(allMigrations)).pipe(
-  Layer.provideMerge(EmbeddedDatabase.layer(PgliteHere.open)),
+export const memoryDatabase = embedded(...allMigrations).pipe(
   Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "None"))
 )
-
-const emptyTables = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  const tables = yield* sql<{ name: string }>`
-    select format('%I.%I', schemaname, tablename) as name from pg_tables
-    where schemaname in ('ops', 'stg', 'dds', 'cdm') and tablename <> 'migrations'`
-  yield* sql.unsafe(`truncate ${tables.map(({ name }) => name).join(", ")} restart identity`)
-})
 
 export interface MemorySystemOptions {
   /** Of every topic; 6 unless told. */
@@ -45,7 +33,7 @@ const layersOf = ({ maxBatchRecords, partitions }: MemorySystemOptions) =>
 
 /** Runs `use` beside the services, on empty tables and topics; fails when a service does. */
 export const withMemorySystem = <A, E, R>(options: MemorySystemOptions, use: Effect.Effect<A, E, R>) =>
-  emptyTables.pipe(
+  emptied.pipe(
     Effect.andThen(Effect.raceFirst(use, Effect.andThen(runAll, Effect.never))),
     Effect.provide(layersOf(options)),
     Effect.scoped

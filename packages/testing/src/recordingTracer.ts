@@ -1,8 +1,8 @@
 /** A tracer that keeps the spans that ended, as an exporter would get them. */
+import { TracesExported } from "@metka/core/BatchTrace"
+import { guardedTracer } from "@metka/core/GuardedTracer"
+import { makeSampler, type SamplerName } from "@metka/core/Sampler"
 import { Effect, Option, Tracer } from "effect"
-import { TracesExported } from "../src/BatchTrace.ts"
-import { guardedTracer } from "../src/GuardedTracer.ts"
-import { makeSampler, type SamplerName } from "../src/Sampler.ts"
 
 /** Runs with telemetry on; gives the spans that were exported, in the order of their ends. */
 export const exported = <A, E, R>(effect: Effect.Effect<A, E, R>, sampler: SamplerName = "always_on", ratio = 1) =>

@@ -1,8 +1,8 @@
 /** An environment on the test run's real servers. */
-import { freshEnvironment } from "@metka/testing/processSystem"
-import { RealServers } from "@metka/testing/realServers"
-import { ownRedisServer } from "@metka/testing/servers"
 import { Effect } from "effect"
+import { freshEnvironment } from "./processSystem.ts"
+import { RealServers } from "./realServers.ts"
+import { ownRedisServer } from "./servers.ts"
 
 /** The environment of a system that shares nothing with another test, its schemas migrated by `metka migrate`. */
 export const realEnvironment = Effect.fnUntraced(function* (databaseUrl: string) {

@@ -137,9 +137,7 @@ class GroupMember {
   memberId: string | undefined
   /** Whether every broker has answered a fetch. */
   hasFetched = false
-  /** When a broker was asked that has not answered since, by its id. */
-  readonly #askedAt = new Map<number, number>()
-  readonly #answered = new Set<number>()
+  /** When a broker has answered a fetch last, in milliseconds of a clock that nobody sets. */
   #answeredAt = 0
   /** So many batches wait for space. */
   #waiting = 0
@@ -223,13 +221,9 @@ class GroupMember {
     }
   }
 
-  /** After a while; also a heartbeat that is not answered keeps kafkajs from asking for more. */
+  /** No broker has answered a fetch for a while, though there is space: not even a heartbeat may be answered. */
   get isUnanswered(): boolean {
-    const since = Date.now() - unansweredMillis
-    return (
-      this.hasFetched &&
-      (this.#askedAt.values().some((askedAt) => askedAt < since) || (this.#waiting === 0 && this.#answeredAt < since))
-    )
+    return this.hasFetched && this.#waiting === 0 && this.#answeredAt < performance.now() - unansweredMillis
   }
 
   #endUnlessJoinedAfter(generation: number): void {
@@ -255,13 +249,15 @@ class GroupMember {
       this.memberId = payload.memberId
     })
     // Every broker is asked, also one that leads none of the partitions: one alone may be the one that cannot be read.
-    this.#consumer.on(FETCH_START, ({ payload }) => void this.#askedAt.set(payload.nodeId, Date.now()))
+    const asked = new Set<number>()
+    const answered = new Set<number>()
+    const unwatchStart = this.#consumer.on(FETCH_START, ({ payload }) => void asked.add(payload.nodeId))
     this.#consumer.on(FETCH, ({ payload }) => {
-      this.#answeredAt = Date.now()
-      this.#askedAt.delete(payload.nodeId)
+      this.#answeredAt = performance.now()
       if (this.hasFetched) return
-      this.#answered.add(payload.nodeId)
-      if (!this.#askedAt.keys().every((nodeId) => this.#answered.has(nodeId))) return
+      answered.add(payload.nodeId)
+      if (!asked.isSubsetOf(answered)) return
+      unwatchStart()
       this.hasFetched = true
       this.#fetching.resolve()
     })
@@ -303,7 +299,7 @@ class GroupMember {
       }
     } finally {
       this.#waiting -= 1
-      this.#answeredAt = Date.now()
+      this.#answeredAt = performance.now()
     }
     if (this.#isLeaving || !isRunning()) return
     this.#buffer.push({

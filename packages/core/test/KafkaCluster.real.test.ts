@@ -94,7 +94,8 @@ const valuesOf = (records: ReadonlyArray<KafkaRecord>): ReadonlySet<string> =>
 const flow = Effect.gen(function* () {
   const { group, kafka, topic } = yield* Effect.retry(freshTopic, untilKnown)
   const member = yield* startMember({ topic, group, maxRecords: 1_000 }, (batch) =>
-    Effect.ignore(kafka.commit(group, batch))
+    // A new coordinator loads at first.
+    Effect.ignore(Effect.retry(kafka.commit(group, batch), { schedule: Schedule.spaced("500 millis"), times: 10 }))
   )
   const acknowledged: Array<string> = []
   let sent = 0
@@ -108,8 +109,10 @@ const flow = Effect.gen(function* () {
       )
       .pipe(Effect.retry(untilKnown), Effect.andThen(Effect.sync(() => void acknowledged.push(...values))))
   })
-  const notIn = (records: ReadonlyArray<KafkaRecord>) =>
-    acknowledged.filter((value) => !valuesOf(records).has(value)).map((value) => `${value} is missing`)
+  const notIn = (records: ReadonlyArray<KafkaRecord>) => {
+    const values = valuesOf(records)
+    return acknowledged.filter((value) => !values.has(value)).map((value) => `${value} is missing`)
+  }
   const lost = Effect.map(Effect.retry(topicRecords(topic), untilKnown), notIn)
   const delivered = eventually(
     "what is acknowledged is delivered",
@@ -162,7 +165,7 @@ describe.skipIf(isMissing("kafka"))("On several Kafka brokers", () => {
             Effect.andThen(committed),
             // As the probe of health asks, which does not wait for longer.
             Effect.andThen(Effect.retry(Effect.timeout(kafka.ping, "2 seconds"), untilKnown)),
-            Effect.timeout("20 seconds"),
+            Effect.timeout("60 seconds"),
             Effect.ensuring(signal(frozen, "SIGCONT"))
           )
           yield* publish

@@ -93,6 +93,9 @@ interface Place {
   readonly controllers: ReadonlyArray<number>
 }
 
+/** Let a test choose the leaders of partitions: the first of the replicas leads, a second later. */
+const chosenLeaders = ["leader.imbalance.check.interval.seconds=1", "leader.imbalance.per.broker.percentage=0"]
+
 const properties = (
   folder: string,
   { advertised, controller, plaintext }: Ports,
@@ -130,15 +133,13 @@ const properties = (
       // After a SIGKILL the controller takes the broker back only when the dead one's session has run out, 9 s by default.
       "broker.session.timeout.ms=3000",
       "broker.heartbeat.interval.ms=500",
-      // Lets a test choose the leaders of partitions: the first of the replicas leads, a second later.
-      "leader.imbalance.check.interval.seconds=1",
-      "leader.imbalance.per.broker.percentage=0",
       // Lets a test see a dead consumer's partitions move within seconds.
       "group.min.session.timeout.ms=1000",
       // Records may carry the business time of years ago: retention would delete them in the middle of a run.
       "log.retention.ms=-1",
       // 128 MiB unless told, which a small heap does not have.
       "log.cleaner.dedupe.buffer.size=8388608",
+      ...(replication > 1 ? chosenLeaders : []),
       ...Object.entries(deployedBrokerSettings).map(([name, value]) => `${name}=${value}`)
     ].join("\n") + "\n"
   )

@@ -9,7 +9,8 @@ import { Effect, Fiber, Schedule } from "effect"
 import type { Source } from "./system.ts"
 
 export interface Feeder {
-  readonly sent: () => number
+  /** What Kafka has acknowledged. */
+  readonly sent: () => ReadonlyArray<OutgoingMessage>
   readonly bursts: () => number
   /** Ends the feeding, once all was sent and every reference is there. */
   readonly finish: Effect.Effect<void, never, Kafka | ReferenceData | Topology>
@@ -33,7 +34,7 @@ function* endlessly({ deliveries }: Source): Generator<OutgoingMessage> {
 /** Feeds with the scope. References that come late come after the first half of the messages. */
 export const startFeeder = Effect.fnUntraced(function* (source: Source, messagesPerSecond: number) {
   const messages = endlessly(source)
-  let sent = 0
+  const sent: Array<OutgoingMessage> = []
   let bursts = 0
   let areAllReferencesThere = false
   let isFinishing = false
@@ -42,7 +43,7 @@ export const startFeeder = Effect.fnUntraced(function* (source: Source, messages
     const burst: Array<OutgoingMessage> = []
     while (burst.length < count) burst.push(messages.next().value)
     yield* retried(send(burst))
-    sent += burst.length
+    sent.push(...burst)
     bursts += 1
   })
   const loadLateReferences = Effect.gen(function* () {
@@ -53,7 +54,7 @@ export const startFeeder = Effect.fnUntraced(function* (source: Source, messages
   const feeding = yield* sendNext(messagesPerSecond).pipe(
     Effect.andThen(
       Effect.suspend(() =>
-        !areAllReferencesThere && sent * 2 >= source.deliveries.length ? loadLateReferences : Effect.void
+        !areAllReferencesThere && sent.length * 2 >= source.deliveries.length ? loadLateReferences : Effect.void
       )
     ),
     Effect.repeat({ schedule: Schedule.fixed("1 second"), while: () => !isFinishing }),
@@ -65,7 +66,7 @@ export const startFeeder = Effect.fnUntraced(function* (source: Source, messages
     finish: Effect.gen(function* () {
       isFinishing = true
       yield* Fiber.join(feeding)
-      const left = source.deliveries.length - sent
+      const left = source.deliveries.length - sent.length
       if (left > 0) yield* sendNext(left)
       if (!areAllReferencesThere) yield* loadLateReferences
     })

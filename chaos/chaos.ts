@@ -33,6 +33,7 @@ const seed = counted("seed", "The same seed gives the same orders and the same p
 const load = {
   seed,
   replicas: counted("replicas", "Replicas of each service", 2, 2, 6),
+  brokers: counted("brokers", "Brokers of Kafka, each of which keeps every partition", 1, 1, 5),
   rate: counted("rate", "Messages a second, sent in bursts once a second", 100, 1, 5_000),
   orders: counted("orders", "Orders in the stream, which is sent again when it is through", 4_000, 100, 100_000)
 }
@@ -40,6 +41,7 @@ const load = {
 interface Load {
   readonly seed: number
   readonly replicas: number
+  readonly brokers: number
   readonly rate: number
   readonly orders: number
 }
@@ -60,19 +62,20 @@ const conclude = Effect.fnUntraced(function* (folder: string, report: object, pr
 const folderOf = (command: string) => join(results, command.replaceAll(/[^a-z0-9]+/g, "-").replace(/^-/, ""))
 
 const goThrough = Effect.fnUntraced(function* (
-  { orders, rate, replicas, seed }: Load,
+  { brokers, orders, rate, replicas, seed }: Load,
   how: {
     readonly command: string
     readonly plan: ReadonlyArray<Step>
     readonly shares?: Partial<Proportions>
   }
 ) {
-  const command = `${how.command} --seed ${seed} --replicas ${replicas} --rate ${rate} --orders ${orders}`
+  const command = `${how.command} --seed ${seed} --replicas ${replicas} --brokers ${brokers} --rate ${rate} --orders ${orders}`
   const folder = folderOf(command)
   const measured = yield* withProgress({ label: "chaos", total: how.plan.length, unit: "strikes" }, (progress) =>
     run({
       source: messyStream(seed, orders, how.shares),
       replicas,
+      brokers,
       plan: how.plan,
       messagesPerSecond: rate,
       logsTo: folder,
@@ -80,7 +83,7 @@ const goThrough = Effect.fnUntraced(function* (
     })
   ).pipe(Effect.scoped)
   const report = makeReport(
-    { seed, repeatWith: `npm run chaos -- ${command}`, replicas, messagesPerSecond: rate },
+    { seed, repeatWith: `npm run chaos -- ${command}`, replicas, brokers, messagesPerSecond: rate },
     measured
   )
   yield* Console.log(`\n${reportText(report)}`)

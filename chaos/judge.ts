@@ -1,9 +1,11 @@
 /** Whether the system is exactly where it must be, however it got there. */
+import { Topology } from "@metka/core/Topology"
 import { differences, oracle } from "@metka/testing/againstOracle"
 import { tagsByTable, tagsByTopic } from "@metka/testing/guestTags"
-import { finalReferences } from "@metka/testing/messyStream/messyStream"
+import { finalReferences, type OutgoingMessage } from "@metka/testing/messyStream/messyStream"
 import { metkaMain, runProcess } from "@metka/testing/processes"
 import { settled } from "@metka/testing/settled"
+import { topicRecords } from "@metka/testing/topicRecords"
 import { Effect } from "effect"
 import type { System } from "./system.ts"
 
@@ -32,6 +34,22 @@ const unannounced = Effect.gen(function* () {
   return JSON.stringify(byTopic) === JSON.stringify(byTable)
     ? []
     : [`guest-tags say ${byTopic.length} tags, cdm.user_tags ${byTable.length}, or others`]
+})
+
+const textOf = ({ value }: { readonly value: Uint8Array | null }) => Buffer.from(value ?? []).toString("latin1")
+
+const countedByText = (messages: ReadonlyArray<{ readonly value: Uint8Array | null }>) =>
+  messages.reduce((counts, message) => {
+    const text = textOf(message)
+    return counts.set(text, (counts.get(text) ?? 0) + 1)
+  }, new Map<string, number>())
+
+/** Orders that Kafka acknowledged and does not hold: the oracle goes by what the topic holds, and knows nothing of them. */
+export const lostByKafka = Effect.fnUntraced(function* (acknowledged: ReadonlyArray<OutgoingMessage>) {
+  const { orders } = yield* Topology
+  const held = countedByText(yield* topicRecords(orders))
+  const lost = [...countedByText(acknowledged)].filter(([text, count]) => (held.get(text) ?? 0) < count)
+  return lost.length === 0 ? [] : [`of ${acknowledged.length} acknowledged orders ${lost.length} are not in the topic`]
 })
 
 /** Waits until nothing is on its way any more, and lists what is not as the oracle says; all references are there. */

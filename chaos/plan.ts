@@ -3,9 +3,11 @@ import type { ServiceName } from "@metka/testing/processes"
 import { serviceNames } from "@metka/testing/processSystem"
 import { type Random, seededRandom, shuffled } from "@metka/testing/messyStream/Random"
 
-const servers = ["kafka", "redis", "postgres"] as const
+/** As in `kafka-1`. */
+export type BrokerName = `kafka-${number}`
+
 /** A server that the services need, and that chaos takes away. */
-export type ServerName = (typeof servers)[number]
+export type ServerName = BrokerName | "redis" | "postgres"
 
 /** As in `stg-1`. */
 export type ReplicaName = `${ServiceName}-${number}`
@@ -24,7 +26,9 @@ export type Fault =
       readonly how: "stop" | "kill"
       readonly downMillis: number
     }
-  /** Killed, and away for long enough to see that every service says that it is not ready. */
+  /** SIGSTOP, then SIGCONT: it takes connections and answers nothing, and the other brokers hear no more of it. */
+  | { readonly kind: "freeze"; readonly server: BrokerName; readonly millis: number }
+  /** Killed, all brokers of Kafka at once, and away for long enough to see every service say that it is not ready. */
   | { readonly kind: "outage"; readonly server: "kafka" | "postgres"; readonly seconds: number }
   /** Every connection to a server is reset. */
   | { readonly kind: "cut"; readonly server: ServerName }
@@ -45,25 +49,35 @@ export interface PlanOptions {
   readonly kills: number
   /** Of each service. */
   readonly replicas: number
+  /** Of Kafka. */
+  readonly brokers: number
 }
+
+export const brokerNames = (brokers: number): ReadonlyArray<BrokerName> =>
+  Array.from({ length: brokers }, (_, index): BrokerName => `kafka-${index + 1}`)
 
 export const replicaNames = (replicas: number): ReadonlyArray<ReplicaName> =>
   serviceNames.flatMap((service) =>
     Array.from({ length: replicas }, (_, index): ReplicaName => `${service}-${index + 1}`)
   )
 
-const most = { downMillis: 3_000, serverDownMillis: 4_000, stallMillis: 8_000 }
+const most = { downMillis: 3_000, serverDownMillis: 4_000, stallMillis: 8_000, frozenMillis: 12_000 }
 /** Longer than `sessionTimeoutMillis` of a member. */
 const zombie = { leastMillis: 7_000, mostMillis: 10_000 }
 
-/** One of each, dealt out in turn. */
-const companions = (random: Random, replicas: number): ReadonlyArray<Fault> => [
-  ...servers.flatMap((server): ReadonlyArray<Fault> => [
+/** One of each, dealt out in turn; of several brokers each has its turn. */
+const companions = (random: Random, { brokers, replicas }: PlanOptions): ReadonlyArray<Fault> => [
+  ...[...brokerNames(brokers), "redis" as const, "postgres" as const].flatMap((server): ReadonlyArray<Fault> => [
     { kind: "restart", server, how: "stop", downMillis: random.below(most.serverDownMillis) },
     { kind: "restart", server, how: "kill", downMillis: random.below(most.serverDownMillis) },
     { kind: "cut", server },
     { kind: "stall", server, millis: 500 + random.below(most.stallMillis) }
   ]),
+  ...brokerNames(brokers).map((server): Fault => ({
+    kind: "freeze",
+    server,
+    millis: 1_000 + random.below(most.frozenMillis)
+  })),
   ...serviceNames.flatMap((service): ReadonlyArray<Fault> => [
     { kind: "roll", service },
     {
@@ -79,12 +93,13 @@ const serviceOf = (fault: Fault): string | undefined =>
   fault.kind === "roll" ? fault.service : "replica" in fault ? fault.replica.split("-", 1)[0] : undefined
 
 /** Kills in every step, in every other one beside another fault, which is then of another service. */
-export const makePlan = ({ kills, replicas, seed }: PlanOptions): ReadonlyArray<Step> => {
+export const makePlan = (options: PlanOptions): ReadonlyArray<Step> => {
+  const { kills, replicas, seed } = options
   const random = seededRandom(seed)
   const steps: Array<Step> = []
   let deck: Array<Fault> = []
   for (let left = kills; left > 0;) {
-    if (deck.length === 0) deck = shuffled(random, companions(random, replicas))
+    if (deck.length === 0) deck = shuffled(random, companions(random, options))
     const beside = steps.length % 2 === 1 ? deck.pop() : undefined
     const candidates = replicaNames(replicas).filter(
       (replica) => beside === undefined || !replica.startsWith(`${serviceOf(beside)}-`)

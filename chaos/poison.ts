@@ -59,7 +59,7 @@ const poisoned = (slice: ReadonlyArray<OutgoingMessage>): ReadonlyArray<Outgoing
   })
 
 const cpuSecondsOf = Effect.fnUntraced(function* ({ fleet, servers }: System) {
-  const ofServers = yield* Effect.forEach([servers.kafka, servers.postgres, servers.redis], ({ pid }) => pid)
+  const ofServers = yield* Effect.forEach([...servers.kafka, servers.postgres, servers.redis], ({ pid }) => pid)
   const pids = [...fleet.pids(), ...ofServers.flatMap(Option.toArray)]
   const each = yield* Effect.forEach(pids, cpuSeconds)
   return each.reduce((sum, seconds) => sum + seconds, 0)
@@ -108,7 +108,7 @@ export const measurePoison = Effect.fnUntraced(function* (options: PoisonOptions
   const slices = warmUpSlices + 2 * options.rounds
   const week = demoWeek({ orders: slices * options.messages, seed: options.seed, endsAt: sundayEvening })
   yield* options.progress(0, "starting the servers and services")
-  const system = yield* startSystem({ source: sourceOf(week), replicas: 1 })
+  const system = yield* startSystem({ source: sourceOf(week), replicas: 1, brokers: 1 })
   const measured = Effect.gen(function* () {
     const pairs = yield* measurePairs(system, options)
     yield* options.progress(pairs.length, "comparing with the oracle")

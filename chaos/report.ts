@@ -1,6 +1,6 @@
 /** What a run showed, as a page of text and as JSON. */
 import { arch, cpus, platform, totalmem } from "node:os"
-import type { Fault } from "./plan.ts"
+import type { Fault, ServerName } from "./plan.ts"
 import type { RunMeasured, StepMeasured } from "./run.ts"
 
 /** Seconds. */
@@ -16,6 +16,7 @@ export interface Report {
   readonly repeatWith: string
   readonly machine: string
   readonly replicas: number
+  readonly brokers: number
   readonly messagesPerSecond: number
   readonly messages: number
   readonly seconds: number
@@ -34,6 +35,9 @@ export interface Report {
 /** What a system that lost replicas, and nothing else, may take to catch up. */
 const catchUpTargetSeconds = 10
 
+/** Which of the brokers it was does not matter. */
+const sortOf = (server: ServerName): string => server.split("-", 1)[0] ?? server
+
 const isKill = ({ kind }: Fault) => kind === "kill"
 
 const nameOf = (fault: Fault): string => {
@@ -45,13 +49,15 @@ const nameOf = (fault: Fault): string => {
     case "roll":
       return `rolling restart of ${fault.service}`
     case "restart":
-      return `${fault.how === "kill" ? "SIGKILL" : "shutdown"} and restart of ${fault.server}`
+      return `${fault.how === "kill" ? "SIGKILL" : "shutdown"} and restart of ${sortOf(fault.server)}`
     case "outage":
       return `${fault.server} away for ${fault.seconds} s, nobody ready`
+    case "freeze":
+      return `SIGSTOP of ${sortOf(fault.server)}`
     case "cut":
-      return `connections to ${fault.server} cut`
+      return `connections to ${sortOf(fault.server)} cut`
     case "stall":
-      return `connections to ${fault.server} stalled`
+      return `connections to ${sortOf(fault.server)} stalled`
     case "terminate":
       return "pg_terminate_backend of every session"
   }
@@ -71,7 +77,7 @@ const catchUpOf = (steps: ReadonlyArray<StepMeasured>, counts: (fault: Fault) =>
   )
 
 export const makeReport = (
-  options: Pick<Report, "seed" | "repeatWith" | "replicas" | "messagesPerSecond">,
+  options: Pick<Report, "seed" | "repeatWith" | "replicas" | "brokers" | "messagesPerSecond">,
   measured: RunMeasured
 ): Report => {
   const faults: Record<string, number> = {}
@@ -117,10 +123,10 @@ const times = (name: string, found: Distribution | undefined): ReadonlyArray<str
       ]
 
 export const reportText = (report: Report): string => {
-  const { catchUp, compared, faults, messages, messagesPerSecond, problems, replicas, seconds } = report
+  const { brokers, catchUp, compared, faults, messages, messagesPerSecond, problems, replicas, seconds } = report
   return [
     report.machine,
-    `${replicas} replicas of each service, ${messagesPerSecond} messages a second, ${messages} in ${Math.round(seconds)} s`,
+    `${replicas} replicas of each service, Kafka brokers: ${brokers}, ${messagesPerSecond} messages a second, ${messages} in ${Math.round(seconds)} s`,
     "",
     ...Object.entries(faults).map(([name, count]) => `${name.padEnd(42)} ${String(count).padStart(5)}`),
     "",

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { untilCaughtUp } from "./catchUp.ts"
 import { startFeeder } from "./Feeder.ts"
-import { divergences } from "./judge.ts"
+import { divergences, lostByKafka } from "./judge.ts"
 import type { Step } from "./plan.ts"
 import { strike, type Struck } from "./strike.ts"
 import { startSystem, type System, type SystemOptions } from "./system.ts"
@@ -57,7 +57,7 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
     const feeder = yield* startFeeder(system.source, messagesPerSecond)
     const measured = yield* Ref.make<ReadonlyArray<StepMeasured>>([])
     const saw = (left: string) =>
-      Effect.flatMap(Ref.get(measured), (steps) => progress(steps.length, `${feeder.sent()} sent, ${left}`))
+      Effect.flatMap(Ref.get(measured), (steps) => progress(steps.length, `${feeder.sent().length} sent, ${left}`))
     // The groups stand: members that vanish while one begins keep it from beginning for as long as they might come back.
     yield* untilCaughtUp(feeder, saw)
     for (const { faults, waitMillis } of plan) {
@@ -69,14 +69,15 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
       const catchUpMillis = struck.map(({ mendedAt }) => caughtUpAt - mendedAt)
       yield* Ref.update(measured, (steps) => [...steps, { faults, catchUpMillis }])
     }
-    yield* progress(plan.length, `${feeder.sent()} sent, sending the rest`)
+    yield* progress(plan.length, `${feeder.sent().length} sent, sending the rest`)
     yield* feeder.finish
-    yield* progress(plan.length, `${feeder.sent()} sent, comparing with the oracle`)
+    yield* progress(plan.length, `${feeder.sent().length} sent, comparing with the oracle`)
     const { expected, found } = yield* divergences(system)
+    const lost = yield* lostByKafka(feeder.sent())
     yield* system.fleet.allReady
     const result: RunMeasured = {
       steps: yield* Ref.get(measured),
-      messages: feeder.sent(),
+      messages: feeder.sent().length,
       seconds: ((yield* Clock.currentTimeMillis) - startedAt) / 1_000,
       compared: {
         orders: expected.stgOrderEvents.length,
@@ -85,7 +86,7 @@ export const run = Effect.fnUntraced(function* (options: RunOptions) {
         deadLetters: expected.deadLetters.length,
         parked: expected.parked.length
       },
-      divergences: found
+      divergences: [...lost, ...found]
     }
     yield* system.fleet.stopAll
     return result

@@ -1,9 +1,10 @@
 /** Does to the system what the plan says. */
-import { Clock, Effect, Schedule } from "effect"
+import type { ServerProcess } from "@metka/testing/servers"
+import { Clock, Effect, Option, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { type Fleet, ServiceMisbehaved } from "./Fleet.ts"
 import type { Fault } from "./plan.ts"
-import type { System } from "./system.ts"
+import { serverNamed, type System } from "./system.ts"
 
 /** `metka stg` and so on, as `pg_stat_activity` names the services' sessions. */
 const terminateSessions = Effect.flatMap(
@@ -20,7 +21,18 @@ const nobodyReady = (fleet: Fleet) =>
       : Effect.fail(new ServiceMisbehaved({ message: `${ready.join(", ")} said ready while a server was away` }))
   )
 
-const inflict = Effect.fnUntraced(function* ({ fleet, servers }: System, fault: Fault) {
+const frozenFor = ({ pid }: ServerProcess, millis: number) =>
+  Effect.flatMap(pid, (found) => {
+    const signal = (name: NodeJS.Signals) => Effect.sync(() => process.kill(Option.getOrThrow(found), name))
+    return Effect.acquireUseRelease(
+      signal("SIGSTOP"),
+      () => Effect.sleep(millis),
+      () => signal("SIGCONT")
+    )
+  })
+
+const inflict = Effect.fnUntraced(function* (system: System, fault: Fault) {
+  const { fleet } = system
   switch (fault.kind) {
     case "kill":
       yield* fleet.kill(fault.replica)
@@ -32,19 +44,27 @@ const inflict = Effect.fnUntraced(function* ({ fleet, servers }: System, fault: 
       return yield* fleet.signal(fault.replica, "SIGCONT")
     case "roll":
       return yield* fleet.roll(fault.service)
-    case "restart":
-      yield* servers[fault.server][fault.how]
+    case "restart": {
+      const server = serverNamed(system, fault.server)
+      yield* server[fault.how]
       yield* Effect.sleep(fault.downMillis)
-      return yield* servers[fault.server].start
-    case "outage":
-      yield* servers[fault.server].kill
+      return yield* server.start
+    }
+    case "outage": {
+      const servers = fault.server === "kafka" ? system.servers.kafka : [system.servers.postgres]
+      yield* Effect.forEach(servers, ({ kill }) => kill, { concurrency: "unbounded" })
       yield* fleet.allUnready
       yield* Effect.repeat(nobodyReady(fleet), { times: fault.seconds, schedule: Schedule.spaced("1 second") })
-      return yield* servers[fault.server].start
+      // A broker of several answers once most of them are there.
+      yield* Effect.forEach(servers, ({ start }) => start, { concurrency: "unbounded" })
+      return
+    }
+    case "freeze":
+      return yield* frozenFor(serverNamed(system, fault.server), fault.millis)
     case "cut":
-      return yield* servers[fault.server].proxy.cut
+      return yield* serverNamed(system, fault.server).proxy.cut
     case "stall":
-      return yield* servers[fault.server].proxy.stallDuring(Effect.sleep(fault.millis))
+      return yield* serverNamed(system, fault.server).proxy.stallDuring(Effect.sleep(fault.millis))
     case "terminate":
       yield* terminateSessions
   }

@@ -4,7 +4,7 @@ import { loadReferences } from "@metka/testing/againstOracle"
 import type { Environment } from "@metka/testing/processes"
 import { applyRulesFile, clientsOf, freshEnvironment } from "@metka/testing/processSystem"
 import {
-  ownKafkaServerBehindProxy,
+  ownKafkaCluster,
   ownPostgresServer,
   ownRedisServer,
   type ServerProcess,
@@ -13,7 +13,7 @@ import {
 } from "@metka/testing/servers"
 import { Effect } from "effect"
 import { type Fleet, startFleet } from "./Fleet.ts"
-import type { ServerName } from "./plan.ts"
+import { brokerNames, type ServerName } from "./plan.ts"
 
 /** What is sent, and what else the system has to know of it. */
 export type Source = Pick<MessyStream, "deliveries" | "initialReferences" | "lateReferences" | "rules">
@@ -22,6 +22,8 @@ export interface SystemOptions {
   readonly source: Source
   /** Of each service. */
   readonly replicas: number
+  /** Of Kafka; each partition is kept by all of them. */
+  readonly brokers: number
 }
 
 interface ReachedServer extends ServerProcess {
@@ -32,11 +34,22 @@ interface ReachedServer extends ServerProcess {
 export interface System {
   /** Of the command line, which does not come through the proxies. */
   readonly environment: Environment
-  readonly servers: Readonly<Record<ServerName, ReachedServer>>
+  readonly servers: {
+    readonly kafka: ReadonlyArray<ReachedServer>
+    readonly redis: ReachedServer
+    readonly postgres: ReachedServer
+  }
   readonly fleet: Fleet
   readonly source: Source
   /** Clients that do not come through the proxies, where the server lets them. */
   readonly clients: ReturnType<typeof clientsOf>
+}
+
+export const serverNamed = ({ servers }: System, name: ServerName): ReachedServer => {
+  if (name === "redis" || name === "postgres") return servers[name]
+  const broker = servers.kafka[brokerNames(servers.kafka.length).indexOf(name)]
+  if (broker === undefined) throw new RangeError(`no broker ${name}`)
+  return broker
 }
 
 const throughProxy = Effect.fnUntraced(function* (address: string) {
@@ -47,17 +60,18 @@ const throughProxy = Effect.fnUntraced(function* (address: string) {
 })
 
 /** Migrated, with rules and the references that are known at first; nothing is sent yet. Ends with the scope. */
-export const startSystem = Effect.fnUntraced(function* ({ replicas, source }: SystemOptions) {
-  const [kafka, redis, postgres] = yield* Effect.all([ownKafkaServerBehindProxy, ownRedisServer, ownPostgresServer], {
+export const startSystem = Effect.fnUntraced(function* ({ brokers, replicas, source }: SystemOptions) {
+  const [kafka, redis, postgres] = yield* Effect.all([ownKafkaCluster(brokers), ownRedisServer, ownPostgresServer], {
     concurrency: "unbounded"
   })
   const toRedis = yield* throughProxy(redis.url)
   const toPostgres = yield* throughProxy(postgres.url)
-  const direct = yield* freshEnvironment({
-    brokers: kafka.brokers,
+  const ofServers = yield* freshEnvironment({
+    brokers: kafka.map((broker) => broker.brokers).join(","),
     redisUrl: redis.url,
     databaseUrl: postgres.url
   })
+  const direct = { ...ofServers, KAFKA_TOPIC_REPLICATION: String(brokers) }
   yield* applyRulesFile(direct, source.rules)
   const clients = clientsOf(direct)
   yield* Effect.provide(loadReferences(source.initialReferences), clients)

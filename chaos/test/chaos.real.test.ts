@@ -23,11 +23,11 @@ const plan: ReadonlyArray<Step> = [
   at(
     { kind: "kill", replica: "stg-2", downMillis: 0 },
     { kind: "kill", replica: "dds-1", downMillis: 0 },
-    { kind: "restart", server: "kafka", how: "kill", downMillis: 0 },
+    { kind: "restart", server: "kafka-1", how: "kill", downMillis: 0 },
     { kind: "restart", server: "redis", how: "stop", downMillis: 1_000 }
   ),
   at(
-    { kind: "cut", server: "kafka" },
+    { kind: "cut", server: "kafka-1" },
     { kind: "stall", server: "redis", millis: 3_000 },
     { kind: "terminate" },
     { kind: "roll", service: "stg" }
@@ -43,6 +43,7 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("Two replicas of each s
           const { compared, divergences, steps } = yield* run({
             source: messyStream(4, 800),
             replicas: 2,
+            brokers: 1,
             messagesPerSecond: 100,
             plan,
             progress: () => Effect.void

@@ -12,7 +12,6 @@ export {
   type KafkaServer,
   ownKafkaCluster,
   ownKafkaServer,
-  ownKafkaServerBehindProxy,
   securedKafkaServer
 } from "./servers/Kafka.ts"
 export {

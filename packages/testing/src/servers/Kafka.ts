@@ -233,17 +233,29 @@ export const ownKafkaServer: Effect.Effect<KafkaServer, ServerMissing | ServerFa
   (plaintext) => kafkaOfOurOwn({ plaintext })
 )
 
+/** A broker, and a proxy through which every client comes: a broker tells its clients where to connect. */
+export interface KafkaServerBehindProxy extends KafkaServer {
+  readonly proxy: TcpProxy
+}
+
 /**
  * Brokers that keep each partition, so that each can be taken away from clients who name them all; a record is
- * acknowledged when most of them have it.
+ * acknowledged when most of them have it. Each is behind a proxy of its own.
  */
-export const ownKafkaCluster = Effect.fnUntraced(function* (brokers: number) {
+export const ownKafkaCluster = Effect.fnUntraced(function* (
+  brokers: number
+): Effect.fn.Return<ReadonlyArray<KafkaServerBehindProxy>, ServerMissing | ServerFailed, Scope.Scope> {
   const ports = yield* Effect.all(Array.from({ length: brokers }, () => Effect.all([freePort, freePort])))
   const controllers = ports.map(([controller]) => controller)
+  const heapMegabytes = brokers === 1 ? 512 : 160
   // None answers before most of the controllers are there.
   return yield* Effect.forEach(
     ports,
-    ([, plaintext], index) => kafkaOfOurOwn({ plaintext, place: { controllers, node: index + 1 }, heapMegabytes: 160 }),
+    Effect.fnUntraced(function* ([, plaintext], index) {
+      const proxy = yield* tcpProxy(plaintext)
+      const place = { controllers, node: index + 1 }
+      return { ...(yield* kafkaOfOurOwn({ plaintext, advertised: proxy.port, place, heapMegabytes })), proxy }
+    }),
     { concurrency: "unbounded" }
   )
 })
@@ -253,17 +265,6 @@ export const securedKafkaServer = (
   secured: KafkaSecurity
 ): Effect.Effect<SecuredKafkaServer, ServerMissing | ServerFailed, Scope.Scope> =>
   Effect.flatMap(freePort, (plaintext) => kafkaOfOurOwn({ plaintext, secured }))
-
-/** The same behind a proxy, through which every client comes: a broker tells its clients where to connect. */
-export const ownKafkaServerBehindProxy: Effect.Effect<
-  KafkaServer & { readonly proxy: TcpProxy },
-  ServerMissing | ServerFailed,
-  Scope.Scope
-> = Effect.gen(function* () {
-  const plaintext = yield* freePort
-  const proxy = yield* tcpProxy(plaintext)
-  return { ...(yield* kafkaOfOurOwn({ plaintext, advertised: proxy.port })), proxy }
-})
 
 /** The brokers of `KAFKA_BROKERS`, else of a broker of our own. */
 export const kafkaServer: Effect.Effect<{ readonly brokers: string }, ServerMissing | ServerFailed, Scope.Scope> =

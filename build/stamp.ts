@@ -5,7 +5,13 @@ import { join } from "node:path"
 import { dist, repository } from "./paths.ts"
 
 /** All that a bundle can depend on. The lock file stands for `node_modules`. */
-const sources = ["packages/!(testing)/{package.json,src/**/*}", "build/*.ts", "patches/*", "package-lock.json"]
+const sources = [
+  "packages/!(testing)/{package.json,src/**/*}",
+  "build/*.ts",
+  "patches/*",
+  "package-lock.json",
+  "tsconfig.json"
+]
 
 export const stampFile = "sources.sha256"
 

@@ -14,6 +14,7 @@ const missing = isCi ? undefined : missingFor("overlays")
 
 /** What the two containers call, in their place: a bucket is a folder. */
 const programs = {
+  pg_isready: `echo >> "$ASKED"; [ "$(wc -l < "$ASKED")" -gt "$REFUSALS" ]`,
   pg_dump: `eval "$PG_DUMP"`,
   mkfifo: `[ "$BROKEN" != mkfifo ] || exit 5; PATH=/usr/bin:/bin exec mkfifo "$@"`,
   df: `printf 'Filesystem 1024-blocks Used Available Capacity Mounted on\\n/dev/vda1 64 1 1 %s%% /\\n' "$DISK"`,
@@ -86,6 +87,8 @@ describe("The nightly backup of budget", () => {
             BUCKET: "dumps",
             STORE: store,
             DISK: "40",
+            ASKED: join(folder, "asked"),
+            REFUSALS: "0",
             HOSTNAME: "backup-1",
             BROKEN: "",
             ...env
@@ -150,6 +153,15 @@ describe("The nightly backup of budget", () => {
       stored().filter((name) => name.startsWith("unfinished")),
       ["unfinished-backup-2"]
     )
+  })
+
+  it("waits until PostgreSQL's network policy lets the pod in, and has failed when it never does", async () => {
+    const PG_DUMP = `[ "$(wc -l < "$ASKED")" -eq 3 ] && echo PGDMP`
+    const { dump, upload } = await night({ REFUSALS: "2", PG_DUMP })
+    assert.deepStrictEqual([dump.code, upload.code], [0, 0], upload.stderr)
+    const refused = await night({ REFUSALS: "99", PATIENCE: "1" })
+    assert.deepInclude(refused.dump, { code: 1, stderr: "PostgreSQL does not answer.\n" })
+    assert.strictEqual(refused.upload.code, 1)
   })
 
   it("has failed when no dump begins", async () => {

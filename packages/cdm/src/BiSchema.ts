@@ -17,6 +17,9 @@ export const biViews: ReadonlyArray<string> = [
   "categories",
   "tags",
   "days",
+  "weeks",
+  "months",
+  "cohorts",
   "hours",
   "dish_days",
   "category_days",
@@ -592,6 +595,113 @@ comment on column bi.restaurant_days.guests is 'Guests who ordered there on the 
 
 comment on column bi.tag_days.guests is 'Guests who had it at the end of the day. Not to be added up: a guest may have several tags, and on several days';
 comment on function bi.rename_days is 'Gives the rows of all days the names that dishes, categories and restaurants have here now';
+`,
+    "0010_guests_who_come_again": `
+-- A refresh under way would wait for what is locked here, and this for what that refresh has locked already.
+select pg_advisory_xact_lock(7370120);
+
+alter table bi.settings add months_refreshed_at timestamptz, add months_took interval not null default '0';
+comment on table bi.settings is 'The zone of days and hours in this schema, from BUSINESS_TIME_ZONE, and when its views were last computed: those of weeks and months more rarely';
+
+create materialized view bi.weeks as
+with guest_weeks as (
+  select user_id, date_trunc('week', placed_at)::date as week, count(*) as orders
+  from bi.counted_orders group by 1, 2
+), placed as (
+  select week, orders, week = min(week) over (partition by user_id) as is_first from guest_weeks
+)
+select week, sum(orders)::integer as orders, count(*)::integer as guests,
+  (count(*) filter (where is_first))::integer as new_guests
+from placed group by week;
+create unique index on bi.weeks (week);
+comment on materialized view bi.weeks is 'Orders and guests of a week. A week without orders has no row: an average over weeks is too high unless it counts as 0';
+comment on column bi.weeks.week is 'Monday of the week, by the order''s date in the business time zone: in practice when it was closed';
+comment on column bi.weeks.orders is 'Orders of the week';
+comment on column bi.weeks.guests is 'Guests with an order of the week. Not to be added up: a guest may come again';
+comment on column bi.weeks.new_guests is 'Those of them whose first order of all was in this week. May be added up: a guest is new once';
+
+create materialized view bi.cohorts as
+with guest_months as (
+  select user_id, date_trunc('month', placed_at)::date as month, count(*) as orders
+  from bi.counted_orders group by 1, 2
+), placed as (
+  select month, orders, min(month) over (partition by user_id) as first_month from guest_months
+)
+select first_month, month,
+  (12 * (extract(year from month) - extract(year from first_month))
+    + extract(month from month) - extract(month from first_month))::integer as months_later,
+  sum(orders)::integer as orders, count(*)::integer as guests
+from placed group by first_month, month;
+create unique index on bi.cohorts (first_month, month);
+comment on materialized view bi.cohorts is 'Whether guests come again: of those who first ordered in one month, how many ordered in another';
+comment on column bi.cohorts.first_month is 'First day of the month of a guest''s first order, by its date in the business time zone';
+comment on column bi.cohorts.month is 'First day of the month in which they ordered; the first month itself too';
+comment on column bi.cohorts.months_later is 'Months from the first to this one: 0 is the first itself, with all guests of the cohort';
+comment on column bi.cohorts.orders is 'Their orders of this month';
+comment on column bi.cohorts.guests is 'Those of them with an order of this month. May be added up over first_month, not over month: a guest has one first month';
+
+create view bi.months as
+select month, sum(orders)::integer as orders, sum(guests)::integer as guests,
+  coalesce(sum(guests) filter (where month = first_month), 0)::integer as new_guests
+from bi.cohorts group by month;
+comment on view bi.months is 'Orders and guests of a month. A month without orders has no row: an average over months is too high unless it counts as 0';
+comment on column bi.months.month is 'First day of the month, by the order''s date in the business time zone: in practice when it was closed';
+comment on column bi.months.orders is 'Orders of the month';
+comment on column bi.months.guests is 'Guests with an order of the month. Not to be added up: a guest may come again';
+comment on column bi.months.new_guests is 'Those of them whose first order of all was in this month. May be added up: a guest is new once';
+
+comment on column bi.days.guests is 'Guests with an order of the day. Not to be added up: a guest may come again. Those of weeks and months are in bi.weeks and bi.months';
+
+create or replace function bi.refresh(now timestamptz, only_if_due boolean) returns boolean language plpgsql security definer
+set search_path = pg_catalog, pg_temp set max_parallel_workers_per_gather = 0 set work_mem = '32MB' set jit = off as $$
+declare
+  started timestamptz := clock_timestamp();
+  months_started timestamptz;
+  changed date[];
+  view_name text;
+begin
+  if not pg_try_advisory_xact_lock(7370120) then
+    return false;
+  end if;
+  -- At rest for twenty times as long as it took: at most a twentieth of one core, however many orders there are. What
+  -- was done in the future was done by a clock that went wrong.
+  if only_if_due and exists (
+    select from bi.settings
+    where refreshed_at <= now and refreshed_at + greatest(refresh_took * 20, interval '1 minute') > now
+  ) then
+    return false;
+  end if;
+  -- First of all, since every statement sees what was committed before it: of these orders the views have all dishes,
+  -- categories and restaurants, and an order that comes later changes a fingerprint for the next time.
+  changed := bi.take_changed_days();
+  -- In this order: later ones read earlier ones.
+  foreach view_name in array array['totals', 'dishes', 'categories', 'restaurants', 'tags', 'tag_days'] loop
+    execute format('refresh materialized view concurrently bi.%I', view_name);
+  end loop;
+  perform bi.compute_days(changed);
+  -- These read all orders, since one that changes can make its guest new in another month. They rest for longer:
+  -- nobody looks at a month by the minute.
+  if not only_if_due or not exists (
+    select from bi.settings where months_refreshed_at <= now and months_refreshed_at + months_took * 100 > now
+  ) then
+    months_started := clock_timestamp();
+    refresh materialized view concurrently bi.weeks;
+    refresh materialized view concurrently bi.cohorts;
+    update bi.settings set months_refreshed_at = now, months_took = clock_timestamp() - months_started;
+  end if;
+  -- Only now is it known on which day each dish had its newest order. Few refreshes find a dish that is new or has moved.
+  refresh materialized view concurrently bi.dish_categories;
+  if exists (
+    select from bi.dishes join bi.dish_categories using (product_id)
+    where dishes.category is distinct from dish_categories.category
+  ) then
+    refresh materialized view concurrently bi.dishes;
+  end if;
+  perform bi.rename_days();
+  update bi.settings set refreshed_at = now, refresh_took = clock_timestamp() - started;
+  return true;
+end
+$$;
 `
   }
 }

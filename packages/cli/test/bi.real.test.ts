@@ -41,10 +41,35 @@ const countedAnew: Readonly<Record<string, string>> = {
     join dds.s_restaurant_names using (h_restaurant_pk) group by 1, 2, 3`
 }
 
-/** Rows by day that should not be there, and rows that are missing. */
-const wrongDays = Effect.gen(function* () {
+/** Likewise, of guests who come again. */
+const againCountedAnew: Readonly<Record<string, string>> = {
+  weeks: `select first_day as week, count(*)::int as orders, count(distinct user_id)::int as guests,
+      count(distinct user_id) filter (where not exists (
+        select from bi.counted_orders earlier
+        where earlier.user_id = placed.user_id and earlier.placed_at < first_day))::int as new_guests
+    from (
+      select user_id, placed_at::date - extract(isodow from placed_at)::int + 1 as first_day from bi.counted_orders
+    ) placed group by 1`,
+  months: `select first_day as month, count(*)::int as orders, count(distinct user_id)::int as guests,
+      count(distinct user_id) filter (where not exists (
+        select from bi.counted_orders earlier
+        where earlier.user_id = placed.user_id and earlier.placed_at < first_day))::int as new_guests
+    from (
+      select user_id, to_char(placed_at, 'YYYY-MM-01')::date as first_day from bi.counted_orders
+    ) placed group by 1`,
+  cohorts: `select to_char(first_at, 'YYYY-MM-01')::date as first_month, to_char(placed_at, 'YYYY-MM-01')::date as month,
+      extract(year from age(date_trunc('month', placed_at), date_trunc('month', first_at)))::int * 12
+        + extract(month from age(date_trunc('month', placed_at), date_trunc('month', first_at)))::int as months_later,
+      count(*)::int as orders, count(distinct user_id)::int as guests
+    from bi.counted_orders
+    join (select user_id, min(placed_at) as first_at from bi.counted_orders group by 1) firsts using (user_id)
+    group by 1, 2, 3`
+}
+
+/** Rows that should not be there, and rows that are missing. */
+const wrongRows = Effect.fnUntraced(function* (anew: Readonly<Record<string, string>>) {
   const sql = yield* SqlClient.SqlClient
-  const rows = yield* Effect.forEach(Object.entries(countedAnew), ([table, query]) =>
+  const rows = yield* Effect.forEach(Object.entries(anew), ([table, query]) =>
     sql.unsafe<{ row: string }>(`
       (select 'surplus ' || held::text as row from (table bi.${table} except ${query}) held)
       union all
@@ -52,6 +77,9 @@ const wrongDays = Effect.gen(function* () {
   )
   return rows.flat().map(({ row }) => row)
 })
+
+const wrongDays = wrongRows(countedAnew)
+const wrong = wrongRows({ ...countedAnew, ...againCountedAnew })
 
 interface Plan {
   readonly "Relation Name"?: string
@@ -74,7 +102,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
         yield* Effect.gen(function* () {
           yield* insertManyOrders(orders)
           assert.isTrue(yield* refresh)
-          assert.deepStrictEqual(yield* wrongDays, [])
+          assert.deepStrictEqual(yield* wrong, [])
           const [totals] = yield* execute(`
             select orders = (select count(*) from cdm.order_contributions where user_id is not null)
               and guests = (select count(distinct user_id) from cdm.user_product_counters) as right from bi.totals`)
@@ -106,9 +134,9 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           yield* execute(`update cdm.order_contributions set order_version = order_version || '+', order_dt = '2030-05-05 10:00'
             where order_dt < (select min(placed_at)::date + 1 from bi.counted_orders) and user_id is not null`)
           yield* execute("update cdm.product_names set product_name = product_name || ' (новое)'")
-          assert.isNotEmpty(yield* wrongDays)
+          assert.isNotEmpty(yield* wrong)
           assert.isTrue(yield* refresh)
-          assert.deepStrictEqual(yield* wrongDays, [])
+          assert.deepStrictEqual(yield* wrong, [])
         }).pipe(Effect.provide(clientOf(url)))
       })
     )
@@ -137,7 +165,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           yield* tags.release
           assert.isTrue(yield* Fiber.join(refreshing))
           assert.isTrue(yield* refresh)
-          assert.deepStrictEqual(yield* wrongDays, [])
+          assert.deepStrictEqual(yield* wrong, [])
         }).pipe(Effect.provide(clientOf(url)))
       })
     )
@@ -152,9 +180,9 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
             where order_id in (
               select order_id from bi.counted_orders where cardinality(product_ids) > 1 order by placed_at limit 20
             )`)
-          assert.isNotEmpty(yield* wrongDays)
+          assert.isNotEmpty(yield* wrong)
           assert.isTrue(yield* refresh)
-          assert.deepStrictEqual(yield* wrongDays, [])
+          assert.deepStrictEqual(yield* wrong, [])
         }).pipe(Effect.provide(clientOf(url)))
       })
     )
@@ -172,7 +200,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           assert.deepStrictEqual(yield* late, [{ day: "2027-02-01", hour: 1 }])
           yield* Effect.provide(migrateDatabase, inZone("America/New_York"))
           assert.deepStrictEqual(yield* late, [{ day: "2027-01-31", hour: 17 }])
-          assert.deepStrictEqual(yield* wrongDays, [])
+          assert.deepStrictEqual(yield* wrong, [])
         }).pipe(Effect.provide(clientOf(url)))
         const error = yield* migrateDatabase.pipe(
           Effect.provide(Layer.mergeAll(clientOf(url), inZone("Mars/Olympus"))),
@@ -266,6 +294,28 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
       })
     )
 
+    it.effect("rest for longer where they are of weeks and months, which read all orders", () =>
+      Effect.gen(function* () {
+        yield* Effect.gen(function* () {
+          const at = (now: string) =>
+            Effect.andThen(
+              execute(`select bi.refresh('${now}', true)`),
+              Effect.map(wrongRows(againCountedAnew), (rows) => rows.length > 0)
+            )
+          yield* execute("select bi.refresh('2027-04-01 12:00Z', false)")
+          yield* execute(`insert into cdm.order_contributions
+            values ('another', '2027|another', gen_random_uuid(), '2027-04-01 12:00', '{}', '{}', now())`)
+          yield* execute("update bi.settings set refresh_took = '0', months_took = '6 s'")
+          assert.isTrue(yield* at("2027-04-01 12:09:59Z"))
+          yield* execute("update bi.settings set refresh_took = '0'")
+          assert.isFalse(yield* at("2027-04-01 12:10:59Z"))
+          yield* execute("delete from cdm.order_contributions where order_id = 'another'")
+          yield* execute("update bi.settings set refresh_took = '0', months_took = '1 day'")
+          assert.isFalse(yield* at("2027-03-01 12:00Z"), "a clock was ahead")
+        }).pipe(Effect.provide(clientOf(yield* RolesDatabase)))
+      })
+    )
+
     it.effect("are for a user whose sessions read only, not long, and not many at once", () =>
       Effect.gen(function* () {
         const [session] = yield* Effect.provide(
@@ -298,7 +348,7 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           where order_dt < (select min(placed_at)::date + 1 from bi.counted_orders)`)
         yield* migrate(allMigrations)
         yield* refresh
-        assert.deepStrictEqual(yield* wrongDays, [])
+        assert.deepStrictEqual(yield* wrong, [])
       })
     )
   })

@@ -1,6 +1,9 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
-import { repository } from "@metka/testing/processes"
+import { metkaMain, repository, runProcess } from "@metka/testing/processes"
+import { temporaryFolder } from "@metka/testing/processSystem"
+import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
+import { once } from "node:events"
 import {
   chmodSync,
   constants,
@@ -13,6 +16,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { SourceMap } from "node:module"
+import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -20,6 +24,23 @@ const dist = join(repository, "dist")
 
 /** The user `nobody` of every Linux. Who is not root cannot become it, and has no need to. */
 const unprivileged = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+
+/** The port of a server that takes a command and ends the connection. */
+const hangingUp = Effect.map(
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const server = createServer((socket) => socket.on("error", () => {}).once("data", () => socket.end()))
+      await once(server.listen(0, "127.0.0.1"), "listening")
+      return server
+    }),
+    (server) => Effect.sync(() => server.close())
+  ),
+  (server) => {
+    const address = server.address()
+    assert(typeof address === "object" && address !== null)
+    return address.port
+  }
+)
 
 /** The modules that a bundle holds, with what it loads on demand when `onDemand` says so. */
 const modulesOf = (files: string): ReadonlyArray<string> =>
@@ -142,6 +163,22 @@ asked.on("message", () => --left === 0 && process.exit(7))
     assert.match(stderr, /^metka: The embedded PostgreSQL is gone: .*\n$/m)
     assert.strictEqual(status, 1)
   })
+})
+
+describe("A bundle, whose classes have lost their names", () => {
+  it.live("says of a connection to Redis that is lost that it was lost, and not what ioredis says of retries", () =>
+    Effect.gen(function* () {
+      const port = yield* hangingUp
+      const folder = yield* temporaryFolder
+      const file = join(folder, "references.jsonl")
+      writeFileSync(file, `{"_id":"guest","name":"Котова","login":"kotova","update_ts_utc":"2022-11-19 16:06:36"}\n`)
+      const { code, stderr } = yield* runProcess([metkaMain, "references", "load", file], {
+        REDIS_URL: `redis://127.0.0.1:${port}`
+      })
+      assert.match(stderr, /^metka: .*Redis at 127\.0\.0\.1:\d+: the connection was lost/m)
+      assert.strictEqual(code, 1)
+    })
+  )
 })
 
 describe("What is in the bundles", () => {

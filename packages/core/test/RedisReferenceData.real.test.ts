@@ -2,11 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { freePort, ownRedisServer } from "@metka/testing/servers"
 import { ConfigProvider, Duration, Effect, Layer, Schedule } from "effect"
-import { Redis } from "ioredis"
+import type { Redis } from "ioredis"
 import { createServer } from "node:net"
 import { vi } from "vitest"
 import * as RedisReferenceData from "../src/RedisReferenceData.ts"
 import { ReferenceData } from "../src/ReferenceData.ts"
+import { connectionsMade, rawClient } from "./rawRedis.ts"
 import { find, freshId, load, referenceDataContract, user, withWarnings } from "./referenceDataContract.ts"
 
 const layerFor = (environment: Record<string, string>) =>
@@ -17,13 +18,6 @@ const layerOn = (url: string) => layerFor({ REDIS_URL: url })
 const shared = Layer.unwrap(Effect.flatMap(RealServers, ({ redisUrl }) => Effect.map(redisUrl, layerOn))).pipe(
   Layer.provide(RealServers.layer)
 )
-
-/** A client of the test's own, to do what the port does not offer. */
-const rawClient = (url: string) =>
-  Effect.acquireRelease(
-    Effect.sync(() => new Redis(url)),
-    (client) => Effect.sync(() => client.disconnect())
-  )
 
 const keysIn = (client: Redis, database: number) =>
   Effect.promise(async () => {
@@ -156,18 +150,14 @@ describe.skipIf(isMissing("redis"))("On real Redis", () => {
     Effect.gen(function* () {
       const server = yield* ownRedisServer
       const client = yield* rawClient(server.url)
-      const connections = Effect.map(
-        Effect.promise(() => client.info("stats")),
-        (stats) => Number(/^total_connections_received:(\d+)/m.exec(stats)?.[1])
-      )
       yield* Effect.gen(function* () {
-        const before = yield* connections
+        const before = yield* connectionsMade(client)
         const stop = yield* Effect.sync(() => Date.now() + 3_000)
         while (Date.now() < stop) {
           for (const operation of ["load", "find", "ping"] as const)
             assert.match(yield* quickFailure(operation), /Redis at 127\.0\.0\.1:\d+: ERR DB index is out of range/)
         }
-        assert.isBelow((yield* connections) - before, 10, "Redis is not stormed")
+        assert.isBelow((yield* connectionsMade(client)) - before, 10, "Redis is not stormed")
       }).pipe(Effect.provide(layerOn(`${server.url}/99`)))
       assert.deepStrictEqual(yield* keysIn(client, 0), [])
     })

@@ -110,6 +110,21 @@ describe("A proxy", () => {
     )
   )
 
+  it.live("leads new connections to another server, and leaves those there are where they are", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const proxy = yield* proxied
+        const old = yield* connect(proxy.port)
+        assert.isTrue(yield* saysBack(old, "before"))
+        yield* proxy.leadTo(yield* freePort)
+        const fresh = yield* connect(proxy.port)
+        fresh.on("error", () => {})
+        yield* Effect.promise(() => new Promise((resolve) => fresh.once("close", resolve)))
+        assert.isTrue(yield* saysBack(old, "after"))
+      })
+    )
+  )
+
   it.live("closes a connection to a server that does not listen", () =>
     Effect.scoped(
       Effect.gen(function* () {

@@ -11,6 +11,8 @@ export interface TcpProxy {
   readonly cut: Effect.Effect<void>
   /** Passes nothing on any more on the connections there are, without a word; new ones are served. */
   readonly strand: Effect.Effect<void>
+  /** Leads new connections to this port of 127.0.0.1; those there are stay where they are, as after a change in the DNS. */
+  readonly leadTo: (serverPort: number) => Effect.Effect<void>
   /** Passes nothing on, either way and for new connections too, for as long as the effect runs. */
   readonly stallDuring: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
@@ -25,9 +27,10 @@ const ends = ({ client, server }: Pair) => [client, server]
 
 /** Leads to this port of 127.0.0.1, whether anybody listens there yet or not. */
 export const tcpProxy = Effect.fnUntraced(function* (
-  serverPort: number
+  firstServerPort: number
 ): Effect.fn.Return<TcpProxy, never, Scope.Scope> {
   const pairs = new Set<Pair>()
+  let serverPort = firstServerPort
   let isStalled = false
   const close = (pair: Pair) => {
     pairs.delete(pair)
@@ -86,6 +89,10 @@ export const tcpProxy = Effect.fnUntraced(function* (
         for (const end of ends(pair)) end.pause()
       }
     }),
+    leadTo: (port) =>
+      Effect.sync(() => {
+        serverPort = port
+      }),
     stallDuring: (effect) =>
       Effect.acquireUseRelease(
         Effect.sync(() => setStalled(true)),

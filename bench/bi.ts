@@ -44,6 +44,9 @@ const prepare = Effect.fnUntraced(function* (orders: number) {
   yield* timed("the tables of BI, all of it", refresh)
   yield* execute("vacuum analyze")
   yield* timed("again, when nothing has changed", refresh)
+  const [months] = yield* (yield* SqlClient.SqlClient)<{ took: number }>`
+    select extract(epoch from months_took)::float8 as took from bi.settings`
+  yield* Console.log(`${"of that for weeks, months and cohorts".padEnd(52)} ${months?.took.toFixed(1).padStart(8)} s`)
   yield* execute("update cdm.order_contributions set order_version = order_version || 'x' where order_id like '%000'")
   yield* timed("again, when an order of every day has changed", refresh)
 })

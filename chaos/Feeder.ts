@@ -43,7 +43,8 @@ export const startFeeder = Effect.fnUntraced(function* (source: Source, messages
     const burst: Array<OutgoingMessage> = []
     while (burst.length < count) burst.push(messages.next().value)
     yield* retried(send(burst))
-    sent.push(...burst)
+    // Not spread: the last burst may be greater than a call can have arguments.
+    for (const message of burst) sent.push(message)
     bursts += 1
   })
   const loadLateReferences = Effect.gen(function* () {

@@ -33,7 +33,13 @@ const seed = counted("seed", "The same seed gives the same orders and the same p
 const load = {
   seed,
   replicas: counted("replicas", "Replicas of each service", 2, 2, 6),
-  brokers: counted("brokers", "Brokers of Kafka, each of which keeps every partition", 1, 1, 5),
+  brokers: counted(
+    "brokers",
+    "Brokers of Kafka, each of which keeps every partition: one, or three or more, of which one may be away",
+    1,
+    1,
+    5
+  ),
   rate: counted("rate", "Messages a second, sent in bursts once a second", 100, 1, 5_000),
   orders: counted("orders", "Orders in the stream, which is sent again when it is through", 4_000, 100, 100_000)
 }

@@ -27,7 +27,7 @@ export interface SystemOptions {
 }
 
 interface ReachedServer extends ServerProcess {
-  /** The services' only way to it. */
+  /** The services' only way to it; of several brokers, their way to each other too. */
   readonly proxy: TcpProxy
 }
 

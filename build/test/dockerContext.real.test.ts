@@ -7,6 +7,8 @@ import { join, relative } from "node:path"
 import { promisify } from "node:util"
 import { entries, repository } from "../paths.ts"
 
+// Among the tests on real servers, though it needs none: it takes both cores for as long as a build.
+
 /** What `COPY . .` brings into the image. */
 const copyContext = (to: string): void => {
   const ignored = dockerignore.default().add(readFileSync(join(repository, ".dockerignore"), "utf8"))

@@ -27,7 +27,8 @@ const plan: ReadonlyArray<Step> = [
     { kind: "restart", server: "redis", how: "stop", downMillis: 1_000 }
   ),
   at(
-    { kind: "cut", server: "kafka-1" },
+    { kind: "freeze", server: "kafka-1", millis: 4_000 },
+    { kind: "cut", server: "postgres" },
     { kind: "stall", server: "redis", millis: 3_000 },
     { kind: "terminate" },
     { kind: "roll", service: "stg" }

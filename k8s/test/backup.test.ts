@@ -159,9 +159,9 @@ describe("The nightly backup of budget", () => {
     const PG_DUMP = `[ "$(wc -l < "$ASKED")" -eq 3 ] && echo PGDMP`
     const { dump, upload } = await night({ REFUSALS: "2", PG_DUMP })
     assert.deepStrictEqual([dump.code, upload.code], [0, 0], upload.stderr)
-    const refused = await night({ REFUSALS: "99", PATIENCE: "1" })
-    assert.deepInclude(refused.dump, { code: 1, stderr: "PostgreSQL does not answer.\n" })
-    assert.strictEqual(refused.upload.code, 1)
+    const refused = await night({ REFUSALS: "99", TRIES: "1", PG_DUMP: "echo Connection refused >&2; exit 1" })
+    assert.deepInclude(refused.dump, { code: 1, stderr: "Connection refused\n" })
+    assert.match(refused.upload.stderr, /The dump broke off/)
   })
 
   it("has failed when no dump begins", async () => {

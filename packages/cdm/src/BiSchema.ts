@@ -5,7 +5,8 @@
  * is when it was closed.
  *
  * Nothing here is written with an order: `bi.refresh` reads the marts now and then. What is counted over all time is
- * read from the counters; what is counted by day, for the days whose orders have changed.
+ * read from the counters; what is counted by day, for the days whose orders have changed. Guests of weeks, months and
+ * cohorts are counted from all orders, more rarely.
  */
 import type { SchemaMigrations } from "@metka/core/Migrations"
 
@@ -600,9 +601,6 @@ comment on function bi.rename_days is 'Gives the rows of all days the names that
 -- A refresh under way would wait for what is locked here, and this for what that refresh has locked already.
 select pg_advisory_xact_lock(7370120);
 
-alter table bi.settings add months_refreshed_at timestamptz, add months_took interval not null default '0';
-comment on table bi.settings is 'The zone of days and hours in this schema, from BUSINESS_TIME_ZONE, and when its views were last computed: those of weeks and months more rarely';
-
 create materialized view bi.weeks as
 with guest_weeks as (
   select user_id, date_trunc('week', placed_at)::date as week, count(*) as orders
@@ -633,7 +631,7 @@ select first_month, month,
   sum(orders)::integer as orders, count(*)::integer as guests
 from placed group by first_month, month;
 create unique index on bi.cohorts (first_month, month);
-comment on materialized view bi.cohorts is 'Whether guests come again: of those who first ordered in one month, how many ordered in another';
+comment on materialized view bi.cohorts is 'Whether guests come again: of those who first ordered in one month, how many ordered in each month from then on. A month in which none of them did has no row';
 comment on column bi.cohorts.first_month is 'First day of the month of a guest''s first order, by its date in the business time zone';
 comment on column bi.cohorts.month is 'First day of the month in which they ordered; the first month itself too';
 comment on column bi.cohorts.months_later is 'Months from the first to this one: 0 is the first itself, with all guests of the cohort';
@@ -651,6 +649,17 @@ comment on column bi.months.guests is 'Guests with an order of the month. Not to
 comment on column bi.months.new_guests is 'Those of them whose first order of all was in this month. May be added up: a guest is new once';
 
 comment on column bi.days.guests is 'Guests with an order of the day. Not to be added up: a guest may come again. Those of weeks and months are in bi.weeks and bi.months';
+comment on column bi.hours.guests is 'Guests with an order of the hour. Not to be added up: a guest may come again';
+
+-- Not before the views are made, which takes seconds: whoever wants to know the zone waits from here on.
+alter table bi.settings add months_refreshed_at timestamptz, add months_took interval not null default '0';
+comment on table bi.settings is 'The zone of days and hours in this schema, from BUSINESS_TIME_ZONE, and when its views were last computed: those of weeks and months more rarely';
+create or replace view bi.freshness as
+select refreshed_at at time zone time_zone as refreshed_at, time_zone,
+  months_refreshed_at at time zone time_zone as months_refreshed_at
+from bi.settings;
+comment on column bi.freshness.refreshed_at is 'When all but weeks, months and cohorts was last computed, in the business time zone';
+comment on column bi.freshness.months_refreshed_at is 'When weeks, months and cohorts were, in the business time zone';
 
 create or replace function bi.refresh(now timestamptz, only_if_due boolean) returns boolean language plpgsql security definer
 set search_path = pg_catalog, pg_temp set max_parallel_workers_per_gather = 0 set work_mem = '32MB' set jit = off as $$
@@ -679,16 +688,6 @@ begin
     execute format('refresh materialized view concurrently bi.%I', view_name);
   end loop;
   perform bi.compute_days(changed);
-  -- These read all orders, since one that changes can make its guest new in another month. They rest for longer:
-  -- nobody looks at a month by the minute.
-  if not only_if_due or not exists (
-    select from bi.settings where months_refreshed_at <= now and months_refreshed_at + months_took * 100 > now
-  ) then
-    months_started := clock_timestamp();
-    refresh materialized view concurrently bi.weeks;
-    refresh materialized view concurrently bi.cohorts;
-    update bi.settings set months_refreshed_at = now, months_took = clock_timestamp() - months_started;
-  end if;
   -- Only now is it known on which day each dish had its newest order. Few refreshes find a dish that is new or has moved.
   refresh materialized view concurrently bi.dish_categories;
   if exists (
@@ -698,6 +697,16 @@ begin
     refresh materialized view concurrently bi.dishes;
   end if;
   perform bi.rename_days();
+  -- These read all orders, since one that changes can make its guest new in another month. They take at most a
+  -- hundredth of one core beside the rest: nobody looks at a month by the minute.
+  if not only_if_due or not exists (
+    select from bi.settings where months_refreshed_at <= now and months_refreshed_at + months_took * 100 > now
+  ) then
+    months_started := clock_timestamp();
+    refresh materialized view concurrently bi.weeks;
+    refresh materialized view concurrently bi.cohorts;
+    update bi.settings set months_refreshed_at = now, months_took = clock_timestamp() - months_started;
+  end if;
   update bi.settings set refreshed_at = now, refresh_took = clock_timestamp() - started;
   return true;
 end

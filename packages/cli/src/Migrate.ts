@@ -14,8 +14,11 @@ import { catchUpSequences } from "./Sequences.ts"
  */
 const setTimeZone = Effect.fnUntraced(function* (zone: string) {
   const sql = yield* SqlClient.SqlClient
+  // A refresh under way is of the zone before, and would say that what it counted is new.
+  yield* sql`select pg_advisory_xact_lock(7370120) from bi.settings where time_zone <> ${zone}::text`
   const changed = yield* sql<{ before: string; counted: boolean }>`
-    update bi.settings set time_zone = ${zone}::text, refreshed_at = null from bi.settings held
+    update bi.settings set time_zone = ${zone}::text, refreshed_at = null, months_refreshed_at = null
+    from bi.settings held
     where now() at time zone ${zone}::text is not null and held.time_zone <> ${zone}::text
     returning held.time_zone as before, held.refreshed_at is not null as counted`
   // Of a new database nothing has been counted yet.
@@ -23,7 +26,7 @@ const setTimeZone = Effect.fnUntraced(function* (zone: string) {
     .filter(({ counted }) => counted)
     .map(
       ({ before }) =>
-        `the business time zone was ${before} and is ${zone} now: the CDM service counts every day of the views of BI anew, within 15 s if it runs`
+        `the business time zone was ${before} and is ${zone} now: the CDM service counts the views of BI anew, within 15 s if it runs`
     )
 })
 

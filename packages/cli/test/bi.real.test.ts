@@ -199,8 +199,10 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
           )
           assert.deepStrictEqual(yield* late, [{ day: "2027-02-01", hour: 1 }])
           yield* Effect.provide(migrateDatabase, inZone("America/New_York"))
-          assert.deepStrictEqual(yield* late, [{ day: "2027-01-31", hour: 17 }])
+          yield* execute("update bi.settings set months_took = '1 day'")
+          yield* execute("select bi.refresh(now(), true)")
           assert.deepStrictEqual(yield* wrong, [])
+          assert.deepStrictEqual(yield* late, [{ day: "2027-01-31", hour: 17 }])
         }).pipe(Effect.provide(clientOf(url)))
         const error = yield* migrateDatabase.pipe(
           Effect.provide(Layer.mergeAll(clientOf(url), inZone("Mars/Olympus"))),

@@ -15,8 +15,8 @@ const migrated = Effect.fnUntraced(function* (env: Readonly<Record<string, strin
     Layer.merge(ConfigProvider.layer(ConfigProvider.fromUnknown(env)), Logger.layer([keep]))
   )
   const [row] = yield* sql<{ time_zone: string; due: boolean }>`
-    select time_zone, refreshed_at is null as due from bi.settings`
-  yield* sql`update bi.settings set refreshed_at = now()`
+    select time_zone, refreshed_at is null and months_refreshed_at is null as due from bi.settings`
+  yield* sql`update bi.settings set refreshed_at = now(), months_refreshed_at = now()`
   return [row?.time_zone, row?.due, ...lines]
 })
 
@@ -26,7 +26,7 @@ layer(EmbeddedDatabase.layer(PgliteHere.open), { timeout: "1 minute" })("The bus
       assert.deepStrictEqual(yield* migrated({}), ["Europe/Moscow", true])
       const told =
         "the business time zone was Europe/Moscow and is Asia/Vladivostok now: " +
-        "the CDM service counts every day of the views of BI anew, within 15 s if it runs"
+        "the CDM service counts the views of BI anew, within 15 s if it runs"
       assert.deepStrictEqual(yield* migrated({ BUSINESS_TIME_ZONE: "Asia/Vladivostok" }), [
         "Asia/Vladivostok",
         true,

@@ -104,7 +104,7 @@ const properties = (
 ): string => {
   const replication = controllers.length
   // What a record needs to be acknowledged: of three brokers one may be away.
-  const inSync = Math.ceil(replication / 2)
+  const inSync = Math.floor(replication / 2) + 1
   return (
     [
       "process.roles=broker,controller",
@@ -233,7 +233,9 @@ export const ownKafkaServer: Effect.Effect<KafkaServer, ServerMissing | ServerFa
   (plaintext) => kafkaOfOurOwn({ plaintext })
 )
 
-/** A broker, and a proxy through which every client comes: a broker tells its clients where to connect. */
+/**
+ * A broker, and a proxy through which everybody comes, other brokers too: a broker tells them where to connect.
+ */
 export interface KafkaServerBehindProxy extends KafkaServer {
   readonly proxy: TcpProxy
 }
@@ -247,6 +249,7 @@ export const ownKafkaCluster = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlyArray<KafkaServerBehindProxy>, ServerMissing | ServerFailed, Scope.Scope> {
   const ports = yield* Effect.all(Array.from({ length: brokers }, () => Effect.all([freePort, freePort])))
   const controllers = ports.map(([controller]) => controller)
+  // The only one is as it is deployed; several share the machine.
   const heapMegabytes = brokers === 1 ? 512 : 160
   // None answers before most of the controllers are there.
   return yield* Effect.forEach(

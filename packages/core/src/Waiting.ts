@@ -10,9 +10,9 @@ import { componentOf, describe, isContention, refusalOf, retryWhile, type StageE
 /** A transaction that takes longer is told of. */
 const slowAfter = Duration.seconds(10)
 
-/** A first attempt that takes longer is begun anew on another connection. */
+/** An attempt that takes longer is begun anew on another connection. */
 const firstPatience = Duration.minutes(1)
-/** Each further attempt may take twice as long, up to this: one that is only slow must come to its end. */
+/** The one after it may take twice as long, up to this: a batch that is only slow must come to its end. */
 const longestPatience = Duration.minutes(16)
 
 export type Waiting = ReturnType<typeof makeWaiting>
@@ -49,19 +49,26 @@ export const makeWaiting = (health: Health["Service"], service: string) => {
       )
     })
 
-  /** Gives up an attempt that has not ended, so that the next one has another connection. */
+  /**
+   * Gives up an attempt that has not ended, so that the next one has another connection. Only an attempt that was given up
+   * so has shown that the batch may be slow. One that failed by itself shows nothing of it, and the server it met may be
+   * another one by now: after many of these, as in any outage, a connection that goes dead must still cost a minute. A
+   * batch that is slow begins anew with a minute too, and loses no more by it than it had waited before.
+   */
   const patiently = <A, E, R>(attempt: Effect.Effect<A, E, R>) => {
     let patience = firstPatience
     return Effect.suspend(() => {
       const now = patience
-      patience = Duration.min(Duration.times(now, 2), longestPatience)
-      return endingWithin(attempt, now)
+      patience = firstPatience
+      return endingWithin(attempt, now, () => {
+        patience = Duration.min(Duration.times(now, 2), longestPatience)
+      })
     })
   }
 
   /** One that waits for a lock answers nothing and fails with nothing. */
   const tellingSlowness = <A, E, R>(attempt: Effect.Effect<A, E, R>) => {
-    const down = `no end of a transaction within ${Duration.format(slowAfter)}: a table may be locked, see pg_locks, or the server may be gone`
+    const down = `no end of a transaction within ${Duration.format(slowAfter)}: a table may be locked, see pg_locks, a synchronous standby may be away, see pg_stat_activity, or the server may be gone`
     const told = Effect.andThen(
       health.report("postgres", { down }, service),
       Effect.logWarning(`waiting: PostgreSQL: ${down}`)

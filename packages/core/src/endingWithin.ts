@@ -11,13 +11,18 @@ const unanswered = (duration: Duration.Duration): SqlError => {
 }
 
 /**
- * Fails as an outage does when the work has not ended by then. The client closes the connection that is not answered, so
- * that the next attempt has another one.
+ * Fails as an outage does when the work has not ended by then, and calls `onUnended`. The client closes the connection
+ * that is not answered, so that the next attempt has another one.
  */
 export const endingWithin = <A, E, R>(
   work: Effect.Effect<A, E, R>,
-  duration: Duration.Input
+  duration: Duration.Input,
+  onUnended: () => void = () => {}
 ): Effect.Effect<A, E | SqlError, R> => {
   const limit = Duration.fromInputUnsafe(duration)
-  return Effect.timeoutOrElse(work, { duration: limit, orElse: () => Effect.fail(unanswered(limit)) })
+  const orElse = () => {
+    onUnended()
+    return Effect.fail(unanswered(limit))
+  }
+  return Effect.timeoutOrElse(work, { duration: limit, orElse })
 }

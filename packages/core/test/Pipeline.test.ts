@@ -37,6 +37,22 @@ const failing = Effect.fnUntraced(function* <E>(times: number, error: E) {
   return Ref.getAndUpdate(left, (n) => n - 1).pipe(Effect.flatMap((n) => (n > 0 ? Effect.fail(error) : Effect.void)))
 })
 
+/** After so many minutes an attempt is begun anew that does not end and comes after these. */
+const givenUpAfter = Effect.fnUntraced(function* (before: ReadonlyArray<Effect.Effect<never, SqlError>>) {
+  const begunAt: Array<number> = []
+  const attempts = [...before, Effect.never]
+  yield* settle(["1"], {
+    store: () =>
+      Effect.gen(function* () {
+        begunAt.push(yield* Clock.currentTimeMillis)
+        yield* attempts[begunAt.length - 1] ?? Effect.void
+      })
+  })
+  assert.deepStrictEqual(yield* taken, ["1"])
+  const [begun = 0, again = 0] = begunAt.slice(before.length)
+  return Math.round((again - begun) / 60_000)
+})
+
 /** The statement that PostgreSQL refuses for each of these values. */
 const refusals: Readonly<Record<string, string>> = {
   "22P02": "select 'poison'::int",
@@ -235,7 +251,9 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
       const fiber = yield* Effect.forkChild(runStage({ store: () => Deferred.await(lock) }))
       yield* passTimeUntil(
         "it says where to look",
-        Effect.map(readiness, ({ components }) => /pg_locks/.test(JSON.stringify(components["postgres"])))
+        Effect.map(readiness, ({ components }) =>
+          /pg_locks.*standby.*pg_stat_activity/.test(JSON.stringify(components["postgres"]))
+        )
       )
       yield* faults.makeUnavailable
       yield* Deferred.succeed(lock, undefined)
@@ -265,6 +283,22 @@ layer(embedded(opsMigrations, { ...takenMigrations, schema: "ops" }), { timeout:
       const waited = begunAt.slice(1).map((at, index) => Math.round((at - (begunAt[index] ?? 0)) / 60_000))
       assert.deepStrictEqual(waited, [1, 2])
       assert.isTrue(yield* isReady)
+    })
+  )
+
+  test(
+    "a connection that goes dead after a short outage costs a minute, however many attempts had failed by then",
+    Effect.gen(function* () {
+      const given = yield* givenUpAfter(Array.from({ length: 10 }, () => Effect.fail(connectionLost)))
+      assert.strictEqual(given, 1)
+    })
+  )
+
+  test(
+    "so does one that goes dead after others have: what has failed by itself since is no sign of a slow batch",
+    Effect.gen(function* () {
+      const given = yield* givenUpAfter([Effect.never, Effect.never, Effect.fail(connectionLost)])
+      assert.strictEqual(given, 1)
     })
   )
 

@@ -175,6 +175,6 @@ export const settle = Effect.fnUntraced(function* (values: ReadonlyArray<string>
     values.map((value) => outgoing(value))
   )
   const fiber = yield* Effect.forkChild(runStage(faults))
-  yield* passTimeUntil("the input is committed", isDone)
-  yield* stop(fiber)
+  // Time has to pass for its end, or a test that fails would never end.
+  yield* Effect.ensuring(passTimeUntil("the input is committed", isDone), stop(fiber))
 })

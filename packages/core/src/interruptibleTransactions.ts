@@ -7,6 +7,7 @@ import { SqlClient } from "effect/sql"
 import type { Connection } from "effect/sql/SqlConnection"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
 import { endingWithin } from "./endingWithin.ts"
+import { leaveIfReadOnly } from "./readOnlySessions.ts"
 
 /**
  * Said, since a database or role may have another default. What waits for a lock must see what it waited for: a rule that
@@ -43,7 +44,7 @@ const makeWithTransaction = (sql: SqlClient.SqlClient) =>
   SqlClient.makeWithTransaction({
     transactionService: sql.transactionService,
     spanAttributes: [["db.system.name", "postgresql"]],
-    acquireConnection: (restore) => restore(sql.reserve),
+    acquireConnection: (restore) => Effect.tap(restore(sql.reserve), leaveIfReadOnly),
     begin: (connection, statement = beginReadCommitted) =>
       Effect.onError(Effect.interruptible(control(statement)(connection)), () => leavingNone(connection)),
     commit: (connection) => Effect.interruptible(commit(connection)),

@@ -3,18 +3,27 @@ import { atTimes } from "@metka/testing/atTime"
 import { clientOf } from "@metka/testing/databaseLayers"
 import { isMissing, RealServers } from "@metka/testing/realServers"
 import { ownPostgresServer, tcpProxy } from "@metka/testing/servers"
-import { Effect, Fiber, Layer, Schedule } from "effect"
+import { Effect, Fiber, Latch, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
+import { maxConnections } from "../src/Database.ts"
 import { endingWithin } from "../src/endingWithin.ts"
 import { KafkaError, KafkaUnavailable } from "../src/Kafka.ts"
-import { describe as told, isPassing, refusalOf, sqlStateOf } from "../src/Outage.ts"
+import { describe as told, isPassing, refusalOf } from "../src/Outage.ts"
 import { transaction } from "../src/transaction.ts"
 
 const select = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`select 1 as one`)
 const untilUp = Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "20 seconds" }))
 
 const withQuery = (url: string, query: string) => `${url}?${query}`
+
+/** What new sessions of this database begin with. */
+const set = (url: string, setting: string) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const [database] = yield* sql<{ name: string }>`select quote_ident(current_database()) as name`
+    yield* sql.unsafe(`alter database ${database?.name} ${setting}`)
+  }).pipe(Effect.provide(clientOf(withQuery(url, "options=-c%20default_transaction_read_only%3Doff"))))
 
 describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => {
   it.live(
@@ -172,23 +181,47 @@ describe.skipIf(isMissing("postgres"))("Database.layer on a real server", () => 
     }).pipe(Effect.provide(RealServers.layer))
   )
 
+  it.live("sessions that may not write are left by the one that is refused, and each says what it is", () =>
+    Effect.gen(function* () {
+      const url = yield* (yield* RealServers).database
+      yield* set(url, "set default_transaction_read_only = on")
+      yield* Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const write = transaction(Effect.flatMap(SqlClient.SqlClient, (own) => own`create table written ()`))
+        // As many as there may be, all of them opened before the setting is taken back.
+        const met = yield* Latch.make()
+        let waiting = 0
+        const meet = Effect.suspend(() => (++waiting === maxConnections ? met.open : met.await))
+        yield* Effect.all(
+          Array.from({ length: maxConnections }, () => transaction(Effect.andThen(select, meet))),
+          { concurrency: "unbounded" }
+        )
+        yield* set(url, "reset default_transaction_read_only")
+        for (let session = 0; session < maxConnections; session++) {
+          assert.strictEqual(
+            told(yield* Effect.flip(write)),
+            "PostgreSQL: cannot execute CREATE TABLE in a read-only transaction (SQLSTATE 25006): it is a standby, or " +
+              "`default_transaction_read_only` is on"
+          )
+        }
+        yield* write
+        assert.deepStrictEqual(yield* sql`select * from written`, [])
+      }).pipe(Effect.provide(clientOf(url)))
+    }).pipe(Effect.provide(RealServers.layer))
+  )
+
   it.live("settings that sessions were given by mistake are gone two minutes after they were taken back", () =>
     Effect.gen(function* () {
       const url = yield* (yield* RealServers).database
-      const set = (setting: string) =>
-        Effect.gen(function* () {
-          const sql = yield* SqlClient.SqlClient
-          const [database] = yield* sql<{ name: string }>`select quote_ident(current_database()) as name`
-          yield* sql.unsafe(`alter database ${database?.name} ${setting}`)
-        }).pipe(Effect.provide(clientOf(withQuery(url, "options=-c%20default_transaction_read_only%3Doff"))))
       let aheadMillis = 0
-      yield* set("set default_transaction_read_only = on")
+      yield* set(url, "set lock_timeout = '1h'")
       yield* Effect.gen(function* () {
-        const write = transaction(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`create table written ()`))
-        assert.strictEqual(sqlStateOf(yield* Effect.flip(write)), "25006")
-        yield* set("reset default_transaction_read_only")
+        const sql = yield* SqlClient.SqlClient
+        assert.deepStrictEqual(yield* sql`show lock_timeout`, [{ lock_timeout: "1h" }])
+        yield* set(url, "reset lock_timeout")
+        assert.deepStrictEqual(yield* sql`show lock_timeout`, [{ lock_timeout: "1h" }])
         aheadMillis = 120_000
-        yield* write
+        assert.deepStrictEqual(yield* sql`show lock_timeout`, [{ lock_timeout: "0" }])
       }).pipe(
         Effect.provide(clientOf(url)),
         atTimes(() => Date.now() + aheadMillis)

@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { clientOf } from "@metka/testing/databaseLayers"
 import { eventuallyTrue } from "@metka/testing/eventually"
 import { isMissing } from "@metka/testing/realServers"
-import { ownPostgresServer } from "@metka/testing/servers"
+import { ownPostgresServer, type PostgresServer, tcpProxy } from "@metka/testing/servers"
 import { Effect, Fiber, Ref } from "effect"
 import { SqlClient } from "effect/sql"
+import { Health } from "../src/Health.ts"
 import { Kafka } from "../src/Kafka.ts"
 import { migrate } from "../src/Migrations.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
@@ -57,6 +58,15 @@ const outageInTransaction = (how: "stop" | "kill") =>
     }).pipe(Effect.provide(clientOf(server.url)), Effect.provide(surroundings()))
   })
 
+/** Has it come back as a standby, as an old primary does after a switchover. */
+const becomeStandby = Effect.fnUntraced(function* (server: PostgresServer) {
+  yield* Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    sql.unsafe(`do $$ begin
+      execute format('copy (select) to %L', current_setting('data_directory') || '/standby.signal'); end $$`)
+  ).pipe(Effect.provide(clientOf(server.url)))
+  yield* server.restart
+})
+
 describe.skipIf(isMissing("postgres"))("The pipeline on a real server", () => {
   it.live("a server shut down in the middle of a transaction is waited out, and makes no dead letter", () =>
     outageInTransaction("stop")
@@ -64,6 +74,40 @@ describe.skipIf(isMissing("postgres"))("The pipeline on a real server", () => {
 
   it.live("a server killed in the middle of a transaction is waited out, and makes no dead letter", () =>
     outageInTransaction("kill")
+  )
+
+  it.live(
+    "an old primary that comes back as a standby is left as soon as the address leads to the new one",
+    () =>
+      Effect.gen(function* () {
+        const [old, fresh] = yield* Effect.all([ownPostgresServer, ownPostgresServer], { concurrency: 2 })
+        const portOf = ({ url }: PostgresServer) => Number(new URL(url).port)
+        for (const { url } of [old, fresh]) {
+          yield* Effect.provide(migrate([opsMigrations, takenMigrations]), clientOf(url))
+        }
+        const address = yield* tcpProxy(portOf(old))
+        yield* Effect.gen(function* () {
+          const kafka = yield* Kafka
+          const { readiness } = yield* Health
+          const fiber = yield* Effect.forkChild(runStage())
+          yield* kafka.publish(topics.topic, [outgoing("1")])
+          yield* eventuallyTrue("the old primary has taken it", isDone)
+          yield* becomeStandby(old)
+          yield* kafka.publish(topics.topic, [outgoing("2")])
+          yield* eventuallyTrue(
+            "the stage is with the standby",
+            Effect.map(readiness, ({ components }) => /25006/.test(JSON.stringify(components["postgres"])))
+          )
+          yield* address.leadTo(portOf(fresh))
+          yield* eventuallyTrue("the new primary has taken it", isDone)
+          yield* Fiber.interrupt(fiber)
+          assert.deepStrictEqual(yield* taken, ["2"])
+        }).pipe(
+          Effect.provide(clientOf(Object.assign(new URL(old.url), { port: String(address.port) }).href)),
+          Effect.provide(surroundings())
+        )
+      }),
+    90_000
   )
 
   it.live("a session ended by the administrator in the middle of a transaction is waited out", () =>

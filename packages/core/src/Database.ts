@@ -41,16 +41,18 @@ const refuseMisspelt = ({ hash, password, pathname, searchParams, username }: UR
   if (!/^\d*$/.test(searchParams.get("connect_timeout") ?? "")) throw new Error("connect_timeout must be whole seconds")
 }
 
+const severalHosts = "it names several hosts: give the one name that leads to the primary"
+
 const parse = (text: string): Effect.Effect<PgClient.PgPoolConfig, Config.ConfigError> =>
   Effect.try({
     try: () => {
-      if (/^[^?]*@[^@/?]*,[^@/?]*(?:[/?]|$)/.test(text))
-        throw new Error("it names several hosts: give the one name that leads to the primary")
+      if (/^[^?]*@[^@/?]*,[^@/?]*(?:[/?]|$)/.test(text)) throw new Error(severalHosts)
       if (!URL.canParse(text)) throw new Error("it must be postgres://user:password@host:port/database")
       const url = new URL(text)
       if (url.protocol !== "postgres:" && url.protocol !== "postgresql:")
         throw new Error("it must start with postgres://")
       refuseMisspelt(url)
+      if (url.searchParams.getAll("host").some((host) => host.includes(","))) throw new Error(severalHosts)
       if (url.hostname === "" && !url.searchParams.has("host")) throw new Error("it names no host")
       if (url.username === "" && !url.searchParams.has("user")) throw new Error("it names no user")
       const mode = url.searchParams.get("sslmode") ?? (url.searchParams.has("sslrootcert") ? "verify-full" : "disable")
@@ -84,7 +86,7 @@ export const layer = (applicationName: string) =>
         maxConnections,
         connectTimeout: "3 seconds",
         keepAlive: "30 seconds",
-        // A session keeps what the database or the role was set to when it began, a read-only default for example.
+        // A session keeps what the database or the role was set to when it began, a time limit for example.
         connectionTTL: "2 minutes",
         startupParameters: {
           timezone: "UTC",

@@ -68,12 +68,20 @@ const advice: Readonly<Record<string, string>> = {
   // Any other unique violation is a refusal.
   "23505": ": a sequence is behind its table, as a restore can leave it, and `npm run migrate` moves it on",
   "25006": ": it is a standby, or `default_transaction_read_only` is on",
-  "08P01": ": a pooler in between must be in session mode, and let these parameters through or ignore them",
   "26000": ": a pooler in between must be in session mode",
   // Of Metka's roles each has its commands, and no migration gives it the rights for those of another.
   "42501":
     ": README.md, Roles in PostgreSQL, says which role this is for; if it is the one of DATABASE_URL, run " +
     "`npm run migrate` as the owner of the tables, which gives the roles their rights"
+}
+
+const adviceOn = (error: SqlError): string => {
+  const state = sqlStateOf(error)
+  // PgBouncer gives this one to whatever it refuses, when it is full for example.
+  if (state === "08P01" && /unsupported startup parameter/.test(detailOf(error))) {
+    return ": a pooler in between must be in session mode, and let these parameters through or ignore them"
+  }
+  return advice[state ?? ""] ?? ""
 }
 
 /**
@@ -91,8 +99,7 @@ export const withoutAdvice = (error: SqlError): string => {
 /** One line on what happened and, where it is known, what to do. */
 export const describe = (error: { readonly message: string }): string => {
   if (!isSqlError(error)) return error.message
-  const isRefused = refusalOf(error) !== undefined
-  return `${withoutAdvice(error)}${isRefused ? "" : (advice[sqlStateOf(error) ?? ""] ?? "")}`
+  return `${withoutAdvice(error)}${refusalOf(error) === undefined ? adviceOn(error) : ""}`
 }
 
 /** A transaction that lost to another one: no server is down, and trying again is all there is to do. */

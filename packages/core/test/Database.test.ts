@@ -18,6 +18,8 @@ describe("DATABASE_URL", () => {
     ["host=127.0.0.1 dbname=db", "it must be postgres://user:password@host:port/database"],
     ["postgres://metka@a:6432,b:6432/db", "it names several hosts"],
     ["postgres://metka@a,b/db", "it names several hosts"],
+    ["postgres:///db?host=a:5432,b:5432&user=metka", "it names several hosts"],
+    ["postgres:///db?host=a%2Cb&user=metka", "it names several hosts"],
     ["postgres://metka:50%@127.0.0.1/db", "% itself is written %25"],
     ["postgres://metka@127.0.0.1/100%", "% itself is written %25"],
     ["postgres://metka:a@127.0.0.1/db#c", "it has a #"],

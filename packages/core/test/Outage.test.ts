@@ -64,6 +64,15 @@ describe("An error", () => {
     assert.strictEqual(describeError(error), "PostgreSQL: connect ECONNREFUSED 127.0.0.1:5432")
   })
 
+  it("of a pooler that refuses a parameter says what to set, and one of a pooler that is full does not", () => {
+    const parameter = "unsupported startup parameter: idle_in_transaction_session_timeout"
+    assert.match(describeError(sqlError("08P01", parameter)), /must be in session mode/)
+    assert.strictEqual(
+      describeError(sqlError("08P01", "no more connections allowed (max_client_conn)")),
+      "PostgreSQL: no more connections allowed (max_client_conn) (SQLSTATE 08P01)"
+    )
+  })
+
   it("of Kafka blames the data for its size only", () => {
     const message = "no"
     assert.strictEqual(refusalOf(kafkaError(new RecordTooLarge({ message })))?.reason, "refused_by_kafka")

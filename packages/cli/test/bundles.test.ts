@@ -147,8 +147,9 @@ describe("A bundle in a folder of its own", () => {
   })
 
   it("the embedded system ends, and says why, when its database is lost", { timeout: 60_000 }, () => {
+    // After the migrations, before the last order.
     const endsLater = `import { parentPort as asked } from "node:worker_threads"
-let left = 300
+let left = 400
 asked.on("message", () => --left === 0 && process.exit(7))
 `
     const { status, stderr } = run(

@@ -12,6 +12,9 @@ export type ServerName = BrokerName | "redis" | "postgres"
 /** As in `stg-1`. */
 export type ReplicaName = `${ServiceName}-${number}`
 
+/** Which of the replicas or brokers it is does not matter. */
+export const sortOf = (name: ReplicaName | ServerName): string => name.split("-", 1)[0] ?? name
+
 export type Fault =
   /** SIGKILL, and a new process after `downMillis`. */
   | { readonly kind: "kill"; readonly replica: ReplicaName; readonly downMillis: number }
@@ -90,7 +93,7 @@ const companions = (random: Random, { brokers, replicas }: PlanOptions): Readonl
 ]
 
 const serviceOf = (fault: Fault): string | undefined =>
-  fault.kind === "roll" ? fault.service : "replica" in fault ? fault.replica.split("-", 1)[0] : undefined
+  fault.kind === "roll" ? fault.service : "replica" in fault ? sortOf(fault.replica) : undefined
 
 /** Kills in every step, in every other one beside another fault, which is then of another service. */
 export const makePlan = (options: PlanOptions): ReadonlyArray<Step> => {

@@ -1,6 +1,6 @@
 /** What a run showed, as a page of text and as JSON. */
 import { arch, cpus, platform, totalmem } from "node:os"
-import type { Fault, ServerName } from "./plan.ts"
+import { type Fault, sortOf } from "./plan.ts"
 import type { RunMeasured, StepMeasured } from "./run.ts"
 
 /** Seconds. */
@@ -35,17 +35,14 @@ export interface Report {
 /** What a system that lost replicas, and nothing else, may take to catch up. */
 const catchUpTargetSeconds = 10
 
-/** Which of the brokers it was does not matter. */
-const sortOf = (server: ServerName): string => server.split("-", 1)[0] ?? server
-
 const isKill = ({ kind }: Fault) => kind === "kill"
 
 const nameOf = (fault: Fault): string => {
   switch (fault.kind) {
     case "kill":
-      return `SIGKILL of ${fault.replica.split("-", 1)[0]}`
+      return `SIGKILL of ${sortOf(fault.replica)}`
     case "zombie":
-      return `SIGSTOP of ${fault.replica.split("-", 1)[0]}, beyond its session`
+      return `SIGSTOP of ${sortOf(fault.replica)}, beyond its session`
     case "roll":
       return `rolling restart of ${fault.service}`
     case "restart":

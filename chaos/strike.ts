@@ -1,6 +1,6 @@
 /** Does to the system what the plan says. */
 import type { ServerProcess } from "@metka/testing/servers"
-import { Clock, Effect, Option, Schedule } from "effect"
+import { Clock, Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { type Fleet, ServiceMisbehaved } from "./Fleet.ts"
 import type { Fault } from "./plan.ts"
@@ -21,15 +21,12 @@ const nobodyReady = (fleet: Fleet) =>
       : Effect.fail(new ServiceMisbehaved({ message: `${ready.join(", ")} said ready while a server was away` }))
   )
 
-const frozenFor = ({ pid }: ServerProcess, millis: number) =>
-  Effect.flatMap(pid, (found) => {
-    const signal = (name: NodeJS.Signals) => Effect.sync(() => process.kill(Option.getOrThrow(found), name))
-    return Effect.acquireUseRelease(
-      signal("SIGSTOP"),
-      () => Effect.sleep(millis),
-      () => signal("SIGCONT")
-    )
-  })
+const frozenFor = ({ signal }: ServerProcess, millis: number) =>
+  Effect.acquireUseRelease(
+    signal("SIGSTOP"),
+    () => Effect.sleep(millis),
+    () => signal("SIGCONT")
+  )
 
 const inflict = Effect.fnUntraced(function* (system: System, fault: Fault) {
   const { fleet } = system

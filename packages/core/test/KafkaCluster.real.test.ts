@@ -3,7 +3,7 @@ import { eventually } from "@metka/testing/eventually"
 import { isMissing } from "@metka/testing/realServers"
 import { ownKafkaCluster } from "@metka/testing/servers"
 import { topicRecords } from "@metka/testing/topicRecords"
-import { ConfigProvider, Context, Effect, Fiber, Layer, Option, Schedule } from "effect"
+import { ConfigProvider, Context, Effect, Fiber, Layer, Schedule } from "effect"
 import { type Admin, Kafka as KafkaClient, logLevel } from "kafkajs"
 import type { KafkaRecord } from "../src/Kafka.ts"
 import * as KafkaJs from "../src/KafkaJs.ts"
@@ -28,9 +28,7 @@ const cluster = Layer.unwrap(
     const client = new KafkaClient({ brokers, clientId: "foreign", logLevel: logLevel.NOTHING })
     const admin = yield* connected(() => client.admin())
     const signal = (node: number, name: NodeJS.Signals) =>
-      Effect.map(servers[node - 1]?.pid ?? Effect.succeedNone, (pid) => {
-        process.kill(Option.getOrThrow(pid), name)
-      })
+      servers[node - 1]?.signal(name) ?? Effect.die(new RangeError(`there is no broker ${node}`))
     const env = { KAFKA_BROKERS: brokers.join(","), KAFKA_TOPIC_REPLICATION: String(nodes.length) }
     return Layer.merge(
       Layer.succeed(Cluster, Cluster.of({ admin, signal })),

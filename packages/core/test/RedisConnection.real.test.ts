@@ -25,7 +25,7 @@ const redisKnowing = Effect.fnUntraced(function* (name: string) {
     port: Number(new URL(server.url).port),
     client,
     clients: otherClients(client),
-    signal: (name: NodeJS.Signals) => Effect.map(server.pid, (pid) => void process.kill(Option.getOrThrow(pid), name))
+    signal: server.signal
   }
 })
 

@@ -13,8 +13,10 @@ import type { SystemUser } from "./SystemUser.ts"
 
 /** What a test may do to a server. Each effect waits until it is so: gone, or answering. All may be repeated. */
 export interface ServerProcess {
-  /** The process to send signals to (SIGSTOP makes a slow server); none while it is down. */
+  /** None while it is down. */
   readonly pid: Effect.Effect<Option.Option<number>>
+  /** Sends it a signal, while it runs: with SIGSTOP it takes connections and answers nothing. */
+  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Starts it on the same port and data; nothing to do while it runs. */
   readonly start: Effect.Effect<void, ServerFailed>
   /** Shuts it down in good order, its data on disk; killed if that takes more than 30 s. */
@@ -126,10 +128,12 @@ export const startServerProcess = Effect.fnUntraced(function* (options: {
   yield* Effect.addFinalizer(() => end(options.discardSignal, 5000))
   yield* start
 
+  const pid = Effect.sync(() =>
+    current !== undefined && isAlive(current) ? Option.fromUndefinedOr(current.child.pid) : Option.none()
+  )
   return {
-    pid: Effect.sync(() =>
-      current !== undefined && isAlive(current) ? Option.fromUndefinedOr(current.child.pid) : Option.none()
-    ),
+    pid,
+    signal: (signal) => Effect.map(pid, (found) => void process.kill(Option.getOrThrow(found), signal)),
     start: oneAtATime.withPermit(start),
     stop: oneAtATime.withPermit(stop),
     kill: oneAtATime.withPermit(end("SIGKILL", 0)),

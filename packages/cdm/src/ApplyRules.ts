@@ -1,4 +1,5 @@
 /** Makes the tag rules what a marketer's file says, and applies them to the guests that are already there. */
+import { int4s } from "@metka/core/arrays"
 import { endingWithin } from "@metka/core/endingWithin"
 import { inSnapshot, transaction } from "@metka/core/transaction"
 import { Clock, Effect } from "effect"
@@ -44,12 +45,14 @@ const writeRules = Effect.fnUntraced(function* (
   )
   if (begun.length > 0) {
     yield* sql`
-      insert into cdm.tag_rules (tag, version, category_id, category_name, threshold, active, applied_at)
+      insert into cdm.tag_rules
+        (tag, version, category_id, category_name, threshold, window_days, exit_threshold, active, applied_at)
       select tag, 1 + coalesce((select max(version) from cdm.tag_rules before where before.tag = requested.tag), 0),
-        category_id, category_name, threshold, true, ${now}::timestamptz
+        category_id, category_name, threshold, window_days, exit_threshold, true, ${now}::timestamptz
       from unnest(${begun.map((rule) => rule.tag)}::text[], ${begun.map((rule) => keyOf(rule.category))}::uuid[],
-        ${begun.map((rule) => rule.category)}::text[], ${begun.map((rule) => rule.threshold)}::int[])
-        as requested (tag, category_id, category_name, threshold)`
+        ${begun.map((rule) => rule.category)}::text[], ${begun.map((rule) => rule.threshold)}::int[],
+        ${int4s(begun.map((rule) => rule.window?.days ?? null))}::int[], ${int4s(begun.map((rule) => rule.window?.exitThreshold ?? null))}::int[])
+        as requested (tag, category_id, category_name, threshold, window_days, exit_threshold)`
   }
 })
 
@@ -133,8 +136,8 @@ const ruleAfter = (change: RuleChange, keyOf: (category: string) => string): Rea
   switch (change._tag) {
     case "Added":
     case "Changed": {
-      const { category, tag, threshold } = change.request
-      return [{ tag, categoryId: keyOf(category), categoryName: category, threshold, version: 0 }]
+      const { category, ...asked } = change.request
+      return [{ ...asked, categoryId: keyOf(category), categoryName: category, version: 0 }]
     }
     case "Bound":
       return [{ ...change.rule, categoryId: keyOf(change.rule.categoryName) }]

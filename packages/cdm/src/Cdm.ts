@@ -15,7 +15,7 @@ import { SqlClient } from "effect/sql"
 import * as Repository from "./CdmRepository.ts"
 import { bothChanges, type Contribution, contribution, type CounterChange, counterChanges } from "./counters.ts"
 import { type Name, newestNames, type OfKinds, rememberedNames, takeNames } from "./Names.ts"
-import { type CategoryCount, decideTags } from "./rules.ts"
+import { type CategoryCount, decideTags, isWindowed } from "./rules.ts"
 import * as TagOutbox from "./TagOutbox.ts"
 import * as Tags from "./TagRepository.ts"
 
@@ -163,8 +163,12 @@ const traceOf = (
     add(message.contribution, traceparent)
   }
   const ofGuests = Map.groupBy(moves, ({ moved }) => moved.userId)
-  return ({ categoryId, userId }: CategoryCount) =>
-    ofGuests.get(userId)?.findLast(({ moved }) => moved.categoryIds.includes(categoryId))?.traceparent
+  return ({ categoryId, userId }: CategoryCount) => {
+    const ofGuest = ofGuests.get(userId)
+    const cause = ofGuest?.findLast(({ moved }) => moved.categoryIds.includes(categoryId))
+    // An order of other categories moves a window, too.
+    return (cause ?? ofGuest?.at(-1))?.traceparent
+  }
 }
 
 /** Puts the newest contributions into the ledger; says what they replace, and which are no news. */
@@ -189,17 +193,30 @@ const record = Effect.fnUntraced(function* ({ columns, newest }: Pick<Prepared, 
   }
 })
 
-/** Gives and takes tags where counters changed; says how many. */
+/** What rules, tags and orders say of these guests, when nobody else decides about what is decided by it. */
+const evidenceOf = Effect.fnUntraced(function* (userIds: ReadonlyArray<string>) {
+  const read = yield* Tags.rulesAndTagsOf(userIds)
+  const windowed = read.rules.filter(isWindowed)
+  if (windowed.length === 0) return { ...read, orders: new Map() }
+  yield* Tags.lockWindows
+  const { held, rules } = yield* Tags.rulesAndTagsOf(userIds)
+  return { rules, held, orders: yield* Tags.ordersInQuestion(windowed, userIds, held) }
+})
+
+/** Gives and takes tags where counters or orders changed; says how many. */
 const tag = Effect.fnUntraced(function* (
   counts: ReadonlyArray<CategoryCount>,
   received: ReadonlyArray<ReceivedStats>,
-  replaced: ReadonlyMap<string, Contribution>
+  replaced: ReadonlyArray<Contribution>,
+  before: ReadonlyMap<string, Contribution>
 ) {
-  if (counts.length === 0) return { given: 0, taken: 0 }
-  const { held, rules } = yield* Tags.rulesAndTagsOf([...new Set(counts.map((count) => count.userId))])
-  const changes = decideTags(rules, counts, held)
+  // An order's new date changes no counter, but where it is among the others.
+  const touched = new Set([...counts, ...replaced].flatMap(({ userId }) => userId ?? []))
+  if (touched.size === 0) return { given: 0, taken: 0 }
+  const { held, orders, rules } = yield* evidenceOf([...touched])
+  const changes = decideTags(rules, { counts, orders }, held)
   const guests = new Set([...changes.given, ...changes.taken].map(({ userId }) => userId))
-  yield* Tags.writeTags(changes, new Date(yield* Clock.currentTimeMillis), traceOf(received, replaced, guests))
+  yield* Tags.writeTags(changes, new Date(yield* Clock.currentTimeMillis), traceOf(received, before, guests))
   return { given: changes.given.length, taken: changes.taken.length }
 })
 
@@ -216,7 +233,7 @@ const store = Effect.fnUntraced(function* (prepared: Prepared) {
   const { names, newCategories } = yield* takeNames(named, { products, categories })
   if (newCategories.length > 0) yield* Tags.bindRules(newCategories)
   const counts = yield* Repository.changeMarts({ products, categories, names, guests })
-  const tags = yield* tag(counts, newer, before)
+  const tags = yield* tag(counts, newer, replaced, before)
   const sql = yield* SqlClient.SqlClient
   yield* sql.afterCommit(Metrics.recordTags(tags))
   const accepted = newest.length - passedOver.length

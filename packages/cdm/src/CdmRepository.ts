@@ -123,7 +123,7 @@ export interface MartChanges {
 
 /**
  * Adds to the counters, and lets go of those that reached 0. Returns the categories' counters that changed and that an
- * active rule is about, as they are now.
+ * active rule is about, as they are now; where a rule has a window, all that changed, since each order moves the window.
  */
 export const changeMarts = Effect.fnUntraced(function* ({ categories, guests, names, products }: MartChanges) {
   if (products.length + categories.length + guests.size === 0) return []
@@ -156,7 +156,8 @@ export const changeMarts = Effect.fnUntraced(function* ({ categories, guests, na
     select user_id, category_id, order_cnt from categories
     -- Dishes before categories, as whoever renames takes them: parts that nobody reads would come last.
     where (select count(*) from products) >= 0
-      and category_id in (select category_id from cdm.tag_rules where active)`
+      and (category_id in (select category_id from cdm.tag_rules where active)
+        or exists (select from cdm.tag_rules where active and window_days is not null))`
   yield* letGoOfZeros(
     products.filter((row) => row.change < 0),
     categories.filter((row) => row.change < 0)

@@ -107,6 +107,17 @@ create index user_tag_history_by_guest on cdm.user_tag_history (user_id);
 comment on table cdm.product_names is 'The newest name of every dish that a CLOSED order brought; of two that are equally new the one with the greater hashdiff, as in dds.s_product_names';
 comment on table cdm.category_names is 'The newest name of every category that a CLOSED order brought; of two that are equally new the one with the greater hashdiff, as that of a dish';
 comment on column cdm.order_contributions.order_dt is 'The app''s date of the order, UTC: in practice when it was closed';
+`,
+    "0008_windows": `
+alter table cdm.tag_rules
+  add window_days integer check (window_days > 0),
+  add exit_threshold integer,
+  add check ((window_days is null) = (exit_threshold is null)),
+  add check (exit_threshold between 0 and threshold);
+comment on column cdm.tag_rules.threshold is 'A guest has the tag while the category''s counter is greater; with a window, once it is';
+comment on column cdm.tag_rules.window_days is 'Each time a guest orders, the orders of so many days of 24 hours up to that one count; null: all orders count';
+comment on column cdm.tag_rules.exit_threshold is 'With a window: the tag is taken once no more orders than these are left in it; null without';
+comment on column cdm.user_tags.order_cnt is 'The category''s counter now; with a window, that of the window at the guest''s newest order';
 `
   }
 }

@@ -1,12 +1,15 @@
 /** Guests as a query brings them, a row each with their counters and tags, and what the rules make of their tags. */
 import { usualPage } from "@metka/core/Cursor"
 import { type CategoryCount, decideTags, type HeldTag, missingCounts, type TagChanges, type TagRule } from "./rules.ts"
+import type { DatedOrder } from "./windows.ts"
 
-/** A guest's counters of categories, and tags: JSON as the aggregates below make it, or null where there are none. */
+/** A guest's counters of categories, tags and orders: JSON as the aggregates below make it, or null where there are none. */
 export interface GuestRow {
   readonly user_id: string
   readonly counts: string | null
   readonly held: string | null
+  /** All that have a date, or null for a guest about whom no rule with a window decides. */
+  readonly orders: string | null
 }
 
 /** A page of guests may bring a change of each of the tags for every one of them: all of these are in memory at once. */
@@ -17,6 +20,9 @@ export const guestsInPage = (tags: number): number => Math.min(usualPage, Math.c
 
 export const countsAsJson = "json_agg(json_build_array(category_id, order_cnt))"
 export const heldAsJson = "json_agg(json_build_array(tag, category_id, order_cnt, rule_version))"
+/** Of rows of the ledger. */
+export const ordersAsJson = `json_agg(json_build_array(floor(extract(epoch from order_dt) * 1000), category_ids) order by order_dt)
+  filter (where order_dt is not null)`
 
 const countsOf = ({ counts, user_id: userId }: GuestRow): ReadonlyArray<CategoryCount> => {
   const rows: ReadonlyArray<readonly [string, number]> = JSON.parse(counts ?? "[]")
@@ -34,9 +40,15 @@ export const heldBy = ({ held, user_id: userId }: GuestRow): ReadonlyArray<HeldT
   }))
 }
 
+export const datedOrders = (orders: string | null): ReadonlyArray<DatedOrder> => {
+  const rows: ReadonlyArray<readonly [number, ReadonlyArray<string>]> = JSON.parse(orders ?? "[]")
+  return rows.map(([at, categoryIds]) => ({ at, categoryIds }))
+}
+
 /** What must change among the tags of these guests; nothing when they are what the rules give. */
 export const guestChanges = (rules: ReadonlyArray<TagRule>, guests: ReadonlyArray<GuestRow>): TagChanges => {
   const counts = guests.flatMap(countsOf)
   const held = guests.flatMap(heldBy)
-  return decideTags(rules, [...counts, ...missingCounts(rules, counts, held)], held)
+  const orders = new Map(guests.map((guest) => [guest.user_id, datedOrders(guest.orders)]))
+  return decideTags(rules, { counts: [...counts, ...missingCounts(rules, counts, held)], orders }, held)
 }

@@ -1,12 +1,12 @@
 /** The SQL of tag rules, tags and their history. */
-import { rulesLock } from "@metka/core/advisoryLocks"
+import { rulesLock, windowsLock } from "@metka/core/advisoryLocks"
 import { int4s, texts, uuids } from "@metka/core/arrays"
 import { forEachPage } from "@metka/core/Cursor"
 import * as TraceContext from "@metka/core/TraceContext"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { countsAsJson, type GuestRow, guestsInPage, heldAsJson } from "./GuestTags.ts"
-import type { HeldTag, TagChanges, TagRule } from "./rules.ts"
+import { countsAsJson, datedOrders, type GuestRow, guestsInPage, heldAsJson, ordersAsJson } from "./GuestTags.ts"
+import { type HeldTag, isWindowed, type TagChanges, type TagRule, type WindowedRule } from "./rules.ts"
 
 /** Has the rules alone until the transaction ends. Taken before anything is read that is to be written anew. */
 export const lockRules = Effect.gen(function* () {
@@ -19,6 +19,8 @@ interface RuleRow {
   readonly category_id: string
   readonly category_name: string
   readonly threshold: number
+  readonly window_days: number | null
+  readonly exit_threshold: number | null
   readonly version: number
 }
 
@@ -27,6 +29,10 @@ const tagRule = (row: RuleRow): TagRule => ({
   categoryId: row.category_id,
   categoryName: row.category_name,
   threshold: row.threshold,
+  window:
+    row.window_days === null || row.exit_threshold === null
+      ? undefined
+      : { days: row.window_days, exitThreshold: row.exit_threshold },
   version: row.version
 })
 
@@ -34,7 +40,8 @@ const tagRule = (row: RuleRow): TagRule => ({
 export const activeRules = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<RuleRow>`
-    select tag, category_id, category_name, threshold, version from cdm.tag_rules where active order by tag collate "C"`
+    select tag, category_id, category_name, threshold, window_days, exit_threshold, version
+    from cdm.tag_rules where active order by tag collate "C"`
   return rows.map(tagRule)
 })
 
@@ -97,8 +104,8 @@ interface RuleWithHolderRow extends RuleRow {
 export const rulesAndTagsOf = Effect.fnUntraced(function* (userIds: ReadonlyArray<string>) {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<RuleWithHolderRow>`
-    select rule.tag, rule.category_id, rule.category_name, rule.threshold, rule.version,
-      held.user_id, held.category_id as held_category_id, held.order_cnt, held.rule_version
+    select rule.tag, rule.category_id, rule.category_name, rule.threshold, rule.window_days, rule.exit_threshold,
+      rule.version, held.user_id, held.category_id as held_category_id, held.order_cnt, held.rule_version
     from cdm.tag_rules rule left join (
       unnest(${uuids(userIds)}::uuid[]) as guest (user_id) join cdm.user_tags held using (user_id)
     ) on held.tag = rule.tag
@@ -112,9 +119,47 @@ export const rulesAndTagsOf = Effect.fnUntraced(function* (userIds: ReadonlyArra
 })
 
 /**
+ * Decides alone about windows until the transaction ends: two batches may have orders of one guest, neither sees the
+ * other's, and no counter that both change need be among them. Taken before the tags and orders are read.
+ */
+export const lockWindows = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`select pg_advisory_xact_lock(${windowsLock}::bigint)`
+})
+
+/**
+ * The orders of each of these guests, as rules with a window look at them: none for whom no such rule could give its tag,
+ * since no window has more orders of a category than the counter, and who has none of the tags.
+ */
+export const ordersInQuestion = Effect.fnUntraced(function* (
+  rules: ReadonlyArray<WindowedRule>,
+  userIds: ReadonlyArray<string>,
+  held: ReadonlyArray<HeldTag>
+) {
+  const sql = yield* SqlClient.SqlClient
+  const windowed = new Set(rules.map((rule) => rule.tag))
+  const holders = held.filter(({ tag }) => windowed.has(tag)).map(({ userId }) => userId)
+  const rows = yield* sql<{ readonly user_id: string; readonly orders: string | null }>`
+    select user_id, ${sql.literal(ordersAsJson)}::text as orders
+    from cdm.order_contributions where user_id in (
+      select unnest(${uuids(holders)}::uuid[])
+      union
+      select user_id from cdm.user_category_counters
+      join unnest(${uuids(rules.map((rule) => rule.categoryId))}::uuid[], ${int4s(rules.map((rule) => rule.threshold))}::int[])
+        as rule (category_id, threshold) using (category_id)
+      where user_id = any(${uuids(userIds)}::uuid[]) and order_cnt > threshold
+    )
+    group by user_id`
+  return new Map([
+    ...userIds.map((userId) => [userId, []] as const),
+    ...rows.map((row) => [row.user_id, datedOrders(row.orders)] as const)
+  ])
+})
+
+/**
  * Brings, page by page, all guests about whom these rules could decide something: those who have one of the tags, and
- * those with a counter of a rule's category that is greater than its threshold. With each come these tags, and the
- * counters of the rules' categories that could matter.
+ * those with a counter of a rule's category that is greater than its threshold. With each come these tags, the counters
+ * of the rules' categories that could matter, and the orders where a rule with a window could decide.
  */
 export const forEachGuestPage = Effect.fnUntraced(function* <E, R>(
   rules: ReadonlyArray<TagRule>,
@@ -122,23 +167,32 @@ export const forEachGuestPage = Effect.fnUntraced(function* <E, R>(
   use: (guests: ReadonlyArray<GuestRow>) => Effect.Effect<void, E, R>
 ) {
   const sql = yield* SqlClient.SqlClient
+  const windowed = rules.filter(isWindowed)
   const query = sql`
-    select user_id, ${sql.literal(countsAsJson)} filter (where category_id is not null)::text as counts, min(held) as held
+    select user_id, counts, held, case when is_windowed then (
+      select ${sql.literal(ordersAsJson)}::text from cdm.order_contributions ledger where ledger.user_id = guest.user_id
+    ) end as orders
     from (
-      select user_id, category_id, order_cnt, threshold
+      select user_id, ${sql.literal(countsAsJson)} filter (where category_id is not null)::text as counts, min(held) as held,
+        bool_or(order_cnt > window_threshold or holds_windowed) as is_windowed
       from (
-        select category_id, min(threshold) as threshold
-        from unnest(${uuids(rules.map((rule) => rule.categoryId))}::uuid[], ${int4s(rules.map((rule) => rule.threshold))}::int[])
-          as rule (category_id, threshold)
-        group by category_id
-      ) rule join cdm.user_category_counters using (category_id)
-    ) counters
-    full join (
-      select user_id, ${sql.literal(heldAsJson)}::text as held from cdm.user_tags
-      where tag = any(${texts(tags)}::text[]) group by user_id
-    ) tags using (user_id)
-    where order_cnt > threshold or held is not null
-    group by user_id order by user_id`
+        select user_id, category_id, order_cnt, threshold, window_threshold
+        from (
+          select category_id, min(threshold) as threshold, min(window_threshold) as window_threshold
+          from unnest(${uuids(rules.map((rule) => rule.categoryId))}::uuid[], ${int4s(rules.map((rule) => rule.threshold))}::int[],
+            ${int4s(rules.map((rule) => (isWindowed(rule) ? rule.threshold : null)))}::int[])
+            as rule (category_id, threshold, window_threshold)
+          group by category_id
+        ) rule join cdm.user_category_counters using (category_id)
+      ) counters
+      full join (
+        select user_id, ${sql.literal(heldAsJson)}::text as held,
+          bool_or(tag = any(${texts(windowed.map((rule) => rule.tag))}::text[])) as holds_windowed
+        from cdm.user_tags where tag = any(${texts(tags)}::text[]) group by user_id
+      ) tags using (user_id)
+      where order_cnt > threshold or held is not null
+      group by user_id
+    ) guest order by user_id`
   yield* forEachPage<GuestRow, E, R>(query, use, guestsInPage(tags.length))
 })
 

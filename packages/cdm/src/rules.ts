@@ -1,13 +1,22 @@
 /** Tag rules and what they decide. All of it is pure. */
+import { type DatedOrder, foldWindow, type Verdict, type Window } from "./windows.ts"
 
-/** A guest has `tag` while the counter of the category is greater than `threshold`. */
+/**
+ * A guest has `tag` while the counter of the category is greater than `threshold`; by a rule with a window, while that
+ * of the window is, or was and has not fallen to the exit threshold since.
+ */
 export interface TagRule {
   readonly tag: string
   readonly categoryId: string
   readonly categoryName: string
   readonly threshold: number
+  readonly window?: Window | undefined
   readonly version: number
 }
+
+export type WindowedRule = TagRule & { readonly window: Window }
+
+export const isWindowed = (rule: TagRule): rule is WindowedRule => rule.window !== undefined
 
 /** A guest's counter of a category as it is now. */
 export interface CategoryCount {
@@ -39,38 +48,71 @@ const byKey = (a: HeldTag, b: HeldTag): number => {
   return a.tag < b.tag ? -1 : 1
 }
 
+/** What rules go by. */
+export interface Evidence {
+  /** The counters that may have changed; a counter that is 0 is given as 0. */
+  readonly counts: ReadonlyArray<CategoryCount>
+  /**
+   * All orders of each guest about whom a rule with a window may decide, the oldest first; none at all for one who has
+   * neither the tag nor more orders of the category than the threshold, in the window or before.
+   */
+  readonly orders: ReadonlyMap<string, ReadonlyArray<DatedOrder>>
+}
+
+interface GuestVerdict extends Verdict {
+  readonly userId: string
+  readonly rule: TagRule
+}
+
+const verdictsOf = (rules: ReadonlyArray<TagRule>, { counts, orders }: Evidence): ReadonlyArray<GuestVerdict> => {
+  const rulesByCategory = Map.groupBy(
+    rules.filter((rule) => !isWindowed(rule)),
+    (rule) => rule.categoryId
+  )
+  const windowed = rules.filter(isWindowed)
+  return [
+    ...counts.flatMap(({ categoryId, orderCount, userId }) =>
+      (rulesByCategory.get(categoryId) ?? []).map((rule) => ({
+        userId,
+        rule,
+        orderCount,
+        isMet: orderCount > rule.threshold
+      }))
+    ),
+    ...windowed.flatMap((rule) =>
+      Array.from(orders, ([userId, own]) => ({ userId, rule, ...foldWindow(rule, rule.window, own) }))
+    )
+  ]
+}
+
 /**
  * What changes among the tags of some guests.
  * @param rules the active rules
- * @param counts the counters that may have changed; a counter that is 0 is given as 0
  * @param held the tags those guests have now: all that rules for these categories gave, whatever else
  */
 export const decideTags = (
   rules: ReadonlyArray<TagRule>,
-  counts: ReadonlyArray<CategoryCount>,
+  evidence: Evidence,
   held: ReadonlyArray<HeldTag>
 ): TagChanges => {
-  const rulesByCategory = Map.groupBy(rules, (rule) => rule.categoryId)
   const heldByGuest = Map.groupBy(held, (tag) => tag.userId)
   const given: Array<HeldTag> = []
   const updated: Array<HeldTag> = []
   const taken: Array<HeldTag> = []
-  for (const { categoryId, orderCount, userId } of counts) {
-    const heldByThem = heldByGuest.get(userId)
-    for (const rule of rulesByCategory.get(categoryId) ?? []) {
-      const before = heldByThem?.find((tag) => tag.tag === rule.tag)
-      const now: HeldTag = { userId, tag: rule.tag, categoryId, orderCount, ruleVersion: rule.version }
-      if (orderCount > rule.threshold) {
-        if (before === undefined) given.push(now)
-        else if (
-          before.orderCount !== orderCount ||
-          before.ruleVersion !== rule.version ||
-          before.categoryId !== categoryId
-        )
-          updated.push(now)
-      } else if (before !== undefined) {
-        taken.push(now)
-      }
+  for (const { isMet, orderCount, rule, userId } of verdictsOf(rules, evidence)) {
+    const { categoryId, tag, version: ruleVersion } = rule
+    const before = heldByGuest.get(userId)?.find((held) => held.tag === tag)
+    const now: HeldTag = { userId, tag, categoryId, orderCount, ruleVersion }
+    if (!isMet) {
+      if (before !== undefined) taken.push(now)
+    } else if (before === undefined) {
+      given.push(now)
+    } else if (
+      before.orderCount !== orderCount ||
+      before.ruleVersion !== ruleVersion ||
+      before.categoryId !== categoryId
+    ) {
+      updated.push(now)
     }
   }
   const activeTags = new Set(rules.map((rule) => rule.tag))
@@ -107,6 +149,7 @@ export interface RuleRequest {
   readonly tag: string
   readonly category: string
   readonly threshold: number
+  readonly window?: Window | undefined
 }
 
 export type RuleChange =
@@ -116,6 +159,12 @@ export type RuleChange =
   /** As it was, but its category has come by a renaming: guests who ordered from that one may get the tag. */
   | { readonly _tag: "Bound"; readonly rule: TagRule }
   | { readonly _tag: "Retired"; readonly rule: TagRule }
+
+const asksTheSame = (rule: TagRule, request: RuleRequest): boolean =>
+  rule.categoryName === request.category &&
+  rule.threshold === request.threshold &&
+  rule.window?.days === request.window?.days &&
+  rule.window?.exitThreshold === request.window?.exitThreshold
 
 /**
  * What makes the active rules what the requests say; rules that no request names are retired. Sorted by tag.
@@ -131,9 +180,7 @@ export const diffRules = (
   const changes = requests.map((request): RuleChange => {
     const rule = before.get(request.tag)
     if (rule === undefined) return { _tag: "Added", request }
-    if (rule.categoryName !== request.category || rule.threshold !== request.threshold) {
-      return { _tag: "Changed", request, before: rule }
-    }
+    if (!asksTheSame(rule, request)) return { _tag: "Changed", request, before: rule }
     return { _tag: bound.includes(rule.tag) ? "Bound" : "Kept", rule }
   })
   const retired = active

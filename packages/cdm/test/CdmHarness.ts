@@ -30,11 +30,14 @@ export interface Stats {
   /** Another name for the categories than the one that their keys are derived from. */
   readonly categoryName?: string
   readonly traceparent?: string
+  /** The day of April 2023 on which it was ordered, from 1; `null` for a message that does not say. */
+  readonly day?: number | null
 }
 
 export const toOutgoing = ({
   categoryKey,
   categoryName,
+  day: orderedOn = 1,
   dishes,
   guest,
   names = 1,
@@ -61,7 +64,7 @@ export const toOutgoing = ({
     headers: {
       [header.orderVersion]: `${fixedWidth(day(version))}|${fixedWidth(day(version))}|${hash("sha256", String(version), "hex")}`,
       [header.orderId]: String(order),
-      [header.orderDate]: day(1),
+      ...(orderedOn === null ? {} : { [header.orderDate]: day(orderedOn) }),
       [header.restaurantVersion]: day(names),
       ...(traceparent === undefined ? {} : { [header.traceparent]: traceparent })
     }
@@ -143,9 +146,11 @@ export const contradictions = Effect.gen(function* () {
     ...(yield* sql`
       select * from (
         select user_id, tag, version, order_cnt from cdm.tag_rules rule join cdm.user_category_counters using (category_id)
-        where active and order_cnt > threshold
-      ) due full join (select user_id, tag, rule_version as version, order_cnt as count from cdm.user_tags) held
-      using (user_id, tag, version) where order_cnt is distinct from count`)
+        where active and window_days is null and order_cnt > threshold
+      ) due full join (
+        select user_id, held.tag, rule_version as version, order_cnt as count from cdm.user_tags held
+        where not exists (select from cdm.tag_rules rule where rule.tag = held.tag and active and window_days is not null)
+      ) held using (user_id, tag, version) where order_cnt is distinct from count`)
   ]
 })
 

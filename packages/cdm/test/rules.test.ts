@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import fc from "fast-check"
-import { decideTags, diffRules, type HeldTag, missingCounts, type TagRule } from "../src/rules.ts"
+import { type CategoryCount, decideTags, diffRules, type HeldTag, missingCounts, type TagRule } from "../src/rules.ts"
 
 const rule = (tag: string, categoryId: string, threshold: number, version = 1): TagRule => ({
   tag,
@@ -16,7 +16,8 @@ const held = (tag: string, orderCount: number, ruleVersion = 1): HeldTag => ({
   orderCount,
   ruleVersion
 })
-const count = (orderCount: number) => [{ userId: "u", categoryId: "c", orderCount }]
+const counts = (counts: ReadonlyArray<CategoryCount>) => ({ counts, orders: new Map() })
+const count = (orderCount: number) => counts([{ userId: "u", categoryId: "c", orderCount }])
 
 describe("tags", () => {
   it("are given strictly above the threshold, not at it", () => {
@@ -41,13 +42,13 @@ describe("tags", () => {
   })
 
   it("are taken when their rule is no more", () => {
-    assert.strictEqual(decideTags([], [], [held("t", 6)]).taken.length, 1)
+    assert.strictEqual(decideTags([], counts([]), [held("t", 6)]).taken.length, 1)
   })
 
   it("are taken once each from a guest who has several and no counter of the category their rules moved to", () => {
     const rules = [rule("first", "empty", 0, 2), rule("second", "empty", 1, 2)]
     const tags = [held("first", 6), held("second", 6)]
-    const { taken } = decideTags(rules, missingCounts(rules, [], tags), tags)
+    const { taken } = decideTags(rules, counts(missingCounts(rules, [], tags)), tags)
     assert.deepStrictEqual(
       taken.map(({ tag }) => tag),
       ["first", "second"]

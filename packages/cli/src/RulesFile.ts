@@ -1,4 +1,4 @@
-/** The tag rules as a marketer writes them: YAML, `rules: [{ tag, category, threshold }]`. */
+/** The tag rules as a marketer writes them: YAML, `rules: [{ tag, category, threshold, window_days, exit_threshold }]`. */
 import type { RuleRequest, TagRule } from "@metka/cdm/rules"
 import { utf8Text } from "@metka/core/messages/utf8Text"
 import { Effect, Schema, SchemaIssue } from "effect"
@@ -18,16 +18,40 @@ const Label = Schema.NonEmptyString.check(
   )
 )
 
+const OrderCount = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2_147_483_646 }))
+
+/** A century: all that a calendar of guests can hold. */
+const mostDays = 36_500
+
 const Rule = Schema.Struct({
   tag: Label,
   category: Label,
-  threshold: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2_147_483_646 }))
+  threshold: OrderCount,
+  window_days: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: mostDays }))),
+  exit_threshold: Schema.optionalKey(OrderCount)
 })
+type Rule = typeof Rule.Type
 
 const decodeRule = Schema.decodeUnknownResult(Rule, { errors: "all" })
+
+const requestOf = ({ category, exit_threshold, tag, threshold, window_days }: Rule): RuleRequest =>
+  window_days === undefined
+    ? { tag, category, threshold }
+    : { tag, category, threshold, window: { days: window_days, exitThreshold: exit_threshold ?? threshold } }
+
+/** What the fields say that no guest could make sense of. */
+const contradictionIn = ({ exit_threshold, threshold, window_days }: Rule): string | undefined => {
+  if (exit_threshold === undefined) return undefined
+  if (window_days === undefined) {
+    return "`exit_threshold` needs `window_days`: without a window the orders of a guest do not become fewer"
+  }
+  return exit_threshold > threshold
+    ? "`exit_threshold` is greater than `threshold`: a guest would lose the tag on getting it"
+    : undefined
+}
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 const fileKeys = new Set(["rules"])
-const ruleKeys = new Set(["tag", "category", "threshold"])
+const ruleKeys = new Set(["tag", "category", "threshold", "window_days", "exit_threshold"])
 
 /** A lenient reader would put U+FFFD into names, and no guest would ever order from such a category. */
 const textOf = (bytes: Buffer, file: string): string => {
@@ -59,7 +83,7 @@ const unknownFields = (map: YAMLMap, known: ReadonlySet<string>, whatIsKnown: st
 type Decoded = ReturnType<typeof decodeRule>
 
 const mistakesIn = (rule: YAMLMap, decoded: Decoded): ReadonlyArray<Mistake> => [
-  ...unknownFields(rule, ruleKeys, "a rule has tag, category and threshold"),
+  ...unknownFields(rule, ruleKeys, "a rule has tag, category, threshold, and may have window_days and exit_threshold"),
   ...(decoded._tag === "Success" ? [] : issuesOf(decoded.failure.issue).issues).map(({ message, path = [] }) => ({
     offset: placeOf(rule, path[0]),
     message: `${message} at ${JSON.stringify(path)}`
@@ -102,7 +126,11 @@ const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
     const fields: Readonly<Record<string, unknown>> = item.toJSON()
     const decoded = decodeRule(fields)
     mistakes.push(...mistakesIn(item, decoded))
-    if (decoded._tag === "Success") requests.push(decoded.success)
+    if (decoded._tag === "Success") {
+      const contradiction = contradictionIn(decoded.success)
+      if (contradiction === undefined) requests.push(requestOf(decoded.success))
+      else mistakes.push({ offset: placeOf(item, "exit_threshold"), message: contradiction })
+    }
     const { tag } = fields
     if (typeof tag !== "string") continue
     const offset = placeOf(item, "tag")
@@ -118,7 +146,13 @@ const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
 /** A file that makes the rules what they are. */
 export const rulesFileText = (rules: ReadonlyArray<TagRule>): string =>
   stringify({
-    rules: rules.map(({ categoryName, tag, threshold }) => ({ tag, category: categoryName, threshold }))
+    rules: rules.map(({ categoryName, tag, threshold, window }) => ({
+      tag,
+      category: categoryName,
+      threshold,
+      ...(window === undefined ? {} : { window_days: window.days }),
+      ...(window === undefined || window.exitThreshold === threshold ? {} : { exit_threshold: window.exitThreshold })
+    }))
   }).trimEnd()
 
 /** @param file `-` for standard input */

@@ -2,12 +2,8 @@
 import type { MovedGuests } from "@metka/cdm/ApplyRules"
 import type { UnknownCategory } from "@metka/cdm/KnownCategories"
 import { type RuleChange, tagOf } from "@metka/cdm/rules"
-import { counted, number, ordersWith } from "@metka/console/words"
+import { askedText, counted, number } from "@metka/console/words"
 import { printable } from "./terminal.ts"
-
-/** When a guest has a rule's tag. */
-export const conditionText = (threshold: number, category: string): string =>
-  `more than ${ordersWith(threshold, category)}`
 
 /** What becomes of a rule, and of how many guests' tags. */
 export const changeText = (change: RuleChange, moved: MovedGuests | undefined): string => {
@@ -22,17 +18,17 @@ export const changeText = (change: RuleChange, moved: MovedGuests | undefined): 
 const ruleText = (change: RuleChange): string => {
   switch (change._tag) {
     case "Added":
-      return `+ «${change.request.tag}»: ${conditionText(change.request.threshold, change.request.category)}`
+      return `+ «${change.request.tag}»: ${askedText(change.request, change.request.category)}`
     case "Changed":
       return (
-        `~ «${change.request.tag}»: ${conditionText(change.request.threshold, change.request.category)}` +
-        ` (was: more than ${number(change.before.threshold)} with «${change.before.categoryName}»)`
+        `~ «${change.request.tag}»: ${askedText(change.request, change.request.category)}` +
+        ` (was: ${askedText(change.before, change.before.categoryName)})`
       )
     case "Kept":
-      return `= «${change.rule.tag}»: ${conditionText(change.rule.threshold, change.rule.categoryName)}`
+      return `= «${change.rule.tag}»: ${askedText(change.rule, change.rule.categoryName)}`
     case "Bound":
       return (
-        `~ «${change.rule.tag}»: ${conditionText(change.rule.threshold, change.rule.categoryName)}` +
+        `~ «${change.rule.tag}»: ${askedText(change.rule, change.rule.categoryName)}` +
         " (a category has this name now: guests with so many of it get the tag)"
       )
     case "Retired":

@@ -12,7 +12,8 @@ const newest = new Set([
   "0004_readable_versions",
   "0005_readable_versions",
   "0006_by_guest",
-  "0007_names_of_closed_orders"
+  "0007_names_of_closed_orders",
+  "0008_windows"
 ])
 
 const olderForm = allMigrations.map(({ migrations, schema }) => ({

@@ -58,7 +58,7 @@ describe("A rules file", () => {
       assert.deepStrictEqual((yield* Effect.flip(read(file))).split("\n"), [
         'rules.yaml:2: Expected a value between 0 and 2147483646 at ["threshold"]',
         'rules.yaml:3: Missing key at ["threshold"]',
-        "rules.yaml:5: unknown field `treshold`; a rule has tag, category and threshold",
+        "rules.yaml:5: unknown field `treshold`; a rule has tag, category, threshold, and may have window_days and exit_threshold",
         "rules.yaml:7: the tag «Кофеман» has a rule already, in line 2; a tag has one rule",
         'rules.yaml:7: Expected string at ["category"]',
         'rules.yaml:7: Expected an integer at ["threshold"]',

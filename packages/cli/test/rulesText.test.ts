@@ -8,7 +8,7 @@ it("what becomes of a rule is told with the guests who get and lose its tag", ()
   const before = { tag: "t", categoryId: "", categoryName: "Пицца", threshold: 4, version: 1 }
   assert.strictEqual(
     changeText({ _tag: "Changed", request, before }, { given: 2, taken: 1 }),
-    "~ «t»: more than 1 order with «Супы» (was: more than 4 with «Пицца»); 2 guests get it; 1 guest loses it"
+    "~ «t»: more than 1 order with «Супы» (was: more than 4 orders with «Пицца»); 2 guests get it; 1 guest loses it"
   )
   assert.strictEqual(changeText({ _tag: "Kept", rule: before }, undefined), "= «t»: more than 4 orders with «Пицца»")
 })

@@ -1,4 +1,5 @@
 /** What pages and the command line say in the same words. */
+import type { Window } from "@metka/cdm/windows"
 import type { LastOrderSpan } from "./LastOrder.ts"
 import type { TagEvent } from "./TagReasons.ts"
 
@@ -12,6 +13,17 @@ export const counted = (count: number, one: string, more: string): string =>
 /** What a rule counts, up to its threshold. */
 export const ordersWith = (count: number, category: string): string =>
   `${counted(count, "order", "orders")} with «${category}»`
+
+/** What a rule asks of a guest. */
+export const askedText = (
+  { threshold, window }: { readonly threshold: number; readonly window?: Window | undefined },
+  category: string
+): string => {
+  const all = `more than ${ordersWith(threshold, category)}`
+  if (window === undefined) return all
+  const within = `${all} within ${counted(window.days, "day", "days")}`
+  return window.exitThreshold === threshold ? within : `${within}, until no more than ${window.exitThreshold} are left`
+}
 
 /** What guests did, of a limited span. */
 export const lastOrdered = ({ notOrderedSince, orderedSince }: LastOrderSpan): string => {

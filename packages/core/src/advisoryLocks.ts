@@ -11,3 +11,6 @@ export const rulesLock = 7_370_118
 
 /** One at a time sends the outbox of `guest-tags`. */
 export const publisherLock = 7_370_119
+
+/** One at a time decides about windows of time: a guest's orders come in several batches, and each moves the window. */
+export const windowsLock = 7_370_121

@@ -6,7 +6,8 @@ import * as Database from "@metka/core/Database"
 import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { readRulesFile, rulesFileText } from "../RulesFile.ts"
-import { appliedText, changeText, conditionText, previewText, unknownCategoriesText } from "../RulesText.ts"
+import { askedText } from "@metka/console/words"
+import { appliedText, changeText, previewText, unknownCategoriesText } from "../RulesText.ts"
 import { printable } from "../terminal.ts"
 
 const report = Effect.fnUntraced(function* ({ changes, ofTags, unknownCategories }: AppliedRules) {
@@ -53,8 +54,8 @@ const list = Command.make("list", listFlags, ({ yaml }) =>
     if (yaml) return yield* Console.log(rulesFileText(rules))
     if (rules.length === 0) yield* Console.log("There are no rules yet. `metka rules apply FILE.yaml` makes some.")
     for (const rule of rules) {
-      const condition = conditionText(rule.threshold, rule.categoryName)
-      yield* Console.log(printable(`«${rule.tag}»: ${condition} (version ${rule.version})`))
+      const asked = askedText(rule, rule.categoryName)
+      yield* Console.log(printable(`«${rule.tag}»: ${asked} (version ${rule.version})`))
     }
   }).pipe(Effect.provide(Database.layer("metka rules")))
 ).pipe(Command.withDescription("List the active tag rules"))

@@ -711,6 +711,29 @@ begin
   return true;
 end
 $$;
+`,
+    "0011_tags_with_a_window": `
+-- A refresh under way would wait for the view that is dropped here, and this for what that refresh has locked already.
+select pg_advisory_xact_lock(7370120);
+
+drop materialized view bi.tags;
+create materialized view bi.tags as
+select rule.tag, rule.category_name as category, rule.threshold, rule.window_days, rule.exit_threshold,
+  coalesce(held.guests, 0) as guests,
+  coalesce(held.guests, 0)::double precision / nullif(totals.guests, 0) as share_of_guests
+from cdm.tag_rules rule
+left join (select tag, count(*)::integer as guests from cdm.user_tags group by tag) held using (tag)
+cross join bi.totals
+where rule.active;
+create unique index on bi.tags (tag);
+comment on materialized view bi.tags is 'The tags that rules give now, and how many guests have each';
+comment on column bi.tags.tag is 'The tag';
+comment on column bi.tags.category is 'The category its rule looks at';
+comment on column bi.tags.threshold is 'A guest has the tag with more orders of the category than this; with a window, once the orders within it are more';
+comment on column bi.tags.window_days is 'Each time a guest orders, the orders of so many days of 24 hours up to that one count; null: all orders count';
+comment on column bi.tags.exit_threshold is 'With a window: a guest keeps the tag until no more orders than these are left in it; null without';
+comment on column bi.tags.guests is 'Guests who have it now. Not to be added up: a guest may have several tags';
+comment on column bi.tags.share_of_guests is 'Of all guests, from 0 to 1';
 `
   }
 }

@@ -132,6 +132,22 @@ export const counter = (guest: string, id: string, name: string, count: number):
 
 export const sorted = (counters: ReadonlyArray<Counter>): ReadonlyArray<Counter> => [...counters].sort(byKey)
 
+/** The tags of rules with a window, told by SQL: the last moment that was above decides, or the last one below. */
+const dueByWindows = `
+  with moments as (
+    select rule.tag, rule.version, now.user_id, now.order_dt, threshold, exit_threshold, (
+      select count(*)::int from cdm.order_contributions counted
+      where counted.user_id = now.user_id and rule.category_id = any(counted.category_ids)
+        and counted.order_dt <= now.order_dt and counted.order_dt > now.order_dt - make_interval(hours => 24 * window_days)
+    ) as orders
+    from cdm.tag_rules rule, cdm.order_contributions now
+    where active and window_days is not null and now.user_id is not null and now.order_dt is not null
+  )
+  select user_id, tag, version, (array_agg(orders order by order_dt desc))[1] as order_cnt
+  from moments group by user_id, tag, version
+  having max(order_dt) filter (where orders > threshold)
+    > coalesce(max(order_dt) filter (where orders <= exit_threshold), '-infinity')`
+
 /** Where counters are not the sum of the ledger, or tags not what the rules give; nothing, ever. */
 export const contradictions = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -143,14 +159,13 @@ export const contradictions = Effect.gen(function* () {
   return [
     ...(yield* counters("cdm.user_product_counters", "product_id", "product_ids")),
     ...(yield* counters("cdm.user_category_counters", "category_id", "category_ids")),
-    ...(yield* sql`
+    ...(yield* sql.unsafe(`
       select * from (
         select user_id, tag, version, order_cnt from cdm.tag_rules rule join cdm.user_category_counters using (category_id)
         where active and window_days is null and order_cnt > threshold
-      ) due full join (
-        select user_id, held.tag, rule_version as version, order_cnt as count from cdm.user_tags held
-        where not exists (select from cdm.tag_rules rule where rule.tag = held.tag and active and window_days is not null)
-      ) held using (user_id, tag, version) where order_cnt is distinct from count`)
+        union all select * from (${dueByWindows}) windows
+      ) due full join (select user_id, tag, rule_version as version, order_cnt as count from cdm.user_tags) held
+      using (user_id, tag, version) where order_cnt is distinct from count`))
   ]
 })
 

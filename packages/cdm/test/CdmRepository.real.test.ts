@@ -8,6 +8,7 @@ import { Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
 import { applyRules } from "../src/ApplyRules.ts"
 import { cdmMigrations } from "../src/CdmSchema.ts"
+import * as Tags from "../src/TagRepository.ts"
 import {
   categoryId,
   contradictions,
@@ -84,6 +85,31 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
           yield* both(first, second)
           assert.deepStrictEqual(yield* dishes, [`${userId("guest 2")} soup 1`, `${userId("z")} soup 1`].sort())
           assert.deepStrictEqual(yield* contradictions, [])
+        })
+      )
+    }
+
+    for (const [how, days] of [
+      ["the older first", [1, 20]],
+      ["the newer first", [20, 1]]
+    ] as const) {
+      it.effect(`hold different orders of one guest at once, ${how}: both move the window`, () =>
+        Effect.gen(function* () {
+          yield* emptied
+          yield* applyRules([{ tag: "t", category: "soups", threshold: 0, window: { days: 7, exitThreshold: 0 } }])
+          const deciding = yield* openTransaction(Tags.lockWindows)
+          // No counter is in both: nothing else of what they change makes one wait for the other.
+          const orders = days.map((day) => ({
+            ...stats(day, 1, "a", day === 1 ? "soup:soups" : "roll:rolls"),
+            day
+          }))
+          const batches = yield* Effect.forEach(orders, (order, index) =>
+            Effect.tap(Effect.forkChild(replica([order])), sessionsWaitForLocks(index + 1))
+          )
+          yield* deciding.release
+          yield* Effect.forEach(batches, (batch) => Fiber.join(batch))
+          assert.deepStrictEqual(yield* contradictions, [])
+          assert.deepStrictEqual(yield* heldTags, [], "the soup was 19 days before the guest's newest order")
         })
       )
     }

@@ -54,7 +54,8 @@ const anyStats: fc.Arbitrary<Stats> = fc
     const dishes = ["soup:soups", "borsch:soups", "roll:rolls", "cake:sweets"]
     const mask = (order * 7 + version * 11) % 16
     const chosen = (order + version) % 4 === 0 ? [] : dishes.filter((_, index) => (mask >> index) % 2 === 1)
-    return stats(order, version, version > 3 ? "other" : `guest ${order % 2}`, ...chosen)
+    const day = 1 + ((order * 5 + version * 3) % 9)
+    return { ...stats(order, version, version > 3 ? "other" : `guest ${order % 2}`, ...chosen), day }
   })
 
 const allTables = [
@@ -98,7 +99,9 @@ export const cdmRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
             yield* emptied
             yield* applyRules([
               { tag: "soup lover", category: "soups", threshold: 1 },
-              { tag: "sweet", category: "sweets", threshold: 0 }
+              { tag: "sweet", category: "sweets", threshold: 0 },
+              { tag: "soups lately", category: "soups", threshold: 1, window: { days: 3, exitThreshold: 0 } },
+              { tag: "rolls lately", category: "rolls", threshold: 0, window: { days: 2, exitThreshold: 0 } }
             ])
             yield* takeIn(...all)
             assert.deepStrictEqual(yield* contradictions, [])

@@ -30,6 +30,19 @@ import {
 } from "./CdmHarness.ts"
 
 const rule = (tag: string, category: string, threshold: number): RuleRequest => ({ tag, category, threshold })
+const windowed = (tag: string, category: string, threshold: number, days: number, exitThreshold = threshold) => ({
+  ...rule(tag, category, threshold),
+  window: { days, exitThreshold }
+})
+
+/** A CLOSED order of that day of the month with one dish of the category. */
+const orderOn = (day: number | null, order: number, guest: string, category: string, version = 1): Stats => ({
+  order,
+  version,
+  guest,
+  dishes: [`${category} dish:${category}`],
+  day
+})
 
 /** So many CLOSED orders of the guest with one dish of the category. */
 const orders = (guest: string, category: string, from: number, count: number): ReadonlyArray<Stats> =>
@@ -88,6 +101,111 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
           rows.map(({ traceparent }) => traceparent),
           [soup.traceparent, noSoup.traceparent]
         )
+      })
+    )
+
+    test(
+      "a rule with a window counts the last days of orders, in whatever order they are delivered",
+      Effect.gen(function* () {
+        yield* applyRules([windowed("t", "soups", 1, 7)])
+        yield* takeIn([orderOn(20, 1, "a", "soups")], [orderOn(1, 2, "a", "soups")])
+        assert.deepStrictEqual(yield* tagged, [])
+        yield* takeIn([orderOn(14, 3, "a", "soups")])
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 2, 1]])
+        yield* takeIn([orderOn(16, 4, "a", "soups")])
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 3, 1]])
+      })
+    )
+
+    test(
+      "an order of another category moves the window: the tag stays above the exit threshold, and is taken at it",
+      Effect.gen(function* () {
+        yield* applyRules([windowed("t", "soups", 2, 7, 1)])
+        const roll = { ...orderOn(9, 5, "a", "rolls"), traceparent: TraceContext.makeRoot() }
+        yield* takeIn([1, 2, 3].map((day) => orderOn(day, day, "a", "soups")))
+        yield* takeIn([orderOn(8, 4, "a", "rolls")])
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 2, 1]])
+        yield* takeIn([roll])
+        assert.deepStrictEqual(yield* tagged, [])
+        assert.deepStrictEqual(yield* told, [
+          [userId("a"), "t", "given", 3],
+          [userId("a"), "t", "taken", 1]
+        ])
+        const sql = yield* SqlClient.SqlClient
+        const [last] = yield* sql<{ traceparent: string }>`
+          select traceparent from cdm.user_tag_history order by event_id desc limit 1`
+        assert.strictEqual(last?.traceparent, roll.traceparent)
+      })
+    )
+
+    test(
+      "an order that changes its date alone, and no counter, moves its place in the window",
+      Effect.gen(function* () {
+        yield* applyRules([windowed("t", "soups", 1, 7)])
+        yield* takeIn([orderOn(1, 1, "a", "soups"), orderOn(20, 2, "a", "soups")])
+        assert.deepStrictEqual(yield* tagged, [])
+        yield* takeIn([orderOn(15, 1, "a", "soups", 2)])
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 2, 1]])
+        yield* takeIn([orderOn(2, 1, "a", "soups", 3)])
+        assert.deepStrictEqual(yield* tagged, [])
+      })
+    )
+
+    test(
+      "a cancelled order leaves the window, and the tag follows though it is above no counter any more",
+      Effect.gen(function* () {
+        yield* applyRules([windowed("t", "soups", 1, 7, 0)])
+        yield* takeIn([orderOn(1, 1, "a", "soups"), orderOn(2, 2, "a", "soups")])
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "t", 2, 1]])
+        yield* takeIn([{ order: 2, version: 2, guest: "a", dishes: [] }])
+        assert.deepStrictEqual(yield* tagged, [], "the guest's present orders never exceeded the threshold")
+        assert.deepStrictEqual((yield* told).at(-1), [userId("a"), "t", "taken", 1])
+      })
+    )
+
+    test(
+      "an order without a date is in no window",
+      Effect.gen(function* () {
+        yield* applyRules([windowed("dated", "soups", 1, 7), rule("all", "soups", 1)])
+        yield* takeIn([orderOn(1, 1, "a", "soups"), orderOn(null, 2, "a", "soups")])
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "all", 2, 1]])
+      })
+    )
+
+    test(
+      "a window that rules get or lose applies to the guests that are already there, as its preview says",
+      Effect.gen(function* () {
+        yield* takeIn([
+          ...[1, 2, 20].map((day) => orderOn(day, day, "gone", "soups")),
+          ...[18, 19, 20].map((day) => orderOn(day, 100 + day, "here", "soups"))
+        ])
+        const apply = Effect.fnUntraced(function* (request: RuleRequest) {
+          const preview = yield* previewRules([request])
+          const { given, taken } = yield* applyRules([request])
+          assert.deepInclude(preview, { given, taken })
+          return [given, taken]
+        })
+        assert.deepStrictEqual(yield* apply(windowed("t", "soups", 2, 7)), [1, 0])
+        assert.deepStrictEqual(yield* tagged, [[userId("here"), "t", 3, 1]])
+        assert.deepStrictEqual(yield* apply(rule("t", "soups", 2)), [1, 0])
+        assert.deepStrictEqual(yield* apply(windowed("t", "soups", 2, 7, 0)), [0, 1])
+        assert.deepStrictEqual(yield* tagged, [[userId("here"), "t", 3, 3]])
+        assert.deepStrictEqual(yield* apply(windowed("t", "soups", 2, 7, 0)), [0, 0])
+        assert.strictEqual((yield* tagged)[0]?.[3], 3, "the same window is the same rule")
+      })
+    )
+
+    test(
+      "a window and a rule without one go by their own counts, of one category and batch by batch",
+      Effect.gen(function* () {
+        yield* applyRules([windowed("lately", "soups", 1, 3), rule("ever", "soups", 1)])
+        yield* takeIn(...[1, 9, 10, 30].map((day) => [orderOn(day, day, "a", "soups")]))
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "ever", 4, 1]])
+        assert.deepStrictEqual(yield* told, [
+          [userId("a"), "ever", "given", 2],
+          [userId("a"), "lately", "given", 2],
+          [userId("a"), "lately", "taken", 1]
+        ])
       })
     )
 

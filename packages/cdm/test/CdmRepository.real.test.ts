@@ -97,6 +97,8 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
         Effect.gen(function* () {
           yield* emptied
           yield* applyRules([{ tag: "t", category: "soups", threshold: 0, window: { days: 7, exitThreshold: 0 } }])
+          // A guest who is new would make one of them wait for the other.
+          yield* replica([stats(9, 1, "a", "cake:sweets")])
           const deciding = yield* openTransaction(Tags.lockWindows)
           // No counter is in both: nothing else of what they change makes one wait for the other.
           const orders = days.map((day) => ({

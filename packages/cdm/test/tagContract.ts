@@ -192,6 +192,8 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
         assert.deepStrictEqual(yield* tagged, [[userId("here"), "t", 3, 3]])
         assert.deepStrictEqual(yield* apply(windowed("t", "soups", 2, 7, 0)), [0, 0])
         assert.strictEqual((yield* tagged)[0]?.[3], 3, "the same window is the same rule")
+        assert.deepStrictEqual(yield* apply(windowed("t", "soups", 9, 7, 0)), [0, 1])
+        assert.deepStrictEqual((yield* told).at(-1), [userId("here"), "t", "taken", 3])
       })
     )
 

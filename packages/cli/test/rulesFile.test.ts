@@ -43,6 +43,51 @@ describe("A rules file", () => {
     })
   )
 
+  it.effect(
+    "may give a rule a window, and a threshold at which its tag is taken; listed as a file it says the same",
+    () =>
+      Effect.gen(function* () {
+        const rules = yield* read(`rules:
+  - { tag: Всегда, category: Супы, threshold: 4 }
+  - { tag: Месяц, category: Супы, threshold: 4, window_days: 30 }
+  - { tag: Дольше, category: Супы, threshold: 4, window_days: 30, exit_threshold: 1 }
+`)
+        assert.deepStrictEqual(
+          rules.map(({ window }) => window),
+          [undefined, { days: 30, exitThreshold: 4 }, { days: 30, exitThreshold: 1 }]
+        )
+        const active = rules.map(({ category, ...rule }) => ({
+          ...rule,
+          categoryId: "",
+          categoryName: category,
+          version: 1
+        }))
+        assert.deepStrictEqual(yield* read(rulesFileText(active)), rules)
+      })
+  )
+
+  it.effect("with a window that no guest could make sense of is refused, and says why", () =>
+    Effect.gen(function* () {
+      const file = `rules:
+  - { tag: A, category: Супы, threshold: 4, exit_threshold: 1 }
+  - { tag: B, category: Супы, threshold: 4, window_days: 0 }
+  - tag: C
+    category: Супы
+    threshold: 4
+    window_days: 30
+    exit_threshold: 5
+  - { tag: D, category: Супы, threshold: 4, window_days: 1.5, exit_threshold: -1 }
+`
+      assert.deepStrictEqual((yield* Effect.flip(read(file))).split("\n"), [
+        "rules.yaml:2: `exit_threshold` needs `window_days`: without a window the orders of a guest do not become fewer",
+        'rules.yaml:3: Expected a value between 1 and 36500 at ["window_days"]',
+        "rules.yaml:8: `exit_threshold` is greater than `threshold`: a guest would lose the tag on getting it",
+        'rules.yaml:9: Expected an integer at ["window_days"]',
+        'rules.yaml:9: Expected a value between 0 and 2147483646 at ["exit_threshold"]'
+      ])
+    })
+  )
+
   it.effect("with mistakes is told all of them at once, each with the line it is in", () =>
     Effect.gen(function* () {
       const file = `rules:

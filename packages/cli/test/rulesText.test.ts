@@ -1,4 +1,5 @@
 import { assert, it } from "@effect/vitest"
+import type { Window } from "@metka/cdm/windows"
 import { changeText, unknownCategoriesText } from "../src/RulesText.ts"
 
 it("what becomes of a rule is told with the guests who get and lose its tag", () => {
@@ -11,6 +12,17 @@ it("what becomes of a rule is told with the guests who get and lose its tag", ()
     "~ «t»: more than 1 order with «Супы» (was: more than 4 orders with «Пицца»); 2 guests get it; 1 guest loses it"
   )
   assert.strictEqual(changeText({ _tag: "Kept", rule: before }, undefined), "= «t»: more than 4 orders with «Пицца»")
+})
+
+it("a rule with a window is told with it, and with the exit threshold where that is another", () => {
+  const request = { tag: "t", category: "Супы", threshold: 4, window: { days: 30, exitThreshold: 4 } }
+  const text = (window: Window | undefined) =>
+    changeText({ _tag: "Added", request: { ...request, window } }, { given: 0, taken: 0 })
+  assert.strictEqual(text({ days: 30, exitThreshold: 4 }), "+ «t»: more than 4 orders with «Супы» within 30 days")
+  assert.strictEqual(
+    text({ days: 1, exitThreshold: 1 }),
+    "+ «t»: more than 4 orders with «Супы» within 1 day, until no more than 1 are left"
+  )
 })
 
 it("on the first day one line warns of all categories, and of a slip of the pen one by itself", () => {

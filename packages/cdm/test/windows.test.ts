@@ -56,6 +56,31 @@ describe("a window of time", () => {
     assert.deepStrictEqual(foldWindow(soups(2), within(7, 1), back), { orderCount: 2, isMet: false })
   })
 
+  it("goes through May and June as README tells it", () => {
+    const daysFromMay: ReadonlyArray<readonly [number, string]> = [
+      [1, "rolls"],
+      [5, "rolls"],
+      [9, "rolls"],
+      [20, "rolls"],
+      [31 + 2, "soups"],
+      [31 + 20, "soups"],
+      [31 + 21, "rolls"],
+      [31 + 22, "rolls"]
+    ]
+    const orders = daysFromMay.map(([at, category]) => order(at, category))
+    const steps = orders.map((_, index) =>
+      foldWindow({ categoryId: "rolls", threshold: 3 }, within(30, 1), orders.slice(0, index + 1))
+    )
+    assert.deepStrictEqual(
+      steps.map(({ orderCount }) => orderCount),
+      [1, 2, 3, 4, 3, 0, 1, 2]
+    )
+    assert.deepStrictEqual(
+      steps.map(({ isMet }) => isMet),
+      [false, false, false, true, true, false, false, false]
+    )
+  })
+
   it("is nothing for a guest without orders", () => {
     assert.deepStrictEqual(foldWindow(soups(0), within(7, 0), []), { orderCount: 0, isMet: false })
   })

@@ -1,5 +1,5 @@
 /** Every guest with the counters of the categories that an active rule looks at, all tags, and orders where a window does. */
-import { countsAsJson, type GuestRow, heldAsJson, ordersAsJson } from "@metka/cdm/GuestTags"
+import { countsAsJson, type GuestRow, heldAsJson, newestOrdersAsJson } from "@metka/cdm/GuestTags"
 
 export interface NamedGuestRow extends GuestRow {
   readonly guest_id: string | null
@@ -7,9 +7,8 @@ export interface NamedGuestRow extends GuestRow {
 
 /** @param where restricts the guests, by `user_id` */
 export const guestRows = (where: string): string => `
-  select user_id, guest_id, counts, held, case when is_windowed or holds_windowed then (
-    select ${ordersAsJson}::text from cdm.order_contributions ledger where ledger.user_id = coalesce(counters.user_id, tags.user_id)
-  ) end as orders
+  select user_id, guest_id, counts, held,
+    case when is_windowed or holds_windowed then ${newestOrdersAsJson("coalesce(counters.user_id, tags.user_id)")} end as orders
   from (
     select user_id, ${countsAsJson}::text as counts, bool_or(order_cnt > window_threshold) as is_windowed
     from cdm.user_category_counters join (

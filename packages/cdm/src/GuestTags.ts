@@ -8,7 +8,7 @@ export interface GuestRow {
   readonly user_id: string
   readonly counts: string | null
   readonly held: string | null
-  /** All that have a date, or null for a guest about whom no rule with a window decides. */
+  /** The newest that have a date, or null for a guest about whom no rule with a window decides. */
   readonly orders: string | null
 }
 
@@ -20,9 +20,18 @@ export const guestsInPage = (tags: number): number => Math.min(usualPage, Math.c
 
 export const countsAsJson = "json_agg(json_build_array(category_id, order_cnt))"
 export const heldAsJson = "json_agg(json_build_array(tag, category_id, order_cnt, rule_version))"
-/** Of rows of the ledger. */
-export const ordersAsJson = `json_agg(json_build_array(floor(extract(epoch from order_dt) * 1000), category_ids) order by order_dt)
-  filter (where order_dt is not null)`
+
+/** A window looks at so many of a guest's orders: one account may order for a whole company, and has to fit into memory. */
+export const mostOrders = 10_000
+
+/** @param userId as SQL has it */
+export const newestOrdersAsJson = (userId: string): string => `(
+  select json_agg(json_build_array(floor(extract(epoch from order_dt) * 1000), category_ids) order by order_dt)::text
+  from (
+    select order_dt, category_ids from cdm.order_contributions ledger
+    where ledger.user_id = ${userId} and order_dt is not null order by order_dt desc, order_id desc limit ${mostOrders}
+  ) newest
+)`
 
 const countsOf = ({ counts, user_id: userId }: GuestRow): ReadonlyArray<CategoryCount> => {
   const rows: ReadonlyArray<readonly [string, number]> = JSON.parse(counts ?? "[]")

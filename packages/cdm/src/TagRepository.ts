@@ -5,7 +5,7 @@ import { forEachPage } from "@metka/core/Cursor"
 import * as TraceContext from "@metka/core/TraceContext"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { countsAsJson, datedOrders, type GuestRow, guestsInPage, heldAsJson, ordersAsJson } from "./GuestTags.ts"
+import { countsAsJson, datedOrders, type GuestRow, guestsInPage, heldAsJson, newestOrdersAsJson } from "./GuestTags.ts"
 import { type HeldTag, isWindowed, type TagChanges, type TagRule, type WindowedRule } from "./rules.ts"
 
 /** Has the rules alone until the transaction ends. Taken before anything is read that is to be written anew. */
@@ -140,16 +140,15 @@ export const ordersInQuestion = Effect.fnUntraced(function* (
   const windowed = new Set(rules.map((rule) => rule.tag))
   const holders = held.filter(({ tag }) => windowed.has(tag)).map(({ userId }) => userId)
   const rows = yield* sql<{ readonly user_id: string; readonly orders: string | null }>`
-    select user_id, ${sql.literal(ordersAsJson)}::text as orders
-    from cdm.order_contributions where user_id in (
+    select user_id, ${sql.literal(newestOrdersAsJson("guest.user_id"))} as orders
+    from (
       select unnest(${uuids(holders)}::uuid[])
       union
       select user_id from cdm.user_category_counters
       join unnest(${uuids(rules.map((rule) => rule.categoryId))}::uuid[], ${int4s(rules.map((rule) => rule.threshold))}::int[])
         as rule (category_id, threshold) using (category_id)
       where user_id = any(${uuids(userIds)}::uuid[]) and order_cnt > threshold
-    )
-    group by user_id`
+    ) guest (user_id)`
   return new Map([
     ...userIds.map((userId) => [userId, []] as const),
     ...rows.map((row) => [row.user_id, datedOrders(row.orders)] as const)
@@ -169,9 +168,8 @@ export const forEachGuestPage = Effect.fnUntraced(function* <E, R>(
   const sql = yield* SqlClient.SqlClient
   const windowed = rules.filter(isWindowed)
   const query = sql`
-    select user_id, counts, held, case when is_windowed then (
-      select ${sql.literal(ordersAsJson)}::text from cdm.order_contributions ledger where ledger.user_id = guest.user_id
-    ) end as orders
+    select user_id, counts, held,
+      case when is_windowed then ${sql.literal(newestOrdersAsJson("guest.user_id"))} end as orders
     from (
       select user_id, ${sql.literal(countsAsJson)} filter (where category_id is not null)::text as counts, min(held) as held,
         bool_or(order_cnt > window_threshold or holds_windowed) as is_windowed

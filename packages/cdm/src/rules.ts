@@ -53,7 +53,7 @@ export interface Evidence {
   /** The counters that may have changed; a counter that is 0 is given as 0. */
   readonly counts: ReadonlyArray<CategoryCount>
   /**
-   * All orders of each guest about whom a rule with a window may decide, the oldest first; none at all for one who has
+   * The orders of each guest about whom a rule with a window may decide, the oldest first; none at all for one who has
    * neither the tag nor more orders of the category than the threshold, in the window or before.
    */
   readonly orders: ReadonlyMap<string, ReadonlyArray<DatedOrder>>

@@ -31,7 +31,7 @@ const millisInADay = 86_400_000
 /**
  * Looks at the window once for each moment at which the guest ordered anything, as if the orders came one by one: no
  * clock takes part, so that the same orders give the same tags, whenever they are delivered.
- * @param orders all of the guest's, the oldest first
+ * @param orders the guest's, the oldest first
  */
 export const foldWindow = (
   { categoryId, threshold }: WindowedRule,

@@ -13,7 +13,7 @@ import { writtenRows } from "@metka/testing/writtenRows"
 import { Effect, type Layer, References } from "effect"
 import { SqlClient } from "effect/sql"
 import { applyRules, previewRules } from "../src/ApplyRules.ts"
-import { guestsInPage } from "../src/GuestTags.ts"
+import { guestsInPage, mostOrders } from "../src/GuestTags.ts"
 import type { HeldTag, RuleRequest } from "../src/rules.ts"
 import { publishTags, run as runBackground } from "../src/TagOutbox.ts"
 import { writeTags } from "../src/TagRepository.ts"
@@ -208,6 +208,22 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
           [userId("a"), "lately", "given", 2],
           [userId("a"), "lately", "taken", 1]
         ])
+      })
+    )
+
+    test(
+      "of an account that orders for a whole company a window looks at the newest orders alone",
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* takeIn([orderOn(2, 1, "company", "soups")])
+        yield* sql`insert into cdm.order_contributions
+          select 'order ' || n, order_version, user_id, order_dt - n * interval '1 second', product_ids, category_ids, recorded_at
+          from cdm.order_contributions, generate_series(1, ${mostOrders}::int) n`
+        yield* sql`update cdm.user_category_counters set order_cnt = order_cnt + ${mostOrders}::int`
+        yield* applyRules([windowed("t", "soups", mostOrders - 1, 365)])
+        assert.deepStrictEqual(yield* tagged, [[userId("company"), "t", mostOrders, 1]])
+        yield* takeIn([orderOn(3, 2, "company", "rolls")])
+        assert.deepStrictEqual(yield* tagged, [], "the roll is one of them now")
       })
     )
 

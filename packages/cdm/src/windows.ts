@@ -28,6 +28,9 @@ export interface Verdict {
 
 const millisInADay = 86_400_000
 
+/** Orders after this moment are in the window that ends with `until`. */
+export const windowStart = ({ days }: Pick<Window, "days">, until: number): number => until - days * millisInADay
+
 /**
  * Looks at the window once for each moment at which the guest ordered anything, as if the orders came one by one: no
  * clock takes part, so that the same orders give the same tags, whenever they are delivered.
@@ -35,7 +38,7 @@ const millisInADay = 86_400_000
  */
 export const foldWindow = (
   { categoryId, threshold }: WindowedRule,
-  { days, exitThreshold }: Window,
+  window: Window,
   orders: ReadonlyArray<DatedOrder>
 ): Verdict => {
   const counted: Array<number> = []
@@ -45,10 +48,10 @@ export const foldWindow = (
     if (categoryIds.includes(categoryId)) counted.push(at)
     // Orders of one moment are seen together: which of them came first must not matter.
     if (orders[index + 1]?.at === at) continue
-    while ((counted[gone] ?? Infinity) <= at - days * millisInADay) gone += 1
+    while ((counted[gone] ?? Infinity) <= windowStart(window, at)) gone += 1
     const orderCount = counted.length - gone
     if (orderCount > threshold) isMet = true
-    else if (orderCount <= exitThreshold) isMet = false
+    else if (orderCount <= window.exitThreshold) isMet = false
   }
   return { orderCount: counted.length - gone, isMet }
 }

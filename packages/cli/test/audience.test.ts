@@ -4,6 +4,7 @@ import { applyRules } from "@metka/cdm/ApplyRules"
 import { readAudiences, taggedGuests } from "@metka/console/Audiences"
 import { membersFrom, readGuestsAfter } from "@metka/console/GuestList"
 import { nearGuests } from "@metka/console/NearGuests"
+import { atTime } from "@metka/testing/atTime"
 import { memoryDatabase } from "@metka/testing/memorySystem"
 import { Console, Effect, Stream } from "effect"
 import { Command } from "effect/cli"
@@ -129,6 +130,54 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         (yield* Effect.flip(nearTo("Сластёна", 3))).message,
         /no active rule gives the tag «Сластёна». There are: «Чайник»/
       )
+    })
+  )
+
+  it.effect("--near lists of a rule with a window those who have so many orders in its days up to now", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`truncate cdm.user_tags, cdm.user_category_counters, cdm.guests, cdm.order_contributions`
+      const tag = "Пьёт чай"
+      const window = { days: 2, exitThreshold: 0 }
+      yield* applyRules([
+        { tag, category: "Чай", threshold: 2, window },
+        { tag: "Первый чай", category: "Чай", threshold: 0, window }
+      ])
+      const [tea = ""] = (yield* sql<{ id: string }>`
+        select category_id::text as id from cdm.tag_rules where active`).map(({ id }) => id)
+      const ordered = Effect.fnUntraced(function* (guest: string, number: number, dates: ReadonlyArray<string | null>) {
+        yield* count(tag, user(number), dates.length, guest)
+        for (const [place, date] of dates.entries()) {
+          yield* sql`insert into cdm.order_contributions
+            (order_id, order_version, user_id, order_dt, product_ids, category_ids, recorded_at)
+            values (${`${guest} ${place}`}, '1', ${user(number)}::uuid, ${date}::timestamp, array[${tea}::uuid],
+              array[${tea}::uuid], now())`
+        }
+      })
+      yield* ordered("both", 0, ["2026-11-23 10:01", "2026-11-25 10:00"])
+      yield* ordered("and before", 1, ["2026-11-01 10:00", null, "2026-11-24 10:00", "2026-11-24 10:00"])
+      yield* ordered("one is over", 2, ["2026-11-23 10:00", "2026-11-24 10:00"])
+      yield* ordered("one is to come", 3, ["2026-11-24 10:00", "2026-11-25 10:01"])
+      yield* ordered("has no date", 4, ["2026-11-24 10:00", null])
+      yield* ordered("of others", 5, ["2026-11-01 10:00", "2026-11-24 10:00"])
+      yield* order(user(5), "2026-11-24 11:00")
+      yield* ordered("has it", 6, ["2026-11-24 10:00", "2026-11-24 11:00"])
+      yield* give(tag, user(6), null)
+      const now = atTime(Date.parse("2026-11-25T10:00:00Z"))
+      assert.strictEqual(yield* now(printed(tag, "--near")), "and before\nboth")
+      assert.deepStrictEqual(yield* now(nearTo(tag, 1)), ["and before", "both"])
+      assert.strictEqual(
+        audiencesText(yield* now(readAudiences)),
+        "tag         guests  one order short\nПервый чай  0       all others\nПьёт чай    1       2"
+      )
+      const { members } = yield* now(readGuestsAfter(nearGuests, tag, {}, null, 10))
+      assert.deepStrictEqual(
+        members.map(({ orderCount }) => orderCount),
+        [2, 2],
+        "of the window"
+      )
+      assert.match((yield* Effect.flip(nearTo("Первый чай", 3))).message, /everybody without the tag «Первый чай»/)
+      yield* sql`truncate cdm.order_contributions`
     })
   )
 

@@ -1,4 +1,4 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, layer } from "@effect/vitest"
 import { applyRules } from "@metka/cdm/ApplyRules"
 import { readTagReasons } from "@metka/console/TagReasons"
 import { Kafka } from "@metka/core/Kafka"
@@ -64,7 +64,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
           "  order  date              dishes",
           "  10     2023-04-03 02:30  Уха",
           "  9      2023-04-02 02:00  Борщ, Солянка",
-          "  given <time> with 2 orders (version 1: more than 1 with «Супы»)",
+          "  given <time> with 2 orders (version 1: more than 1 order with «Супы»)",
           "",
           "Not given:",
           "  «Сладкоежка»: more than 2 orders with «Десерты» (version 1); the guest has 1"
@@ -88,8 +88,8 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
             "«Любитель супов»: not given, more than 1 order with «Супы» (version 1); the guest has 1",
             "  order  date              dishes",
             "  9      2023-04-02 02:00  Борщ, Солянка",
-            "  given <time> with 2 orders (version 1: more than 1 with «Супы»)",
-            "  taken <time> with 1 order (version 1: more than 1 with «Супы»)"
+            "  given <time> with 2 orders (version 1: more than 1 order with «Супы»)",
+            "  taken <time> with 1 order (version 1: more than 1 order with «Супы»)"
           ].join("\n")
         )
         assert.match(
@@ -214,7 +214,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         yield* applyRules([{ tag: sweets, category: "Сладости", threshold: 0 }])
         assert.match(
           withoutTimes(yield* told("anna", soups)),
-          /«Любитель супов»: retired <time>, it was more than 4 orders with «Супы» \(version 2\); the guest has 2\n[^]*given <time> with 2 orders \(version 1: more than 1 with «Супы»\)\n {2}taken <time> with 2 orders \(version 2: more than 4 with «Супы»\)$/
+          /«Любитель супов»: retired <time>, it was more than 4 orders with «Супы» \(version 2\); the guest has 2\n[^]*given <time> with 2 orders \(version 1: more than 1 order with «Супы»\)\n {2}taken <time> with 2 orders \(version 2: more than 4 orders with «Супы»\)$/
         )
         assert.match(
           yield* told("anna"),
@@ -224,6 +224,98 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
     )
   )
 
+  describe("with a rule that has a window", () => {
+    const often = { tag: "Часто суп", category: "Супы", threshold: 2, window: { days: 30, exitThreshold: 1 } }
+
+    it.effect("tells what the window at the guest's newest order holds, and which orders are not in it", () =>
+      onDemand(
+        Effect.gen(function* () {
+          yield* applyRules([often])
+          yield* send([order("anna", 12, "2023-04-20 20:00", ["d1"])])
+          yield* settled(0)
+          assert.notInclude(yield* told("anna", often.tag), "The tag stays")
+          yield* send([order("anna", 13, "2023-05-02 20:00", ["d1"]), order("anna", 14, "2023-05-02 20:30", ["d3"])])
+          yield* settled(0)
+          assert.strictEqual(
+            withoutTimes(yield* told("anna", often.tag)),
+            [
+              "Guest anna, times in Asia/Omsk",
+              "",
+              "«Часто суп»: more than 2 orders with «Супы» within 30 days, until no more than 1 are left (version 1); " +
+                "the guest has 2 within 30 days up to their newest order at 2023-05-03 02:30, 4 in all",
+              "  The tag stays: the window had more than 2 before, and no fewer than 2 since.",
+              "  order  date              counts                 dishes",
+              "  13     2023-05-03 02:00  yes                    Борщ",
+              "  12     2023-04-21 02:00  yes                    Борщ",
+              "  10     2023-04-03 02:30  no: before the window  Уха",
+              "  9      2023-04-02 02:00  no: before the window  Борщ, Солянка",
+              "  given <time> with 3 orders (version 1: more than 2 orders with «Супы» within 30 days, until no more than 1 are left)"
+            ].join("\n")
+          )
+          yield* send([order("anna", 15, "2023-06-02 10:00", ["d3"])])
+          yield* settled(0)
+          const taken = withoutTimes(yield* told("anna", often.tag))
+          assert.include(taken, "«Часто суп»: not given, more than 2 orders")
+          assert.include(taken, "the guest has 0 within 30 days up to their newest order at 2023-06-02 16:00, 4 in all")
+          assert.notInclude(taken, "The tag stays")
+          assert.match(taken, /taken <time> with 0 orders \(version 1: more than 2 .* within 30 days, until .* left\)$/)
+        })
+      )
+    )
+
+    it.effect("tells of orders without a date that they are in no window", () =>
+      onDemand(
+        Effect.gen(function* () {
+          yield* applyRules([often])
+          const sql = yield* SqlClient.SqlClient
+          yield* sql`update cdm.order_contributions set order_dt = null where order_id = '9'`
+          assert.match(
+            yield* told("anna", often.tag),
+            /the guest has 1 within .* at 2023-04-03 02:30, 2 in all\n.*\n {2}10 +\S+ \S+ +yes +Уха\n {2}9 +no date +no: without a date +Борщ/
+          )
+          yield* sql`update cdm.order_contributions set order_dt = null`
+          const text = yield* told("anna", often.tag)
+          assert.match(text, /the guest has 0 with a date, 2 in all\n/)
+          assert.notInclude(text, "yes")
+        })
+      )
+    )
+
+    it.effect("goes by the window where it says that ledger and tag do not go together", () =>
+      onDemand(
+        Effect.gen(function* () {
+          yield* applyRules([often])
+          yield* send([order("anna", 12, "2023-04-20 20:00", ["d1"]), order("anna", 13, "2023-05-02 20:30", ["d1"])])
+          yield* settled(0)
+          const sql = yield* SqlClient.SqlClient
+          assert.notInclude(yield* told("anna"), "npx metka verify")
+          yield* sql`delete from cdm.user_tags`
+          const lost = yield* told("anna", often.tag)
+          assert.include(lost, "The guest should have it: npx metka verify")
+          assert.notInclude(lost, "The tag stays")
+          yield* applyRules([{ ...often, window: { days: 30, exitThreshold: 2 } }])
+          const ended = yield* told("anna")
+          assert.include(ended, "within 30 days (version 2); the guest has 2 within 30 days")
+          assert.notInclude(ended, "npx metka verify")
+        })
+      )
+    )
+
+    it.effect("tells of each giving and taking the window that the rule had then", () =>
+      onDemand(
+        Effect.gen(function* () {
+          const always = { tag: often.tag, category: "Супы", threshold: 1 }
+          yield* applyRules([always])
+          yield* applyRules([{ ...always, window: { days: 1, exitThreshold: 1 } }])
+          assert.match(
+            withoutTimes(yield* told("anna", often.tag)),
+            /given <time> with 2 orders \(version 1: more than 1 order with «Супы»\)\n {2}taken <time> with 1 order \(version 2: more than 1 order with «Супы» within 1 day\)$/
+          )
+        })
+      )
+    )
+  })
+
   it.effect("tells last of the tags that the guest had by rules that are retired, and of no others", () =>
     onDemand(
       Effect.gen(function* () {
@@ -232,7 +324,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
         const past = [
           "",
           "Of rules that are retired:",
-          "  «Любитель супов»: taken <time> with 2 orders (version 1: more than 1 with «Супы»)"
+          "  «Любитель супов»: taken <time> with 2 orders (version 1: more than 1 order with «Супы»)"
         ].join("\n")
         const text = withoutTimes(yield* told("anna"))
         assert.isTrue(text.endsWith(`menus?\n${past}`), text)

@@ -1,7 +1,7 @@
 /** The guests of a tag, or those near it: page by page for people, one part after the other for programs and files. */
 import type { TagRule } from "@metka/cdm/rules"
 import { inSnapshot } from "@metka/core/transaction"
-import { Effect, Option, Schema, Stream } from "effect"
+import { Clock, Effect, Option, Schema, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
@@ -9,7 +9,11 @@ import { isLimited, lastOrderOf, type LastOrderSpan } from "./LastOrder.ts"
 
 export const ListedGuest = Schema.Struct({
   guest: Schema.String.annotate({ description: "The app's own id; the key in cdm where the app's id never came" }),
-  orderCount: Schema.Int.annotate({ description: "The guest's counter of the category now" }),
+  orderCount: Schema.Int.annotate({
+    description:
+      "The guest's counter of the category now; by a rule with a window, that of the window at the guest's newest order, " +
+      "or up to now for one who is near the tag"
+  }),
   lastOrderAt: Schema.NullOr(Schema.Date).annotate({
     description: "Of the guest's orders of any category that are CLOSED now, with dishes; null where none has a date"
   })
@@ -25,7 +29,7 @@ export interface GuestList<Guest extends ListedGuest, E> {
   /** Fails where there is no such list. */
   readonly ruleOf: (tag: string) => Effect.Effect<TagRule, E | SqlError, SqlClient.SqlClient>
   /** Selects `listedColumns`, and further fields. */
-  readonly guests: (sql: SqlClient.SqlClient, tag: string) => Fragment
+  readonly guests: (sql: SqlClient.SqlClient, rule: TagRule, now: Date) => Fragment
 }
 
 export const partOf = <Guest extends Schema.Constraint>(guest: Guest) =>
@@ -40,6 +44,8 @@ export interface Part<Guest> {
   readonly members: ReadonlyArray<Guest>
   readonly next: string | null
 }
+
+const currentTime = Effect.map(Clock.currentTimeMillis, (millis) => new Date(millis))
 
 const columnsOf = ({ fields }: { readonly fields: Schema.Struct.Fields }): ReadonlyArray<string> =>
   Object.keys(fields).map((name) =>
@@ -74,8 +80,8 @@ export const readGuestsAfter = Effect.fnUntraced(function* <Guest extends Listed
   limit: number
 ) {
   const sql = yield* SqlClient.SqlClient
-  yield* ruleOf(tag)
-  const left = sql`select * from (${guests(sql, tag)}) listed where ${after}::text is null or guest > ${after}::text`
+  const listed = guests(sql, yield* ruleOf(tag), yield* currentTime)
+  const left = sql`select * from (${listed}) listed where ${after}::text is null or guest > ${after}::text`
   const members = yield* readSlice<Guest>(columnsOf(guest), left, span, "guest", sql`limit ${limit}::int`)
   const part: Part<Guest> = { members, next: members.length < limit ? null : (members.at(-1)?.guest ?? null) }
   return part
@@ -111,7 +117,7 @@ export const readGuestPage = Effect.fnUntraced(function* <Guest extends ListedGu
 ) {
   const sql = yield* SqlClient.SqlClient
   const rule = yield* ruleOf(tag)
-  const listed = guests(sql, tag)
+  const listed = guests(sql, rule, yield* currentTime)
   const members = yield* readSlice<Guest & { readonly inSpan: number }>(
     [...columnsOf(guest), `(count(*) over ())::int as "inSpan"`],
     listed,

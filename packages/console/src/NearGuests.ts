@@ -1,5 +1,8 @@
 /** Whom one more order would give a tag: whom a nudge is for. */
+import { isWindowed, type TagRule } from "@metka/cdm/rules"
 import { Effect, Schema } from "effect"
+import type { SqlClient } from "effect/sql"
+import type { Fragment } from "effect/sql/Statement"
 import { type GuestList, ListedGuest, listedColumns, partOf } from "./GuestList.ts"
 import { ruleOf, type UnknownTag } from "./UnknownTag.ts"
 
@@ -19,24 +22,47 @@ const everybodyIsNear = (tag: string, category: string): EverybodyIsNear =>
 
 const countersOfRules = "cdm.tag_rules rule join cdm.user_category_counters counter using (category_id)"
 
-/** One order too few; a tag that is held all the same, as by a mistake that `metka verify` finds, needs no nudge. */
-const isNear = `rule.active and counter.order_cnt = rule.threshold and not exists (
+/** A tag that is held all the same, as by a mistake that `metka verify` finds, needs no nudge. */
+const isWithoutTag = `rule.active and not exists (
   select from cdm.user_tags held where held.user_id = counter.user_id and held.tag = rule.tag)`
 
-/** How many guests lack one order, of each active rule of which any does. */
-export const nearSizes = `select rule.tag, count(*)::int as guests
-  from ${countersOfRules} where ${isNear} group by rule.tag`
+/** Of the rules that count orders of any time: one order too few. */
+const nearByCounter = (sql: SqlClient.SqlClient): Fragment => sql`
+  select rule.tag, counter.user_id, counter.order_cnt from ${sql.literal(countersOfRules)}
+  where rule.window_days is null and counter.order_cnt = rule.threshold and ${sql.literal(isWithoutTag)}`
+
+/**
+ * Of the rules with a window: one order too few in that which an order now would end. No window holds more than the
+ * counter, so that few guests' orders are looked at. Of a threshold of 0 there is no list.
+ */
+const nearByWindow = (sql: SqlClient.SqlClient, now: Date): Fragment => sql`
+  select rule.tag, counter.user_id, rule.threshold as order_cnt from ${sql.literal(countersOfRules)}
+  where rule.window_days is not null and rule.threshold > 0 and counter.order_cnt >= rule.threshold
+    and ${sql.literal(isWithoutTag)} and rule.threshold = (
+      select count(*) from cdm.order_contributions ledger
+      where ledger.user_id = counter.user_id and rule.category_id = any(ledger.category_ids)
+        and order_dt > ${now.toISOString()}::timestamp - make_interval(days => rule.window_days)
+        and order_dt <= ${now.toISOString()}::timestamp)`
+
+/**
+ * How many guests lack one order, of each active rule of which any does. The planner does not know which rules have a
+ * window: for none, what it expects of the ledger would cost more than all the rest.
+ */
+export const nearSizes = (sql: SqlClient.SqlClient, rules: ReadonlyArray<TagRule>, now: Date): Fragment => {
+  const byWindow = rules.some(isWindowed) ? sql`union all ${nearByWindow(sql, now)}` : sql``
+  return sql`select tag, count(*)::int as guests from (${nearByCounter(sql)} ${byWindow}) near group by tag`
+}
 
 export const NearGuests = partOf(ListedGuest)
 
-/** The guests whom one more order would give a tag. */
+/** The guests whom one more order now would give a tag. */
 export const nearGuests: GuestList<ListedGuest, UnknownTag | EverybodyIsNear> = {
   guest: ListedGuest,
   ruleOf: Effect.fnUntraced(function* (tag) {
     const rule = yield* ruleOf(tag)
     return rule.threshold > 0 ? rule : yield* everybodyIsNear(tag, rule.categoryName)
   }),
-  guests: (sql, tag) => sql`select ${sql.literal(listedColumns)}
-    from ${sql.literal(countersOfRules)} left join cdm.guests using (user_id)
-    where ${sql.literal(isNear)} and rule.tag = ${tag}`
+  guests: (sql, rule, now) => sql`select ${sql.literal(listedColumns)}
+    from (${isWindowed(rule) ? nearByWindow(sql, now) : nearByCounter(sql)}) near left join cdm.guests using (user_id)
+    where near.tag = ${rule.tag}`
 }

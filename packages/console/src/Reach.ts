@@ -1,9 +1,10 @@
 /** How many guests a rule would give its tag to, for every category and threshold: what to look at before a rule is made. */
-import type { TagRule } from "@metka/cdm/rules"
+import { isWindowed, type TagRule } from "@metka/cdm/rules"
 import { activeRules } from "@metka/cdm/TagRepository"
 import { inSnapshot } from "@metka/core/transaction"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
+import { NullOrRuleWindow } from "./RuleWindow.ts"
 
 /** Thresholds from 0 up to the one before this. */
 export const thresholdCount = 10
@@ -13,15 +14,22 @@ const CategoryReach = Schema.Struct({
   guests: Schema.Array(Schema.Int).annotate({
     description: `How many guests a threshold of 0, 1, … ${thresholdCount - 1} would give a tag to`
   }),
-  rules: Schema.Array(Schema.Struct({ tag: Schema.String, threshold: Schema.Int }))
+  rules: Schema.Array(Schema.Struct({ tag: Schema.String, threshold: Schema.Int })).annotate({
+    description: "Active rules of the category that count orders of any time, as this table does"
+  })
 })
 export type CategoryReach = typeof CategoryReach.Type
 
 export const Reach = Schema.Struct({
   categories: Schema.Array(CategoryReach).annotate({ description: "Those that reach most guests come first" }),
   otherRules: Schema.Array(
-    Schema.Struct({ tag: Schema.String, category: Schema.String, threshold: Schema.Int })
-  ).annotate({ description: "Active rules of other categories, or with a greater threshold" })
+    Schema.Struct({
+      tag: Schema.String,
+      category: Schema.String,
+      threshold: Schema.Int,
+      window: NullOrRuleWindow
+    })
+  ).annotate({ description: "Active rules of other categories, with a greater threshold, or with a window" })
 })
 export type Reach = typeof Reach.Type
 
@@ -47,7 +55,8 @@ export const readReach = Effect.gen(function* () {
       least(order_cnt, ${thresholdCount}::int) as "orderCount", count(*)::int as guests
     from cdm.user_category_counters group by category_id, "orderCount"`
   const byCategory = Map.groupBy(buckets, ({ categoryId }) => categoryId)
-  const isShown = (rule: TagRule): boolean => byCategory.has(rule.categoryId) && rule.threshold < thresholdCount
+  const isShown = (rule: TagRule): boolean =>
+    byCategory.has(rule.categoryId) && rule.threshold < thresholdCount && !isWindowed(rule)
   const reach: Reach = {
     categories: [...byCategory]
       .map(([categoryId, own]) => ({
@@ -60,7 +69,7 @@ export const readReach = Effect.gen(function* () {
       .toSorted((a, b) => (b.guests[0] ?? 0) - (a.guests[0] ?? 0) || (a.category < b.category ? -1 : 1)),
     otherRules: rules
       .filter((rule) => !isShown(rule))
-      .map(({ categoryName, tag, threshold }) => ({ tag, category: categoryName, threshold }))
+      .map(({ categoryName, tag, threshold, window = null }) => ({ tag, category: categoryName, threshold, window }))
   }
   return reach
 }).pipe(inSnapshot)

@@ -1,10 +1,14 @@
 /** Why a guest has a tag, or has it not: the rule, the counter, and the orders behind it. */
+import { datedOrders, ordersAsJson } from "@metka/cdm/GuestTags"
 import { activeRules } from "@metka/cdm/TagRepository"
+import type { Window } from "@metka/cdm/windows"
 import { isUuid } from "@metka/core/messages/CdmStats"
 import { inSnapshot } from "@metka/core/transaction"
 import { orderKey, userKey } from "@metka/dds/vault"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
+import { guestWindow, GuestWindow, isCounted } from "./GuestWindow.ts"
+import { NullOrRuleWindow, windowColumn } from "./RuleWindow.ts"
 import { readTimeZone } from "./TimeZone.ts"
 import { unknownTag } from "./UnknownTag.ts"
 
@@ -17,6 +21,9 @@ export class GuestUnknown extends Schema.TaggedError<GuestUnknown>()("GuestUnkno
 const ReasonOrder = Schema.Struct({
   orderId: Schema.String,
   date: Schema.NullOr(Schema.Date).annotate({ description: "null for a message that came without a date" }),
+  isCounted: Schema.Boolean.annotate({
+    description: "Whether the rule counts it: where the rule has a window, it does so with the orders that are in it"
+  }),
   dishes: Schema.Array(Schema.String).annotate({
     description: "The dishes that count for the category; none where the vault does not have the order"
   }),
@@ -28,10 +35,13 @@ export type ReasonOrder = typeof ReasonOrder.Type
 
 export const TagEvent = Schema.Struct({
   action: Schema.Literals(["given", "taken"]),
-  orderCount: Schema.Int,
+  orderCount: Schema.Int.annotate({ description: "Then; by a rule with a window, of the orders in it" }),
   at: Schema.Date,
   ruleVersion: Schema.Int,
   threshold: Schema.Int.annotate({ description: "Of that version of the rule" }),
+  window: NullOrRuleWindow.annotate({
+    description: "Of that version of the rule; null where it counted orders of any time"
+  }),
   categoryName: Schema.String
 })
 export type TagEvent = typeof TagEvent.Type
@@ -47,12 +57,18 @@ const ruleFields = {
     description: "Whether any guest has ordered from a category of this name"
   }),
   isHeld: Schema.Boolean,
-  orderCount: Schema.Int.annotate({ description: "The guest's counter of the category" })
+  orderCount: Schema.Int.annotate({ description: "The guest's counter of the category, of orders of any time" })
 }
-type Rule = Schema.Struct<typeof ruleFields>["Type"]
+
+interface Rule extends Schema.Struct.Type<typeof ruleFields> {
+  readonly window: Window | null
+}
 
 export const TagReason = Schema.Struct({
   ...ruleFields,
+  window: Schema.NullOr(GuestWindow).annotate({
+    description: "What decides by a rule with a window; null where the counter does"
+  }),
   orders: Schema.Array(ReasonOrder).annotate({ description: "Of the ledger's orders, the newest ones first" }),
   orderTotal: Schema.Int.annotate({ description: "In the ledger; as many as the counter says" }),
   events: Schema.Array(TagEvent).annotate({ description: "The oldest first" })
@@ -98,8 +114,7 @@ const readRules = Effect.fnUntraced(function* (userId: string, tag: string | und
       : sql`rule.tag = ${tag} and rule.version = (select max(version) from cdm.tag_rules where tag = ${tag})`
   return yield* sql<Rule>`
     select rule.tag, rule.category_id::text as "categoryId", rule.category_name as "categoryName", rule.threshold,
-      rule.version as "ruleVersion",
-      rule.retired_at as "retiredAt",
+      ${sql.literal(windowColumn)}, rule.version as "ruleVersion", rule.retired_at as "retiredAt",
       exists (select from cdm.category_names named where named.category_id = rule.category_id) as "isCategoryKnown",
       held.tag is not null as "isHeld", coalesce(counter.order_cnt, 0) as "orderCount"
     from cdm.tag_rules rule
@@ -114,7 +129,7 @@ const readEvents = Effect.fnUntraced(function* (userId: string) {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* sql<TagEvent & { readonly tag: string }>`
     select history.tag, action, order_cnt as "orderCount", at,
-      rule_version as "ruleVersion", threshold, category_name as "categoryName"
+      rule_version as "ruleVersion", threshold, ${sql.literal(windowColumn)}, category_name as "categoryName"
     from cdm.user_tag_history history
     join cdm.tag_rules rule on rule.tag = history.tag and rule.version = history.rule_version
     where user_id = ${userId}::uuid order by history.tag collate "C", event_id`
@@ -125,6 +140,14 @@ const readEvents = Effect.fnUntraced(function* (userId: string) {
     else own.push(event)
   }
   return events
+})
+
+/** All that have a date, of any category, the oldest first: what a window is laid over. */
+const readDatedOrders = Effect.fnUntraced(function* (userId: string) {
+  const sql = yield* SqlClient.SqlClient
+  const [read] = yield* sql<{ readonly orders: string | null }>`
+    select ${sql.literal(ordersAsJson)}::text as orders from cdm.order_contributions where user_id = ${userId}::uuid`
+  return datedOrders(read?.orders ?? null)
 })
 
 interface LedgerOrder {
@@ -191,6 +214,8 @@ export const readTagReasons = Effect.fnUntraced(function* (guest: string, tag: s
   if (tag !== undefined && rules.length === 0) {
     return yield* unknownTag(tag, yield* activeRules)
   }
+  const isAnyWindowed = rules.some((rule) => rule.window !== null)
+  const dated = isAnyWindowed ? yield* readDatedOrders(found.userId) : []
   const events = yield* readEvents(found.userId)
   const orders = yield* readOrders(found.userId, [...new Set(rules.map((rule) => rule.categoryId))], limit)
   const dishes = yield* readDishes(orders)
@@ -201,11 +226,14 @@ export const readTagReasons = Effect.fnUntraced(function* (guest: string, tag: s
     timeZone: yield* readTimeZone,
     tags: rules.map((rule) => {
       const own = ofCategory.get(rule.categoryId) ?? []
+      const window = rule.window === null ? null : guestWindow(rule, rule.window, dated)
       return {
         ...rule,
+        window,
         orders: own.map(({ categoryId, date, hasNewerWaiting, orderId }) => ({
           orderId,
           date,
+          isCounted: isCounted(window, date),
           hasNewerWaiting,
           dishes: (dishes.get(`${orderId} ${categoryId}`) ?? []).map(({ name }) => name)
         })),

@@ -4,7 +4,8 @@
  */
 import type { TagReason } from "./TagReasons.ts"
 
-const isDue = ({ orderCount, retiredAt, threshold }: TagReason): boolean => retiredAt === null && orderCount > threshold
+const isDue = ({ orderCount, retiredAt, threshold, window }: TagReason): boolean =>
+  retiredAt === null && (window?.isMet ?? orderCount > threshold)
 
 const waitingText = ({ orders }: TagReason): ReadonlyArray<string> => {
   const waiting = orders.filter(({ hasNewerWaiting }) => hasNewerWaiting).map(({ orderId }) => orderId)

@@ -1,7 +1,7 @@
 /** What pages and the command line say in the same words. */
 import type { Window } from "@metka/cdm/windows"
 import type { LastOrderSpan } from "./LastOrder.ts"
-import type { TagEvent } from "./TagReasons.ts"
+import type { ReasonOrder, TagEvent, TagReason } from "./TagReasons.ts"
 
 const numbers = new Intl.NumberFormat("en")
 
@@ -10,17 +10,19 @@ export const number = (value: number): string => numbers.format(value)
 export const counted = (count: number, one: string, more: string): string =>
   `${number(count)} ${count === 1 ? one : more}`
 
+export const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
 /** What a rule counts, up to its threshold. */
-export const ordersWith = (count: number, category: string): string =>
+const ordersWith = (count: number, category: string): string =>
   `${counted(count, "order", "orders")} with «${category}»`
 
 /** What a rule asks of a guest. */
 export const askedText = (
-  { threshold, window }: { readonly threshold: number; readonly window?: Window | undefined },
+  { threshold, window }: { readonly threshold: number; readonly window?: Window | null | undefined },
   category: string
 ): string => {
   const all = `more than ${ordersWith(threshold, category)}`
-  if (window === undefined) return all
+  if (window === undefined || window === null) return all
   const within = `${all} within ${counted(window.days, "day", "days")}`
   return window.exitThreshold === threshold ? within : `${within}, until no more than ${window.exitThreshold} are left`
 }
@@ -34,11 +36,37 @@ export const lastOrdered = ({ notOrderedSince, orderedSince }: LastOrderSpan): s
 
 /** @param time of an instant, as a person reads it */
 export const eventText = (
-  { action, at, categoryName, orderCount, ruleVersion, threshold }: TagEvent,
+  { action, at, categoryName, orderCount, ruleVersion, threshold, window }: TagEvent,
   time: (at: Date) => string
 ): string =>
   `${action} ${time(at)} with ${counted(orderCount, "order", "orders")} ` +
-  `(version ${ruleVersion}: more than ${number(threshold)} with «${categoryName}»)`
+  `(version ${ruleVersion}: ${askedText({ threshold, window }, categoryName)})`
+
+/** The number of a guest's orders that the rule goes by. */
+export const decisiveCount = ({ orderCount, window }: TagReason): number => window?.orderCount ?? orderCount
+
+/** Which orders that number is of, where they are not all. */
+export const withinText = ({ orderCount, window }: TagReason, time: (at: Date) => string): string => {
+  if (window === null) return ""
+  const within =
+    window.until === null
+      ? "with a date"
+      : `within ${counted(window.days, "day", "days")} up to their newest order at ${time(window.until)}`
+  return ` ${within}, ${number(orderCount)} in all`
+}
+
+/** Whether an order is in the window. */
+export const isCountedText = ({ date, isCounted }: ReasonOrder): string =>
+  isCounted ? "yes" : date === null ? "no: without a date" : "no: before the window"
+
+/** A sentence about a tag that the guest would not get now, and keeps. */
+export const staysText = ({ isHeld, threshold, window }: TagReason): ReadonlyArray<string> =>
+  window !== null && isHeld && window.isMet && window.orderCount <= threshold
+    ? [
+        `The tag stays: the window had more than ${number(threshold)} before, ` +
+          `and no fewer than ${number(window.exitThreshold + 1)} since.`
+      ]
+    : []
 
 /** Who is one order short of a tag that a first order gives. */
 export const allOthers = "all others"

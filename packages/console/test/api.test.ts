@@ -207,6 +207,71 @@ layer(Layer.mergeAll(consoleOver(), FetchHttpClient.layer).pipe(Layer.provideMer
     )
   )
 
+  it.effect("tells of a rule's window wherever it tells of the rule", () =>
+    withMemorySystem(
+      {},
+      Effect.gen(function* () {
+        const window = { days: 2, exitThreshold: 0 }
+        const lately = { tag: "Ест супы", category: "Супы", threshold: 1, window }
+        yield* applyRules([lately, ...rules])
+        yield* loadReferences(references)
+        yield* send([
+          cafeOrder("anna", 1, "2023-04-01 20:00", ["d1"]),
+          cafeOrder("anna", 2, "2023-04-03 19:00", ["d1"])
+        ])
+        yield* settled(0)
+        yield* send([cafeOrder("anna", 3, "2023-04-05 12:00", ["d1"])])
+        yield* settled(0)
+        const { marts } = yield* HttpApiClient.make(ConsoleApi, { baseUrl: yield* address })
+        assert.deepStrictEqual(
+          (yield* marts.audiences()).map((audience) => [audience.tag, audience.window]),
+          [
+            [lately.tag, window],
+            ["Любитель супов", null]
+          ]
+        )
+        const { categories, otherRules } = yield* marts.reach()
+        assert.deepStrictEqual(otherRules, [lately])
+        assert.deepStrictEqual(
+          categories.map((category) => category.rules),
+          [rules.map(({ tag, threshold }) => ({ tag, threshold }))]
+        )
+        const { members } = yield* marts.audience({ query: { tag: lately.tag, limit: 10 } })
+        assert.deepStrictEqual(
+          members.map(({ guest, orderCount }) => [guest, orderCount]),
+          [["anna", 2]]
+        )
+        const [windowed, always] = (yield* marts.guest({ query: { id: "anna", limit: 10 } })).tags
+        assert.deepStrictEqual(windowed?.window, {
+          ...window,
+          orderCount: 2,
+          from: new Date("2023-04-03T12:00:00Z"),
+          until: new Date("2023-04-05T12:00:00Z"),
+          isMet: true
+        })
+        assert.strictEqual(windowed?.orderCount, 3)
+        assert.deepStrictEqual(
+          windowed?.orders.map(({ isCounted, orderId }) => [orderId, isCounted]),
+          [
+            ["3", true],
+            ["2", true],
+            ["1", false]
+          ]
+        )
+        assert.deepStrictEqual(
+          windowed?.events.map((event) => [event.action, event.orderCount, event.window]),
+          [["given", 2, window]]
+        )
+        assert.isNull(always?.window)
+        assert.isTrue(always?.orders.every(({ isCounted }) => isCounted))
+        assert.deepStrictEqual(
+          always?.events.map((event) => event.window),
+          [null]
+        )
+      })
+    )
+  )
+
   it.effect("tells machines what it answers", () =>
     Effect.gen(function* () {
       const described = JSON.parse((yield* get("/openapi.json")).text)

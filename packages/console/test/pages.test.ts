@@ -131,8 +131,69 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         )
         assert.match(
           page,
-          /beyond the table\. Гурман : more than 0 orders with «Стейки» On real servers the rules are a file/
+          /counts those of any time\. Гурман : more than 0 orders with «Стейки» On real servers the rules are a file/
         )
+      })
+    )
+  )
+
+  it.effect("tell of a rule with a window that it is about some days, and that no clock takes its tag", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        assert.notInclude(yield* words("/audiences"), "newest order")
+        assert.notInclude(yield* words("/audience", { tag: soups }), "newest order")
+        yield* applyRules([
+          { tag: soups, category: "Супы", threshold: 2, window: { days: 2, exitThreshold: 1 } },
+          { tag: evil, category: "Десерты", threshold: 1 }
+        ])
+        yield* send([
+          cafeOrder("anna", 20, "2023-04-04 20:00", ["d1"]),
+          cafeOrder("boris", 21, "2023-04-04 20:00", ["d1"])
+        ])
+        yield* settled(0)
+        const hint =
+          "A tag for orders within some days is decided at each guest's newest order, so that one who orders no more " +
+          "keeps it. Days of the last order limit its list to guests who ordered lately."
+        const asked = "ore than 2 orders with «Супы» within 2 days, until no more than 1 are left"
+        const audiences = yield* words("/audiences")
+        assert.include(audiences, hint)
+        assert.include(audiences, `${soups} m${asked} 2 0 CSV 0 CSV`)
+        assert.include(audiences, `${evil} more than 1 order with «Десерты» 1 2 CSV`)
+        const audience = yield* words("/audience", { tag: soups })
+        assert.include(audience, `M${asked} (version 2). No guest has the tag now. Who is one order short ${hint}`)
+        yield* send([cafeOrder("anna", 22, "2023-04-04 21:00", ["d1"])])
+        yield* settled(0)
+        assert.match(
+          yield* words("/audience", { tag: soups }),
+          /Guest Orders with «Супы» within 2 days Given, Asia\/Omsk Last order, Asia\/Omsk anna 3 [\d :-]+ 2023-04-05 03:00$/
+        )
+        assert.notInclude(yield* words("/audience", { tag: evil }), "newest order")
+        const reach = yield* words("/reach")
+        assert.include(reach, "Супы 2 2 1 1 1 0 0 0 0 0 Напитки")
+        assert.include(reach, `of any time. ${soups} : m${asked} On real servers`)
+      })
+    )
+  )
+
+  it.effect("list as one order short of a window those in whose days up to now it lacks one order", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        const at = <A, E, R>(time: string, use: Effect.Effect<A, E, R>) => atTime(Date.parse(time))(use)
+        yield* applyRules([{ tag: soups, category: "Супы", threshold: 2, window: { days: 2, exitThreshold: 1 } }])
+        yield* send([cafeOrder("boris", 21, "2023-04-04 20:00", ["d1"])])
+        yield* settled(0)
+        // The console serves at the time at which it was started.
+        const near = (time: string) => at(time, Effect.provide(words("/near", { tag: soups }), consoleOver()))
+        assert.match(
+          yield* near("2023-04-04T20:00:00Z"),
+          /short More than 2 .* 1 guest has 2 within the last 2 days, one order short\. .* boris [\d :-]+$/
+        )
+        assert.match(yield* near("2023-04-04T19:59:59Z"), / 1 guest has 2 within the last 2 days, .* anna [\d :-]+$/)
+        assert.match(yield* near("2023-04-05T19:59:59Z"), / 1 guest has 2 within the last 2 days, .* boris [\d :-]+$/)
+        assert.match(yield* near("2023-04-05T20:00:00Z"), /\. No guest is one order short now\. Who has the tag$/)
+        const audiences = (time: string) => at(time, Effect.provide(words("/audiences"), consoleOver()))
+        assert.match(yield* audiences("2023-04-04T20:00:00Z"), / 0 CSV 1 CSV /)
+        assert.match(yield* audiences("2023-04-05T20:00:00Z"), / 0 CSV 0 CSV /)
       })
     )
   )
@@ -324,6 +385,28 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         assert.include(boris, `${soups}: not given More than 2 orders with «Супы» (version 1). The guest has 1 1 of 3`)
         const one = yield* words("/guest", { id: "anna", tag: soups, limit: "1" })
         assert.match(one, /All tags of the guest .* … and 2 older ones: more of them given/)
+      })
+    )
+  )
+
+  it.effect("tell by a rule with a window what is in it, and tell the orders before it apart", () =>
+    inTheCafe(
+      Effect.gen(function* () {
+        yield* applyRules([{ tag: soups, category: "Супы", threshold: 2, window: { days: 3, exitThreshold: 1 } }])
+        yield* send([cafeOrder("anna", 20, "2023-04-05 19:59", ["d3"])])
+        yield* settled(0)
+        const { text } = yield* get("/guest", { id: "anna" })
+        assert.include(
+          wordsOf(text),
+          `${soups} More than 2 orders with «Супы» within 3 days, until no more than 1 are left (version 2). ` +
+            "The guest has 2 within 3 days up to their newest order at 2023-04-06 01:59, 3 in all 2 of 3 " +
+            "The tag stays: the window had more than 2 before, and no fewer than 2 since. " +
+            "Order Date Counts Dishes of the category " +
+            `3 2023-04-04 02:00 yes ${evil} 2 2023-04-03 02:00 yes Борщ ` +
+            `1 2023-04-02 02:00 no: before the window ${evil}, Борщ given`
+        )
+        assert.strictEqual(text.match(/<tr class="quiet">/g)?.length, 1)
+        assert.match(text, /<tr class="quiet"><td>1<\/td>/)
       })
     )
   )
@@ -650,7 +733,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         const { text } = yield* get("/guest", { id: "anna" })
         assert.match(
           wordsOf(text),
-          /1 tag\. .* Tags of rules that are retired Любитель супов : taken [\d :-]+ with 3 orders \(version 1: more than 2 with «Супы»\)$/
+          /1 tag\. .* Tags of rules that are retired Любитель супов : taken [\d :-]+ with 3 orders \(version 1: more than 2 orders with «Супы»\)$/
         )
         const link = /<li><a href="([^"]*)"/.exec(text)?.[1]?.replaceAll("&amp;", "&") ?? ""
         assert.match(yield* words(link), /^Guest anna .* Любитель супов: not given Retired /)

@@ -51,11 +51,14 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("Reach
         )
         assert.isTrue(after.every(({ rules }) => rules.length === thresholdCount))
         const [{ category } = { category: "" }] = before
-        const beyond = { tag: "beyond the table", category, threshold: thresholdCount }
-        const unheard = { tag: "of no guest", category: "Стейки из мрамора", threshold: 0 }
-        yield* applyRules([beyond, unheard])
+        const beyond = { tag: "beyond the table", category, threshold: thresholdCount, window: null }
+        const unheard = { tag: "of no guest", category: "Стейки из мрамора", threshold: 0, window: null }
+        const lately = { tag: "within days", category, threshold: 1, window: { days: 30, exitThreshold: 0 } }
+        yield* applyRules(
+          [beyond, unheard, lately].map(({ window, ...rule }) => ({ ...rule, window: window ?? undefined }))
+        )
         const { categories, otherRules } = yield* readReach
-        assert.deepStrictEqual(otherRules, [beyond, unheard])
+        assert.deepStrictEqual(otherRules, [beyond, unheard, lately])
         assert.isTrue(categories.every(({ rules }) => rules.length === 0))
       })
     )

@@ -75,7 +75,7 @@ export const audienceOver = Command.make(
   {
     tag: Argument.String("tag").pipe(Argument.withDescription("List the guests with this tag"), Argument.optional),
     near: Flag.Boolean("near").pipe(
-      Flag.withDescription("List the guests whom one more order would give the tag"),
+      Flag.withDescription("List the guests whom one more order now would give the tag"),
       Flag.withDefault(false)
     ),
     orderedSince: dayFlag("ordered-since", "on this day or later"),

@@ -1,11 +1,13 @@
 /** The guests with a tag. */
+import type { TagRule } from "@metka/cdm/rules"
 import type { Member } from "../Audiences.ts"
 import { isLimited, type LastOrderSpan } from "../LastOrder.ts"
 import { timeIn } from "../TimeZone.ts"
-import { counted, lastOrdered, number, ordersWith } from "../words.ts"
+import { askedText, capitalized, counted, lastOrdered, number } from "../words.ts"
 import { type GuestListProps, GuestTable, lastOrderColumn } from "./GuestTable.tsx"
 import { LastOrderForm } from "./LastOrderForm.tsx"
 import { Layout } from "./Layout.tsx"
+import { WindowHint } from "./WindowHint.tsx"
 import { audienceCsvPath, audiencePath, nearPath } from "./paths.ts"
 
 const audienceText = (total: number, span: LastOrderSpan, timeZone: string): string => {
@@ -15,18 +17,22 @@ const audienceText = (total: number, span: LastOrderSpan, timeZone: string): str
   return total === 0 ? "No guest has the tag now." : `${counted(total, "guest has", "guests have")} the tag now.`
 }
 
+const countHeading = ({ categoryName, window }: TagRule): string =>
+  `Orders with «${categoryName}»${window === undefined ? "" : ` within ${counted(window.days, "day", "days")}`}`
+
 export const AudiencePage = ({ members, page, rule, span, timeZone, total }: GuestListProps<Member>) => {
   const time = timeIn(timeZone)
   return (
     <Layout title={rule.tag} place="/audiences">
       <p>
-        More than {ordersWith(rule.threshold, rule.categoryName)} (version {rule.version}).{" "}
+        {capitalized(askedText(rule, rule.categoryName))} (version {rule.version}).{" "}
         {audienceText(total, span, timeZone)}{" "}
         {total > 0 && <a href={audienceCsvPath(rule.tag, span)}>Their ids as CSV</a>}
       </p>
       <p>
         <a href={nearPath(rule.tag, span)}>Who is one order short</a>
       </p>
+      {rule.window !== undefined && <WindowHint />}
       {(total > 0 || isLimited(span)) && (
         <LastOrderForm action="/audience" tag={rule.tag} span={span} everybody={audiencePath(rule.tag)} />
       )}
@@ -38,7 +44,7 @@ export const AudiencePage = ({ members, page, rule, span, timeZone, total }: Gue
         path={(other) => audiencePath(rule.tag, span, other)}
         columns={[
           {
-            heading: `Orders with «${rule.categoryName}»`,
+            heading: countHeading(rule),
             kind: "number",
             text: ({ orderCount }) => number(orderCount)
           },

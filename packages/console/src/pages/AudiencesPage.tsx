@@ -1,8 +1,9 @@
 /** The rules, and whom they tag. */
 import type { Audience } from "../Audiences.ts"
-import { allOthers, number, ordersWith } from "../words.ts"
+import { allOthers, askedText, number } from "../words.ts"
 import { Layout } from "./Layout.tsx"
 import { RulesHint } from "./RulesHint.tsx"
+import { WindowHint } from "./WindowHint.tsx"
 import { audienceCsvPath, audiencePath, nearCsvPath, nearPath } from "./paths.ts"
 
 export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray<Audience> }) => (
@@ -15,6 +16,7 @@ export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray
           A guest has a tag while more of their CLOSED orders than the rule says have a dish of its category.{" "}
           <a href="/reach">What other rules would reach</a>
         </p>
+        {audiences.some(({ window }) => window !== null) && <WindowHint />}
         <div class="wide">
           <table>
             <tr>
@@ -26,12 +28,12 @@ export const AudiencesPage = ({ audiences }: { readonly audiences: ReadonlyArray
               <th class="number">One order short</th>
               <th class="minor">Ids</th>
             </tr>
-            {audiences.map(({ category, guests, nearGuests, tag, threshold, version }) => (
+            {audiences.map(({ category, guests, nearGuests, tag, threshold, version, window }) => (
               <tr key={tag}>
                 <td>
                   <a href={audiencePath(tag)}>{tag}</a>
                 </td>
-                <td>more than {ordersWith(threshold, category)}</td>
+                <td>{askedText({ threshold, window }, category)}</td>
                 <td class="number minor">{version}</td>
                 <td class="number">{number(guests)}</td>
                 <td class="minor">

@@ -3,7 +3,17 @@ import { maxLimit } from "../ConsoleQuery.ts"
 import { doubtsOf } from "../doubts.ts"
 import type { TagReason, TagReasons } from "../TagReasons.ts"
 import { timeIn } from "../TimeZone.ts"
-import { counted, eventText, number, ordersWith } from "../words.ts"
+import {
+  askedText,
+  capitalized,
+  counted,
+  decisiveCount,
+  eventText,
+  isCountedText,
+  number,
+  staysText,
+  withinText
+} from "../words.ts"
 import { RulesHint } from "./RulesHint.tsx"
 import { GuestForm } from "./GuestForm.tsx"
 import { Layout } from "./Layout.tsx"
@@ -11,15 +21,20 @@ import { audiencePath, guestPath } from "./paths.ts"
 
 type Time = (at: Date) => string
 
+const ruleText = (reason: TagReason, time: Time): string => {
+  const asked = askedText(reason, reason.categoryName)
+  return reason.retiredAt === null ? capitalized(asked) : `Retired ${time(reason.retiredAt)}. It was: ${asked}`
+}
+
 const Rule = ({ reason, time }: { readonly reason: TagReason; readonly time: Time }) => (
   <p>
-    {reason.retiredAt === null ? "More" : `Retired ${time(reason.retiredAt)}. It was: more`} than{" "}
-    {ordersWith(reason.threshold, reason.categoryName)} (version {reason.ruleVersion}).{" "}
+    {ruleText(reason, time)} (version {reason.ruleVersion}).{" "}
     {reason.isCategoryKnown ? (
       <>
-        The guest has <strong>{number(reason.orderCount)}</strong>{" "}
-        <meter min={0} max={reason.threshold + 1} value={Math.min(reason.orderCount, reason.threshold + 1)}>
-          {reason.orderCount} of {reason.threshold + 1}
+        The guest has <strong>{number(decisiveCount(reason))}</strong>
+        {withinText(reason, time)}{" "}
+        <meter min={0} max={reason.threshold + 1} value={Math.min(decisiveCount(reason), reason.threshold + 1)}>
+          {decisiveCount(reason)} of {reason.threshold + 1}
         </meter>
       </>
     ) : (
@@ -30,7 +45,7 @@ const Rule = ({ reason, time }: { readonly reason: TagReason; readonly time: Tim
 
 const Orders = ({
   guest,
-  reason: { orders, orderTotal, tag },
+  reason: { orders, orderTotal, tag, window },
   time
 }: {
   readonly guest: string
@@ -44,13 +59,15 @@ const Orders = ({
           <tr>
             <th>Order</th>
             <th>Date</th>
+            {window !== null && <th>Counts</th>}
             <th>Dishes of the category</th>
           </tr>
-          {orders.map(({ date, dishes, orderId }) => (
-            <tr key={orderId}>
-              <td>{orderId}</td>
-              <td class="time">{date === null ? "no date" : time(date)}</td>
-              <td>{dishes.join(", ")}</td>
+          {orders.map((order) => (
+            <tr key={order.orderId} class={order.isCounted ? undefined : "quiet"}>
+              <td>{order.orderId}</td>
+              <td class="time">{order.date === null ? "no date" : time(order.date)}</td>
+              {window !== null && <td>{isCountedText(order)}</td>}
+              <td>{order.dishes.join(", ")}</td>
             </tr>
           ))}
         </table>
@@ -67,6 +84,8 @@ const Orders = ({
       )}
     </>
   )
+
+const Stays = ({ reason }: { readonly reason: TagReason }) => staysText(reason).map((text) => <p key={text}>{text}</p>)
 
 const Doubts = ({ reason }: { readonly reason: TagReason }) =>
   doubtsOf(reason).map((doubt) => (
@@ -88,6 +107,7 @@ const Reason = (props: { readonly guest: string; readonly reason: TagReason; rea
     <section class={reason.isHeld ? "card held" : "card"}>
       <h2>{reason.isHeld ? <a href={audiencePath(reason.tag)}>{reason.tag}</a> : `${reason.tag}: not given`}</h2>
       <Rule reason={reason} time={time} />
+      <Stays reason={reason} />
       <Doubts reason={reason} />
       <Orders guest={guest} reason={reason} time={time} />
       <Events reason={reason} time={time} />

@@ -2,7 +2,7 @@
 import type { TagRule } from "@metka/cdm/rules"
 import type { ListedGuest } from "../GuestList.ts"
 import { isLimited, type LastOrderSpan } from "../LastOrder.ts"
-import { counted, lastOrdered, number, ordersWith } from "../words.ts"
+import { askedText, capitalized, counted, lastOrdered, number } from "../words.ts"
 import { type GuestListProps, GuestTable, lastOrderColumn } from "./GuestTable.tsx"
 import { LastOrderForm } from "./LastOrderForm.tsx"
 import { Layout } from "./Layout.tsx"
@@ -10,20 +10,24 @@ import { audiencePath, nearCsvPath, nearPath } from "./paths.ts"
 
 export const nearTitle = (tag: string): string => `${tag}: one order short`
 
-const nearText = ({ threshold }: TagRule, total: number, span: LastOrderSpan, timeZone: string): string => {
+/** How many orders all of them have. */
+const countText = ({ threshold, window }: TagRule): string =>
+  `${number(threshold)} ${window === undefined ? "now" : `within the last ${counted(window.days, "day", "days")}`}`
+
+const nearText = (rule: TagRule, total: number, span: LastOrderSpan, timeZone: string): string => {
   if (isLimited(span)) {
-    const guests = `${counted(total, "guest", "guests")} with ${number(threshold)} now, one order short,`
+    const guests = `${counted(total, "guest", "guests")} with ${countText(rule)}, one order short,`
     return `${guests} ${lastOrdered(span)}, in ${timeZone}.`
   }
   return total === 0
     ? "No guest is one order short now."
-    : `${counted(total, "guest has", "guests have")} ${number(threshold)} now, one order short.`
+    : `${counted(total, "guest has", "guests have")} ${countText(rule)}, one order short.`
 }
 
 export const NearPage = ({ members, page, rule, span, timeZone, total }: GuestListProps<ListedGuest>) => (
   <Layout title={nearTitle(rule.tag)} place="/audiences">
     <p>
-      More than {ordersWith(rule.threshold, rule.categoryName)} (version {rule.version}).{" "}
+      {capitalized(askedText(rule, rule.categoryName))} (version {rule.version}).{" "}
       {nearText(rule, total, span, timeZone)} {total > 0 && <a href={nearCsvPath(rule.tag, span)}>Their ids as CSV</a>}
     </p>
     <p>

@@ -1,6 +1,6 @@
 /** What a rule would do before it is made. */
 import { type Reach, thresholdCount } from "../Reach.ts"
-import { number, ordersWith } from "../words.ts"
+import { askedText, number } from "../words.ts"
 import { Layout } from "./Layout.tsx"
 import { RulesHint } from "./RulesHint.tsx"
 import { audiencePath } from "./paths.ts"
@@ -52,11 +52,14 @@ export const ReachPage = ({ reach: { categories, otherRules } }: { readonly reac
     {otherRules.length > 0 && (
       <>
         <h2>Other rules</h2>
-        <p>Of a category that no guest has ordered from, or with a threshold beyond the table.</p>
+        <p>
+          Of a category that no guest has ordered from, with a threshold beyond the table, or for orders within some
+          days: the table counts those of any time.
+        </p>
         <ul>
-          {otherRules.map(({ category, tag, threshold }) => (
+          {otherRules.map(({ category, tag, threshold, window }) => (
             <li key={tag}>
-              <a href={audiencePath(tag)}>{tag}</a>: more than {ordersWith(threshold, category)}
+              <a href={audiencePath(tag)}>{tag}</a>: {askedText({ threshold, window }, category)}
             </li>
           ))}
         </ul>

@@ -50,7 +50,7 @@ it.live("npm start takes the rules from a marketer's file, and again each time t
     )
 
     yield* replace(file, soups(1000))
-    yield* untilSays(started, "~ «Soups»: more than 1,000 orders with «Супы» (was: more than 0 with «Супы»)")
+    yield* untilSays(started, "~ «Soups»: more than 1,000 orders with «Супы» (was: more than 0 orders with «Супы»)")
     yield* untilSays(
       started,
       /with «Супы»\); ([1-9]\d*) guests lose it\n- «Steaks»: retired, nobody keeps it\nApplied: 0 tags given, \1 taken\./
@@ -64,7 +64,7 @@ it.live("npm start takes the rules from a marketer's file, and again each time t
     yield* save(file, soups(0))
     yield* untilSays(
       started,
-      /was: more than 1,000 with «Супы»\); ([1-9]\d*) guests get it\nApplied: \1 tags given, 0 taken\./
+      /was: more than 1,000 orders with «Супы»\); ([1-9]\d*) guests get it\nApplied: \1 tags given, 0 taken\./
     )
   })
 )

@@ -21,7 +21,7 @@ it("a rule with a window is told with it, and with the exit threshold where that
   assert.strictEqual(text({ days: 30, exitThreshold: 4 }), "+ «t»: more than 4 orders with «Супы» within 30 days")
   assert.strictEqual(
     text({ days: 1, exitThreshold: 1 }),
-    "+ «t»: more than 4 orders with «Супы» within 1 day, until no more than 1 are left"
+    "+ «t»: more than 4 orders with «Супы» within 1 day, until 1 or fewer are left"
   )
 })
 

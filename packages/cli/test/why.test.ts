@@ -241,7 +241,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
             [
               "Guest anna, times in Asia/Omsk",
               "",
-              "«Часто суп»: more than 2 orders with «Супы» within 30 days, until no more than 1 are left (version 1); " +
+              "«Часто суп»: more than 2 orders with «Супы» within 30 days, until 1 or fewer are left (version 1); " +
                 "the guest has 2 within 30 days up to their newest order at 2023-05-03 02:30, 4 in all",
               "  The tag stays: the window had more than 2 before, and no fewer than 2 since.",
               "  order  date              counts                 dishes",
@@ -249,7 +249,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("metka
               "  12     2023-04-21 02:00  yes                    Борщ",
               "  10     2023-04-03 02:30  no: before the window  Уха",
               "  9      2023-04-02 02:00  no: before the window  Борщ, Солянка",
-              "  given <time> with 3 orders (version 1: more than 2 orders with «Супы» within 30 days, until no more than 1 are left)"
+              "  given <time> with 3 orders (version 1: more than 2 orders with «Супы» within 30 days, until 1 or fewer are left)"
             ].join("\n")
           )
           yield* send([order("anna", 15, "2023-06-02 10:00", ["d3"])])

@@ -20,7 +20,7 @@ export const GuestWindow = Schema.Struct({
 })
 export type GuestWindow = typeof GuestWindow.Type
 
-/** @param orders all of the guest's that have a date, the oldest first */
+/** @param orders the guest's newest that have a date, the oldest first */
 export const guestWindow = (
   rule: { readonly categoryId: string; readonly threshold: number },
   window: Window,

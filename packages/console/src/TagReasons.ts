@@ -1,5 +1,5 @@
 /** Why a guest has a tag, or has it not: the rule, the counter, and the orders behind it. */
-import { datedOrders, ordersAsJson } from "@metka/cdm/GuestTags"
+import { datedOrders, newestOrdersAsJson } from "@metka/cdm/GuestTags"
 import { activeRules } from "@metka/cdm/TagRepository"
 import type { Window } from "@metka/cdm/windows"
 import { isUuid } from "@metka/core/messages/CdmStats"
@@ -142,11 +142,11 @@ const readEvents = Effect.fnUntraced(function* (userId: string) {
   return events
 })
 
-/** All that have a date, of any category, the oldest first: what a window is laid over. */
+/** The newest that have a date, of any category, the oldest first: what a window is laid over. */
 const readDatedOrders = Effect.fnUntraced(function* (userId: string) {
   const sql = yield* SqlClient.SqlClient
   const [read] = yield* sql<{ readonly orders: string | null }>`
-    select ${sql.literal(ordersAsJson)}::text as orders from cdm.order_contributions where user_id = ${userId}::uuid`
+    select ${sql.literal(newestOrdersAsJson("asked.user_id"))} as orders from (select ${userId}::uuid as user_id) asked`
   return datedOrders(read?.orders ?? null)
 })
 

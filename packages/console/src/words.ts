@@ -24,7 +24,9 @@ export const askedText = (
   const all = `more than ${ordersWith(threshold, category)}`
   if (window === undefined || window === null) return all
   const within = `${all} within ${counted(window.days, "day", "days")}`
-  return window.exitThreshold === threshold ? within : `${within}, until no more than ${window.exitThreshold} are left`
+  if (window.exitThreshold === threshold) return within
+  const left = window.exitThreshold === 0 ? "none" : `${number(window.exitThreshold)} or fewer`
+  return `${within}, until ${left} are left`
 }
 
 /** What guests did, of a limited span. */

@@ -154,7 +154,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         const hint =
           "A tag for orders within some days is decided at each guest's newest order, so that one who orders no more " +
           "keeps it. Days of the last order limit its list to guests who ordered lately."
-        const asked = "ore than 2 orders with «Супы» within 2 days, until no more than 1 are left"
+        const asked = "ore than 2 orders with «Супы» within 2 days, until 1 or fewer are left"
         const audiences = yield* words("/audiences")
         assert.include(audiences, hint)
         assert.include(audiences, `${soups} m${asked} 2 0 CSV 0 CSV`)
@@ -398,7 +398,7 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         const { text } = yield* get("/guest", { id: "anna" })
         assert.include(
           wordsOf(text),
-          `${soups} More than 2 orders with «Супы» within 3 days, until no more than 1 are left (version 2). ` +
+          `${soups} More than 2 orders with «Супы» within 3 days, until 1 or fewer are left (version 2). ` +
             "The guest has 2 within 3 days up to their newest order at 2023-04-06 01:59, 3 in all 2 of 3 " +
             "The tag stays: the window had more than 2 before, and no fewer than 2 since. " +
             "Order Date Counts Dishes of the category " +

@@ -65,7 +65,7 @@ export const warehouseTables: Readonly<Record<string, string>> = {
     from cdm.user_product_counters counter ${hub("user", "counter.user_id")} ${hub("product", "counter.product_id")}`,
   "cdm.user_category_counters": `${line(`"user".user_id`, "category.category_name", "counter.category_name", "order_cnt")}
     from cdm.user_category_counters counter ${hub("user", "counter.user_id")} ${hub("category", "counter.category_id")}`,
-  "cdm.tag_rules": `${line("tag", "version", "category.category_name", "rule.category_name", "threshold", "active")}
+  "cdm.tag_rules": `${line("tag", "version", "category.category_name", "rule.category_name", "threshold", "window_days", "exit_threshold", "active")}
     from cdm.tag_rules rule ${hub("category", "rule.category_id")}`,
   "cdm.user_tags": `${line(`"user".user_id`, "tag", "category.category_name", "order_cnt", "rule_version")}
     from cdm.user_tags held ${hub("user", "held.user_id")} ${hub("category", "held.category_id")}`,

@@ -31,6 +31,7 @@ const countsIn = (mart: string, id: string, column: string): string =>
 const category = "cdm.user_category_counters"
 const product = "cdm.user_product_counters"
 const inCategory = `${countsIn("mart", "category_id", "category_ids")} as object_id`
+const windowed = "(select * from cdm.tag_rules where active and window_days is not null) rule"
 const inProduct = `${countsIn("mart", "product_id", "product_ids")} as object_id`
 
 /** What `metka rebuild` mends. */
@@ -81,6 +82,36 @@ export const martBreaks: ReadonlyArray<Break> = [
     name: "a tag shows another count than the counter",
     sql: `update cdm.user_tags mart set order_cnt = order_cnt + 1
       where ctid = (select ctid from cdm.user_tags order by user_id, tag limit 1) returning ${inCategory}`,
+    check: "tags",
+    table: "cdm.user_tags",
+    remedy: "rebuild"
+  },
+  {
+    name: "a guest lacks a tag of a rule with a window",
+    sql: `delete from cdm.user_tags mart where ctid = (
+        select held.ctid from cdm.user_tags held join ${windowed} using (tag) order by user_id, tag limit 1)
+      returning ${inCategory}`,
+    check: "tags",
+    table: "cdm.user_tags",
+    remedy: "rebuild"
+  },
+  {
+    name: "a guest kept a tag although the window has moved on",
+    sql: `insert into cdm.user_tags as mart (user_id, tag, category_id, order_cnt, rule_version, given_at)
+      select user_id, tag, rule.category_id, order_cnt, rule.version, now() from ${windowed}
+      join cdm.user_category_counters counter using (category_id)
+      where order_cnt > threshold and (user_id, tag) not in (select user_id, tag from cdm.user_tags)
+      order by user_id desc, tag limit 1 returning ${inCategory}`,
+    check: "tags",
+    table: "cdm.user_tags",
+    remedy: "rebuild"
+  },
+  {
+    name: "a tag of a rule with a window shows the counter",
+    sql: `update cdm.user_tags mart set order_cnt = counter.order_cnt
+      from ${windowed} join cdm.user_category_counters counter using (category_id)
+      where mart.tag = rule.tag and mart.user_id = counter.user_id and mart.order_cnt < counter.order_cnt
+      returning ${inCategory}`,
     check: "tags",
     table: "cdm.user_tags",
     remedy: "rebuild"

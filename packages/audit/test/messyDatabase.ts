@@ -12,7 +12,7 @@ import { SqlClient } from "effect/sql"
 import { lookAgain } from "../src/LookAgain.ts"
 import { verify } from "../src/Verify.ts"
 
-const stream = messyStream(7, 120, { never: 0.05 })
+const stream = messyStream(12, 120, { never: 0.05 })
 
 /** An enriched order as another program may send it: without a header. */
 const innerOrder = (id: number, status: string) =>

@@ -9,6 +9,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Environment, metka, type ServiceName, startService } from "./processes.ts"
+import type { TagRule } from "./oracle/expectedTags.ts"
 import { freePort } from "./servers.ts"
 
 export const serviceNames: ReadonlyArray<ServiceName> = ["stg", "dds", "cdm"]
@@ -59,9 +60,12 @@ export const startServices = Effect.fnUntraced(function* (env: Environment) {
   return services
 })
 
+const asWritten = ({ window, ...rule }: TagRule) =>
+  window === undefined ? rule : { ...rule, window_days: window.days, exit_threshold: window.exitThreshold }
+
 /** Makes the rules these, by `metka rules apply`. JSON is YAML. */
-export const applyRulesFile = Effect.fnUntraced(function* (env: Environment, rules: ReadonlyArray<object>) {
+export const applyRulesFile = Effect.fnUntraced(function* (env: Environment, rules: ReadonlyArray<TagRule>) {
   const file = join(yield* temporaryFolder, "rules.yaml")
-  yield* Effect.promise(() => writeFile(file, JSON.stringify({ rules })))
+  yield* Effect.promise(() => writeFile(file, JSON.stringify({ rules: rules.map(asWritten) })))
   return yield* metka(env, "rules", "apply", file)
 })

@@ -1,6 +1,7 @@
-/** Small orders by hand: two guests, one restaurant, one rule. */
+/** Small orders by hand: two guests, one restaurant, one rule at a time. */
 import { assert } from "@effect/vitest"
 import { type Delivery, type ExpectedState, expectedState } from "../src/oracle/expectedState.ts"
+import type { TagRule, TagWindow } from "../src/oracle/expectedTags.ts"
 import type { DatabaseState } from "../src/oracle/actual.ts"
 
 const references = new Map([
@@ -27,6 +28,7 @@ interface Choices {
   readonly user?: string
   readonly restaurant?: string
   readonly dishes?: ReadonlyArray<string>
+  readonly date?: string
   readonly status?: string
   readonly updated?: string
   readonly sent?: string
@@ -34,7 +36,7 @@ interface Choices {
 
 const payload = ({ user = "ann", restaurant = "cafe", dishes = ["borsch"], ...choices }: Choices) => ({
   restaurant: { id: restaurant },
-  date: "2023-04-01 20:45:43",
+  date: choices.date ?? "2023-04-01 20:45:43",
   user: { id: user },
   order_items: dishes.map((id) => ({ id, price: 10, quantity: 2 })),
   cost: 20,
@@ -62,12 +64,20 @@ const deliver = (...values: ReadonlyArray<string | Uint8Array | null>): Readonly
     value: typeof value === "string" ? Buffer.from(value) : value
   }))
 
+const afterUnder = (rules: ReadonlyArray<TagRule>, values: ReadonlyArray<string | Uint8Array | null>): ExpectedState =>
+  expectedState({ deliveries: deliver(...values), references, rules })
+
 export const after = (...values: ReadonlyArray<string | Uint8Array | null>): ExpectedState =>
-  expectedState({
-    deliveries: deliver(...values),
-    references,
-    rules: [{ tag: "soup", category: "Супы", threshold: 1 }]
-  })
+  afterUnder([{ tag: "soup", category: "Супы", threshold: 1 }], values)
+
+/** Of the guests who have the tag of this rule about soups, how many orders are in their windows. */
+export const inWindow = (
+  rule: Pick<TagRule, "threshold"> & TagWindow,
+  ...values: ReadonlyArray<string>
+): Readonly<Record<string, number>> => {
+  const { userTags } = afterUnder([{ tag: "soup", category: "Супы", threshold: rule.threshold, window: rule }], values)
+  return Object.fromEntries(userTags.map(({ order_cnt, user_id }) => [user_id, order_cnt]))
+}
 
 export const statusOf = (state: ExpectedState) => state.vault.orderStatus.map(([, status]) => status)
 

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { finalReferences, brokenKinds, messyStream, shuffle } from "../src/messyStream/messyStream.ts"
 import { scenarioNames } from "../src/messyStream/scenarios.ts"
 import { type Delivery, expectedState } from "../src/oracle/expectedState.ts"
+import type { TagRule } from "../src/oracle/expectedTags.ts"
 import { readOrder } from "../src/oracle/readOrder.ts"
 
 const stream = messyStream(42)
@@ -110,6 +111,44 @@ describe("The messy stream", () => {
         )
     }
     assert.isTrue(expected.userProductCounters.some((row) => row.order_cnt > 1))
+  })
+
+  it("has rules with a window that tag some of the guests whom they would tag without, and keep some for a while", () => {
+    const windowed = stream.rules.flatMap(({ window, ...rule }) => (window === undefined ? [] : [{ ...rule, window }]))
+    assert.isAbove(windowed.length, 4)
+    const { userTags } = expectedState({
+      deliveries: delivered(stream.deliveries),
+      references: finalReferences(stream),
+      rules: windowed.flatMap(({ window, ...rule }): ReadonlyArray<TagRule> => [
+        { ...rule, window },
+        { ...rule, tag: `${rule.tag}, ever` },
+        { ...rule, tag: `${rule.tag}, not kept`, window: { ...window, exitThreshold: rule.threshold } }
+      ])
+    })
+    const guestsOf = (tag: string) => userTags.filter((row) => row.tag === tag).map(({ user_id }) => user_id)
+    let kept = 0
+    for (const { tag } of windowed) {
+      const guests = guestsOf(tag)
+      const ever = guestsOf(`${tag}, ever`)
+      assert.isNotEmpty(guests, tag)
+      assert.includeMembers(ever, guests, tag)
+      assert.isBelow(guests.length, ever.length, tag)
+      const notKept = guestsOf(`${tag}, not kept`)
+      assert.includeMembers(guests, notKept, tag)
+      kept += guests.length - notKept.length
+    }
+    assert.isAbove(kept, 2)
+  })
+
+  it("corrects dates of orders, and nothing else of them", () => {
+    const ofOrder = Map.groupBy(orders, (order) => order.objectId)
+    const corrected = [...ofOrder.values()].filter((versions) => {
+      const days = new Set(versions.map(({ date }) => date.slice(0, 13)))
+      const others = versions.map(({ finalStatus, items, userId }) => JSON.stringify({ finalStatus, items, userId }))
+      return days.size > 1 && new Set(others).size === 1
+    })
+    // The others need what Redis never knows, and each version something else of it.
+    assert.isAbove(corrected.length, 0.9 * (stream.census.get("dateCorrected") ?? 0))
   })
 
   it("has versions that only sent_dttm, and versions that only the hash tells apart", () => {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { createHash } from "node:crypto"
 import { actualStgMessages } from "../src/oracle/actualStgMessages.ts"
 import { memberText } from "../src/oracle/exactJson.ts"
-import { after, kindOf, order, replaced, statusOf } from "./handWrittenOrders.ts"
+import { after, inWindow, kindOf, order, replaced, statusOf } from "./handWrittenOrders.ts"
 
 describe("The newest version", () => {
   const older = order({ status: "OPEN", updated: "2023-04-01 20:45:43.9" })
@@ -72,6 +72,64 @@ describe("Counters", () => {
     assert.deepStrictEqual(after(order({ id: 1 }), order({ id: 2 })).userTags, [
       { user_id: "ann", tag: "soup", category_name: "Супы", order_cnt: 2 }
     ])
+  })
+})
+
+describe("The tag of a rule with a window", () => {
+  let id = 0
+  const at = (date: string, dish = "borsch", user = "ann") => order({ id: ++id, date, user, dishes: [dish] })
+
+  it("goes by the orders of the days up to the guest's newest, of whatever category that is, and by no other guest's", () => {
+    const orders = [at("2023-04-01 10:00:00"), at("2023-04-02 10:00:00"), at("2023-04-03 09:00:00", "ukha")]
+    const rule = { days: 2, threshold: 1, exitThreshold: 1 }
+    assert.deepStrictEqual(inWindow(rule, ...orders), { ann: 3 })
+    assert.deepStrictEqual(inWindow(rule, ...orders, at("2023-04-04 09:30:00", "tea")), { ann: 2 })
+    assert.deepStrictEqual(inWindow(rule, ...orders, at("2023-04-04 10:30:00", "tea")), {})
+    assert.deepStrictEqual(inWindow(rule, ...orders, at("2023-04-09 10:30:00", "tea", "bob")), { ann: 3 })
+  })
+
+  it("does not count an order that is as old as the window, to the millisecond, across the end of a month", () => {
+    const before = at("2024-02-28 12:00:00.1239")
+    const rule = { days: 2, threshold: 0, exitThreshold: 0 }
+    assert.deepStrictEqual(inWindow(rule, before, at("2024-03-01 12:00:00.122", "tea")), { ann: 1 })
+    assert.deepStrictEqual(inWindow(rule, before, at("2024-03-01 12:00:00.123", "tea")), {})
+    assert.deepStrictEqual(inWindow(rule, before, at("2024-03-01 12:00:00.123")), { ann: 1 })
+  })
+
+  it("stays above the exit threshold, and goes there; between the thresholds nobody gets it", () => {
+    const rule = { days: 1, threshold: 1, exitThreshold: 0 }
+    const two = [at("2023-04-01 10:00:00"), at("2023-04-01 20:00:00")]
+    assert.deepStrictEqual(inWindow(rule, ...two, at("2023-04-02 15:00:00", "tea")), { ann: 1 })
+    assert.deepStrictEqual(inWindow(rule, ...two, at("2023-04-02 20:00:00", "tea")), {})
+    assert.deepStrictEqual(inWindow(rule, ...two, at("2023-04-02 19:00:00"), at("2023-04-03 18:00:00", "tea")), {
+      ann: 1
+    })
+    assert.deepStrictEqual(inWindow(rule, ...two, at("2023-04-02 20:00:00", "tea"), at("2023-04-03 18:00:00")), {})
+  })
+
+  it("sees the orders of one moment together, in any order of arrival", () => {
+    const rule = { days: 1, threshold: 1, exitThreshold: 0 }
+    const two = [at("2023-04-01 10:00:00"), at("2023-04-01 11:00:00")]
+    // One after the other, tea would empty the window before the soup comes.
+    const tied = [at("2023-04-02 11:00:00.5", "tea"), at("2023-04-02 11:00:00.500400", "ukha")]
+    assert.deepStrictEqual(inWindow(rule, ...two, ...tied), { ann: 1 })
+    assert.deepStrictEqual(inWindow(rule, ...tied.toReversed(), ...two.toReversed()), { ann: 1 })
+  })
+
+  it("follows an order's new date, and forgets the one before", () => {
+    const rule = { days: 1, threshold: 1, exitThreshold: 1 }
+    const moved = (date: string, updated: string) => order({ id: 1_000, date, updated })
+    const orders = [at("2023-04-01 10:00:00"), moved("2023-04-01 11:00:00", "2023-04-01 12:00:00")]
+    assert.deepStrictEqual(inWindow(rule, ...orders), { ann: 2 })
+    assert.deepStrictEqual(inWindow(rule, ...orders, moved("2023-04-05 11:00:00", "2023-04-05 12:00:00")), {})
+  })
+
+  it("is not moved by an order that is not CLOSED or has no dish", () => {
+    const rule = { days: 1, threshold: 0, exitThreshold: 0 }
+    const later = { date: "2023-04-09 10:00:00", id: 1_000 }
+    const soup = at("2023-04-01 10:00:00")
+    assert.deepStrictEqual(inWindow(rule, soup, order({ ...later, dishes: ["tea"], status: "CANCELLED" })), { ann: 1 })
+    assert.deepStrictEqual(inWindow(rule, soup, order({ ...later, dishes: [] })), { ann: 1 })
   })
 })
 

@@ -3,6 +3,7 @@
  * guests, restaurants and dishes known at once, later or never, between messages that are not orders at all.
  * The same seed gives the same stream.
  */
+import type { TagRule } from "../oracle/expectedTags.ts"
 import { brokenKinds, brokenMessage, wholeMessage } from "./brokenMessages.ts"
 import { categories } from "./oddNames.ts"
 import { oddTimeText, orderDocument, sameTimeText, timeText } from "./orderDocument.ts"
@@ -61,8 +62,8 @@ export interface MessyStream {
     readonly restaurants: ReadonlyArray<string>
     readonly dishes: ReadonlyArray<string>
   }
-  /** One of a category that no dish has. */
-  readonly rules: ReadonlyArray<{ readonly tag: string; readonly category: string; readonly threshold: number }>
+  /** With windows and without; one of a category that no dish has. */
+  readonly rules: ReadonlyArray<TagRule>
   /** How many orders lead which life, and how many messages are broken how. */
   readonly census: ReadonlyMap<string, number>
 }
@@ -77,6 +78,10 @@ export const finalReferences = (
 
 const week = Date.UTC(2023, 3, 1)
 const minute = 60_000
+
+/** Some at noon or midnight: several orders of a guest at one moment, or at both ends of a window. */
+const placedAt = (random: Random): number =>
+  random.chance(0.2) ? week + random.below(14) * 12 * 60 * minute : week + random.below(7 * 24 * 60 * 60) * 1000
 
 type Fate = "known" | "late" | "never"
 
@@ -114,12 +119,12 @@ const keyOf = (random: Random, proportions: Proportions, guest: string) => {
 }
 
 /** The version's times; `step` counts the versions of the order from its oldest. */
-const versionTimes = (random: Random, placed: number, step: number, decider: Scenario["decider"]) => {
+const versionTimes = (random: Random, placed: number, hoursOff: number, step: number, decider: Scenario["decider"]) => {
   const settled = placed + 90 * minute
   const at = placed + step * 17 * minute
   return {
     placed,
-    date: oddTimeText(random, placed),
+    date: oddTimeText(random, placed + hoursOff * 60 * minute),
     updateTs:
       decider === undefined || decider === "update_ts" ? oddTimeText(random, at) : sameTimeText(random, settled),
     sentDttm:
@@ -130,7 +135,17 @@ const versionTimes = (random: Random, placed: number, step: number, decider: Sce
   }
 }
 
-const rules = [
+/** Short enough that within the week of the orders each guest's have time to leave them. */
+const windows = [
+  { days: 1, threshold: 0, exitThreshold: 0 },
+  { days: 2, threshold: 1, exitThreshold: 0 },
+  { days: 3, threshold: 1, exitThreshold: 0 },
+  { days: 3, threshold: 2, exitThreshold: 0 },
+  { days: 2, threshold: 1, exitThreshold: 1 },
+  { days: 3, threshold: 1, exitThreshold: 1 }
+]
+
+const rules: ReadonlyArray<TagRule> = [
   ...[0, 1, 2, 3, 5, 10].map((threshold, index) => ({
     tag: `тег ${index} "${"🙂".repeat(index)}"`,
     category: categories[index] ?? "",
@@ -139,7 +154,13 @@ const rules = [
   { tag: "second tag of a category", category: categories[0] ?? "", threshold: 4 },
   { tag: "composed", category: "Caf\u00e9", threshold: 1 },
   { tag: "decomposed", category: "Cafe\u0301", threshold: 1 },
-  { tag: "nobody", category: "no dish has this category", threshold: 0 }
+  { tag: "nobody", category: "no dish has this category", threshold: 0 },
+  ...windows.map(({ days, exitThreshold, threshold }, index) => ({
+    tag: `${threshold + 1} in ${days} days, until ${exitThreshold}`,
+    category: categories[index % 3] ?? "",
+    threshold,
+    window: { days, exitThreshold }
+  }))
 ]
 
 /**
@@ -171,20 +192,21 @@ export const messyStream = (seed: number, orders = 2000, shares: Partial<Proport
         : chance < proportions.late
           ? "late"
           : "never"
-    const placed = week + random.below(7 * 24 * 60 * 60) * 1000
+    const placed = placedAt(random)
     count(name)
     count(fate)
     const versions = scenario.versions(random, world, firstBody(random, world, fate))
     for (const [step, version] of versions.entries()) {
       const body = fate === "never" ? spoilt(random, world, version) : version
-      const document = orderDocument(random, objectId, body, versionTimes(random, placed, step, scenario.decider))
+      const times = versionTimes(random, placed, body.hoursOff ?? 0, step, scenario.decider)
+      const document = orderDocument(random, objectId, body, times)
       const message = {
         key: keyOf(random, proportions, body.guest),
         value: Buffer.from(writeJson(random, document, proportions))
       }
-      const times = random.chance(proportions.duplicates) ? 2 + random.below(2) : 1
+      const sendings = random.chance(proportions.duplicates) ? 2 + random.below(2) : 1
       // A duplicate has the bytes, not always the key.
-      for (let time = 0; time < times; time++) {
+      for (let time = 0; time < sendings; time++) {
         messages.push(time === 0 ? message : { ...message, key: keyOf(random, proportions, body.guest) })
       }
     }

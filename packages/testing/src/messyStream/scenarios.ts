@@ -13,6 +13,8 @@ export interface Body {
   readonly place: Pick<Place, "id" | "menu">
   readonly lines: ReadonlyArray<Line>
   readonly status: string
+  /** By how much the order's date is another than when it was placed. */
+  readonly hoursOff?: number
 }
 
 /** What decides which version is the newest: `update_ts`, or when these are equal `sent_dttm`, or the hash. */
@@ -100,6 +102,13 @@ export const scenarios = {
     versions: (random, _world, first) => [
       closed(first),
       closed({ ...first, lines: first.lines.map(({ item }) => lineOf(random, item)) })
+    ]
+  },
+  /** No counter changes, but where the order is among the others of its guest. */
+  dateCorrected: {
+    versions: (random, _world, first) => [
+      closed(first),
+      closed({ ...first, hoursOff: random.pick([-48, -12, 12, 48]) })
     ]
   },
   oddStatus: { versions: (random, _world, first) => [closed(first), { ...first, status: random.pick(oddStatuses) }] },

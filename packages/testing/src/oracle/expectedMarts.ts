@@ -1,12 +1,5 @@
 import type { EnrichedOrder } from "./expectedVault.ts"
-import { type CategoryCounter, compareRows, type ProductCounter, type UserTag } from "./State.ts"
-
-/** One active tag rule: a guest has `tag` while the counter of `category` is greater than `threshold`. */
-export interface TagRule {
-  readonly tag: string
-  readonly category: string
-  readonly threshold: number
-}
+import { type CategoryCounter, compareRows, type ProductCounter } from "./State.ts"
 
 /** The distinct orders under one guest and one thing, which is all that a counter is. */
 interface Tally {
@@ -53,15 +46,3 @@ export const expectedCategoryCounters = (orders: ReadonlyArray<EnrichedOrder>): 
     category_name: entry.thing,
     order_cnt: entry.orders.size
   }))
-
-export const expectedTags = (
-  counters: ReadonlyArray<CategoryCounter>,
-  rules: ReadonlyArray<TagRule>
-): ReadonlyArray<UserTag> =>
-  rules
-    .flatMap(({ tag, category, threshold }) =>
-      counters
-        .filter((counter) => counter.category_name === category && counter.order_cnt > threshold)
-        .map(({ user_id, category_name, order_cnt }) => ({ user_id, tag, category_name, order_cnt }))
-    )
-    .sort((a, b) => compareRows([a.user_id, a.tag], [b.user_id, b.tag]))

@@ -3,7 +3,8 @@
  * Written from the contract alone, and apart from the services, so that the two can disagree.
  */
 import type { KafkaRecord } from "@metka/core/Kafka"
-import { expectedCategoryCounters, expectedProductCounters, expectedTags, type TagRule } from "./expectedMarts.ts"
+import { expectedCategoryCounters, expectedProductCounters } from "./expectedMarts.ts"
+import { expectedTags, type TagRule } from "./expectedTags.ts"
 import { type EnrichedOrder, expectedVault, vaultOfVersions } from "./expectedVault.ts"
 import { type BrokenKind, type Order, readOrder } from "./readOrder.ts"
 import { knownReferences, type KnownReferences } from "./references.ts"
@@ -141,7 +142,7 @@ export const expectedState = (input: OracleInput): ExpectedState => {
       new Map(expectedVault(counted).productNames.map(([id, name]) => [String(id), String(name)]))
     ),
     userCategoryCounters: categoryCounters,
-    userTags: expectedTags(categoryCounters, input.rules),
+    userTags: expectedTags(now, categoryCounters, input.rules),
     deadLetters: distinctPositions(deadLetters),
     undecidable: [...new Set(everEnriched.map(({ order }) => order.objectId).filter((id) => waitingIds.has(id)))].sort(
       (a, b) => a - b

@@ -147,18 +147,53 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("a tag is given at the threshold already", [
     "cdm/src/rules.ts",
-    "if (orderCount > rule.threshold) {",
-    "if (orderCount >= rule.threshold) {"
+    "isMet: orderCount > rule.threshold",
+    "isMet: orderCount >= rule.threshold"
   ]),
   guard("a tag is never taken", [
     "cdm/src/rules.ts",
-    "} else if (before !== undefined) {",
-    "} else if (before !== undefined && orderCount < 0) {"
+    "if (before !== undefined) taken.push(now)",
+    "if (before !== undefined && orderCount < 0) taken.push(now)"
   ]),
   guard("a tag that stays keeps the version of the rule before", [
     "cdm/src/rules.ts",
-    "before.ruleVersion !== rule.version ||",
+    "before.ruleVersion !== ruleVersion ||",
     ""
+  ]),
+  guard("a window still holds an order that is as old as the window is long", [
+    "cdm/src/windows.ts",
+    "<= at - days * millisInADay",
+    "< at - days * millisInADay"
+  ]),
+  guard("a window sees orders of one moment one by one", [
+    "cdm/src/windows.ts",
+    "if (orders[index + 1]?.at === at) continue",
+    ""
+  ]),
+  guard("a window takes two orders of one millisecond for two moments", [
+    "cdm/src/GuestTags.ts",
+    "floor(extract(epoch from order_dt) * 1000)",
+    "extract(epoch from order_dt) * 1000"
+  ]),
+  guard("a tag of a rule with a window is taken above the exit threshold", [
+    "cdm/src/windows.ts",
+    "else if (orderCount <= exitThreshold) isMet = false",
+    "else isMet = false"
+  ]),
+  guard("an order's new date moves no window", [
+    "cdm/src/Cdm.ts",
+    "new Set([...counts, ...replaced].flatMap",
+    "new Set([...counts].flatMap"
+  ]),
+  guard("an order of a category without a rule moves no window", [
+    "cdm/src/CdmRepository.ts",
+    "or exists (select from cdm.tag_rules where active and window_days is not null)",
+    "or false"
+  ]),
+  guard("new rules leave the window of a rule as it was", [
+    "cdm/src/rules.ts",
+    "rule.window?.days === request.window?.days &&\n  rule.window?.exitThreshold === request.window?.exitThreshold",
+    "true"
   ]),
   guard("new rules leave the guests who are already there alone", [
     "cdm/src/ApplyRules.ts",

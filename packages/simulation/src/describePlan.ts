@@ -1,5 +1,10 @@
 /** A plan for people. */
+import type { RuleRequest } from "@metka/cdm/rules"
 import type { Event, Fault, Plan } from "./Plan.ts"
+
+const describeRule = ({ category, tag, threshold, window }: RuleRequest): string =>
+  `${tag}: ${category} > ${threshold}` +
+  (window === undefined ? "" : ` within ${window.days} days, until ${window.exitThreshold}`)
 
 const describeEvent = (event: Event): string => {
   switch (event._tag) {
@@ -9,7 +14,7 @@ const describeEvent = (event: Event): string => {
     case "Reference":
       return `reference ${event.json}`
     case "Rules":
-      return `rules: ${event.rules.map((rule) => `${rule.tag}: ${rule.category} > ${rule.threshold}`).join(", ") || "none"}`
+      return `rules: ${event.rules.map(describeRule).join(", ") || "none"}`
     case "Lull":
       return `a lull of ${event.millis / 1_000} s`
   }

@@ -10,6 +10,7 @@ import { updatedAt } from "./enrichments.ts"
 import { type City, guestDocument, makeCity } from "./makeCity.ts"
 
 const minute = 60_000
+const hour = 60 * minute
 const day = Date.UTC(2025, 11, 1)
 
 const { hugeOrder: _, ...ordinary } = scenarios
@@ -21,11 +22,21 @@ const changesOfGuest = lives.filter(([name]) => name.startsWith("guestChanged"))
 
 const manner = { extras: 0.05, shadows: 0 }
 
-const timesOf = (random: Random, placed: number, step: number, decider: Scenario["decider"]) => {
+/**
+ * Within four days. Most orders are placed at midnight, so that several are at one moment, and some just when others
+ * leave a window.
+ */
+const placedAt = (random: Random): number =>
+  day + random.below(4) * 24 * hour + (random.chance(0.15) ? random.below(600) * minute : 0)
+
+/** What a time may end in, and be one moment to a window still. */
+const withinAMillisecond = ["", "", ".0004", ".000999"]
+
+const timesOf = (random: Random, placed: number, hoursOff: number, step: number, decider: Scenario["decider"]) => {
   const at = placed + step * minute
   return {
     placed,
-    date: timeText(placed + random.below(3) * minute),
+    date: timeText(placed + hoursOff * hour) + random.pick(withinAMillisecond),
     updateTs: decider === undefined || decider === "update_ts" ? oddTimeText(random, at) : sameTimeText(random, placed),
     sentDttm: decider === "hash" ? sameTimeText(random, placed) : oddTimeText(random, at)
   }
@@ -39,13 +50,17 @@ const versionsOf = (
 ): ReadonlyArray<Event> => {
   const place = random.pick(allPlaces)
   const first: Body = { guest: random.pick(allGuests), place, lines: linesOf(random, place.menu), status: "OPEN" }
-  const placed = day + random.below(600) * minute
+  const placed = placedAt(random)
   return versions(random, { guests: allGuests, places: allPlaces, hugePlace: place }, first).map(
     (body, step): Event => ({
       _tag: "Order",
       key: random.chance(0.3) ? null : body.guest,
       value: Buffer.from(
-        writeJson(random, orderDocument(random, objectId, body, timesOf(random, placed, step, decider)), manner)
+        writeJson(
+          random,
+          orderDocument(random, objectId, body, timesOf(random, placed, body.hoursOff ?? 0, step, decider)),
+          manner
+        )
       ),
       says: `order ${objectId}, version ${step + 1} (${name}): ${body.status}, ${body.guest}, ${body.place.id}, ${body.lines.map(({ item }) => item.id).join(" ")}`
     })
@@ -94,10 +109,14 @@ const poison = (random: Random, city: City, objectId: number): Event => {
   }
 }
 
+const someRule = (random: Random, city: City, tag: string): RuleRequest => {
+  const rule = { tag, category: random.pick(city.categories), threshold: random.below(3) }
+  if (random.chance(0.5)) return rule
+  return { ...rule, window: { days: 1 + random.below(2), exitThreshold: random.below(rule.threshold + 1) } }
+}
+
 const someRules = (random: Random, city: City): ReadonlyArray<RuleRequest> =>
-  ["first", "second", "third"]
-    .filter(() => random.chance(0.8))
-    .map((tag) => ({ tag, category: random.pick(city.categories), threshold: random.below(3) }))
+  ["first", "second", "third"].filter(() => random.chance(0.8)).map((tag) => someRule(random, city, tag))
 
 /** The events in an order that is nearly theirs, or in none. */
 const stirred = <A>(random: Random, items: ReadonlyArray<A>): ReadonlyArray<A> => {
@@ -135,9 +154,18 @@ const referencesInOrder = (events: ReadonlyArray<Event>): ReadonlyArray<Event> =
 const sometimesTwice = (random: Random, events: ReadonlyArray<Event>): ReadonlyArray<Event> =>
   events.flatMap((event) => (random.chance(0.15) ? [event, event] : [event]))
 
+/** Nearly all orders are the first guest's. */
+const ofOneGuest = (city: City): City => ({
+  ...city,
+  allGuests: [...city.allGuests, ...Array.from({ length: 12 }, () => city.allGuests[0] ?? "")]
+})
+
 export const makeWorkload = (random: Random) => {
-  const city = makeCity(random)
-  const orders = 2 + random.below(4)
+  const everybody = makeCity(random)
+  // Enough orders of one guest that they leave a window and come into it again.
+  const hasRegular = random.chance(0.12)
+  const city = hasRegular ? ofOneGuest(everybody) : everybody
+  const orders = (hasRegular ? 10 : 2) + random.below(4)
   const messages: Array<Event> = []
   const sequences: Array<ReadonlyArray<Event>> = []
   for (let objectId = 1; objectId <= orders; objectId++) {

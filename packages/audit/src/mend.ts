@@ -132,7 +132,7 @@ const mendTags = Effect.gen(function* () {
         written.tagsTaken += changes.taken.length
         written.tagsUpdated += changes.updated.length
       }),
-    guestsInPage(rules.length)
+    guestsInPage(rules)
   )
   return written
 })

@@ -1,5 +1,5 @@
 /** Tags against rules and counters, by the function that gives and takes them. */
-import { guestChanges, heldBy } from "@metka/cdm/GuestTags"
+import { guestChanges, guestsInPage, heldBy } from "@metka/cdm/GuestTags"
 import type { HeldTag } from "@metka/cdm/rules"
 import { activeRules } from "@metka/cdm/TagRepository"
 import { forEachPage } from "@metka/core/Cursor"
@@ -12,7 +12,7 @@ const stateOf = (tag: HeldTag): string =>
 
 export const checkTags = Effect.fnUntraced(function* (findings: Findings) {
   const rules = yield* activeRules
-  yield* forEachPage<NamedGuestRow, never, never>(guestRows("true"), (guests) =>
+  const compare = (guests: ReadonlyArray<NamedGuestRow>) =>
     Effect.sync(() => {
       for (const guest of guests) {
         const heldTags = heldBy(guest)
@@ -36,5 +36,5 @@ export const checkTags = Effect.fnUntraced(function* (findings: Findings) {
         ])
       }
     })
-  )
+  yield* forEachPage<NamedGuestRow, never, never>(guestRows("true"), compare, guestsInPage(rules))
 })

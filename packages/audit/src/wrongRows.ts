@@ -1,5 +1,5 @@
 /** What of the live marts differs from the shadow, found without a lock: the orders and guests to look at under it. */
-import { type GuestRow, guestChanges } from "@metka/cdm/GuestTags"
+import { type GuestRow, guestChanges, guestsInPage } from "@metka/cdm/GuestTags"
 import { categoryNames, type NameTable, productNames } from "@metka/cdm/Names"
 import { activeRules } from "@metka/cdm/TagRepository"
 import { uuids } from "@metka/core/arrays"
@@ -29,12 +29,13 @@ const noteGuests = (query: string): string =>
 const findWrongTags = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const rules = yield* activeRules
-  yield* forEachPage<GuestRow, SqlError, never>(guestRows("true"), (guests) => {
+  const note = (guests: ReadonlyArray<GuestRow>) => {
     const { given, taken, updated } = guestChanges(rules, guests)
     const wrong = new Set([...given, ...taken, ...updated].map(({ userId }) => userId))
     if (wrong.size === 0) return Effect.void
     return sql`insert into wrong_guests select unnest(${uuids([...wrong])}::uuid[]) on conflict do nothing`
-  })
+  }
+  yield* forEachPage<GuestRow, SqlError, never>(guestRows("true"), note, guestsInPage(rules))
 })
 
 /** Counters that show another name than their dish or category has. */

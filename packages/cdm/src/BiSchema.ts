@@ -718,9 +718,9 @@ select pg_advisory_xact_lock(7370120);
 
 drop materialized view bi.tags;
 create materialized view bi.tags as
-select rule.tag, rule.category_name as category, rule.threshold, rule.window_days, rule.exit_threshold,
-  coalesce(held.guests, 0) as guests,
-  coalesce(held.guests, 0)::double precision / nullif(totals.guests, 0) as share_of_guests
+select rule.tag, rule.category_name as category, rule.threshold, coalesce(held.guests, 0) as guests,
+  coalesce(held.guests, 0)::double precision / nullif(totals.guests, 0) as share_of_guests,
+  rule.window_days, rule.exit_threshold
 from cdm.tag_rules rule
 left join (select tag, count(*)::integer as guests from cdm.user_tags group by tag) held using (tag)
 cross join bi.totals

@@ -196,11 +196,10 @@ const record = Effect.fnUntraced(function* ({ columns, newest }: Pick<Prepared, 
 /** What rules, tags and orders say of these guests, when nobody else decides about what is decided by it. */
 const evidenceOf = Effect.fnUntraced(function* (userIds: ReadonlyArray<string>) {
   const read = yield* Tags.rulesAndTagsOf(userIds)
-  const windowed = read.rules.filter(isWindowed)
-  if (windowed.length === 0) return { ...read, orders: new Map() }
+  if (!read.rules.some(isWindowed)) return { ...read, orders: new Map() }
   yield* Tags.lockWindows
   const { held, rules } = yield* Tags.rulesAndTagsOf(userIds)
-  return { rules, held, orders: yield* Tags.ordersInQuestion(windowed, userIds, held) }
+  return { rules, held, orders: yield* Tags.ordersInQuestion(rules.filter(isWindowed), userIds, held) }
 })
 
 /** Gives and takes tags where counters or orders changed; says how many. */

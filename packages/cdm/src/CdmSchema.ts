@@ -109,6 +109,8 @@ comment on table cdm.category_names is 'The newest name of every category that a
 comment on column cdm.order_contributions.order_dt is 'The app''s date of the order, UTC: in practice when it was closed';
 `,
     "0008_windows": `
+-- BI's refresh, until it ends, would have this wait with the rules locked, and batches behind it.
+select pg_advisory_xact_lock(7370120);
 alter table cdm.tag_rules
   add window_days integer check (window_days > 0),
   add exit_threshold integer,

@@ -1,6 +1,14 @@
 /** Guests as a query brings them, a row each with their counters and tags, and what the rules make of their tags. */
 import { usualPage } from "@metka/core/Cursor"
-import { type CategoryCount, decideTags, type HeldTag, missingCounts, type TagChanges, type TagRule } from "./rules.ts"
+import {
+  type CategoryCount,
+  decideTags,
+  type HeldTag,
+  isWindowed,
+  missingCounts,
+  type TagChanges,
+  type TagRule
+} from "./rules.ts"
 import type { DatedOrder } from "./windows.ts"
 
 /** A guest's counters of categories, tags and orders: JSON as the aggregates below make it, or null where there are none. */
@@ -15,14 +23,18 @@ export interface GuestRow {
 /** A page of guests may bring a change of each of the tags for every one of them: all of these are in memory at once. */
 const mostChanges = 20_000
 
+/** A window asks for the orders of them all. */
+const pageWithOrders = 200
+
 /** How many guests to decide about at once, where so many tags are in question. */
-export const guestsInPage = (tags: number): number => Math.min(usualPage, Math.ceil(mostChanges / Math.max(1, tags)))
+export const guestsInPage = (rules: ReadonlyArray<TagRule>, tags = rules.length): number =>
+  Math.min(rules.some(isWindowed) ? pageWithOrders : usualPage, Math.ceil(mostChanges / Math.max(1, tags)))
 
 export const countsAsJson = "json_agg(json_build_array(category_id, order_cnt))"
 export const heldAsJson = "json_agg(json_build_array(tag, category_id, order_cnt, rule_version))"
 
 /** A window looks at so many of a guest's orders: one account may order for a whole company, and has to fit into memory. */
-export const mostOrders = 10_000
+export const mostOrders = 1_000
 
 /** @param userId as SQL has it */
 export const newestOrdersAsJson = (userId: string): string => `(

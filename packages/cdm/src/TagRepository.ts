@@ -191,7 +191,7 @@ export const forEachGuestPage = Effect.fnUntraced(function* <E, R>(
       where order_cnt > threshold or held is not null
       group by user_id
     ) guest order by user_id`
-  yield* forEachPage<GuestRow, E, R>(query, use, guestsInPage(tags.length))
+  yield* forEachPage<GuestRow, E, R>(query, use, guestsInPage(rules, tags.length))
 })
 
 /**

@@ -15,11 +15,6 @@ export interface DatedOrder {
   readonly categoryIds: ReadonlyArray<string>
 }
 
-interface WindowedRule {
-  readonly categoryId: string
-  readonly threshold: number
-}
-
 /** What a rule counts of a guest now, and whether the guest is to have its tag. */
 export interface Verdict {
   readonly orderCount: number
@@ -37,7 +32,7 @@ export const windowStart = ({ days }: Pick<Window, "days">, until: number): numb
  * @param orders the guest's, the oldest first
  */
 export const foldWindow = (
-  { categoryId, threshold }: WindowedRule,
+  { categoryId, threshold }: { readonly categoryId: string; readonly threshold: number },
   window: Window,
   orders: ReadonlyArray<DatedOrder>
 ): Verdict => {

@@ -545,10 +545,53 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
     )
 
     test(
+      "an audience of a rule with a window, longer than a page: each guest's own orders decide, as a dry run says",
+      Effect.gen(function* () {
+        const lately = windowed("t", "soups", 1, 7)
+        const guests = 2 * guestsInPage([{ ...lately, categoryId: "", categoryName: "", version: 1 }]) + 50
+        assert.isBelow(guests, usualPage)
+        yield* soupEaters(guests)
+        const sql = yield* SqlClient.SqlClient
+        // Of every second guest the three soups are a month apart.
+        yield* sql`
+          insert into cdm.order_contributions
+          select n || ' ' || soup, '!', md5(n::text)::uuid, '2023-01-01'::timestamp + soup * make_interval(days => 1 + n % 2 * 30),
+            '{}', array[${categoryId("soups")}::uuid], '2023-05-01'
+          from generate_series(0, ${guests - 1}::int) as n, generate_series(1, 3) as soup`
+        const moved = yield* ruleLife([[lately], [lately], [windowed("t", "soups", 1, 365)], []])
+        assert.deepStrictEqual(moved, [
+          { given: guests / 2, taken: 0 },
+          { given: 0, taken: 0 },
+          { given: guests / 2, taken: 0 },
+          { given: 0, taken: guests }
+        ])
+        yield* sql`delete from cdm.user_category_counters`
+      })
+    )
+
+    test(
+      "a rule with a window that is older than its category is bound to it by name, and by a renaming",
+      Effect.gen(function* () {
+        const soup = (day: number, order: number) => ({ ...orderOn(day, order, "a", "soups"), categoryKey: "foreign" })
+        const brew = (day: number, order: number) => ({ ...orderOn(day, order, "b", "brews"), categoryKey: "foreign" })
+        yield* applyRules([windowed("soup", "soups", 1, 7), windowed("tea", "teas", 1, 7)])
+        yield* takeIn([soup(1, 1)], [soup(3, 2)], [brew(1, 11), brew(20, 12), brew(22, 13)])
+        assert.deepStrictEqual(yield* tagged, [[userId("a"), "soup", 2, 1]])
+        yield* takeIn([{ ...brew(23, 14), categoryName: "teas", names: 2 }])
+        yield* applyRules([windowed("soup", "soups", 1, 7), windowed("tea", "teas", 1, 7)])
+        assert.deepStrictEqual(yield* tagged, [
+          [userId("a"), "soup", 2, 1],
+          [userId("b"), "tea", 3, 1]
+        ])
+        assert.deepStrictEqual(yield* contradictions, [])
+      })
+    )
+
+    test(
       "many rules make for pages of few guests, who all get and lose all of their tags",
       Effect.gen(function* () {
         const rules = Array.from({ length: 40 }, (_, index) => rule(`t${index}`, "soups", 2))
-        const guests = guestsInPage(rules.length) + 100
+        const guests = guestsInPage([], rules.length) + 100
         assert.isBelow(guests, usualPage)
         yield* soupEaters(guests)
         const all = 40 * guests

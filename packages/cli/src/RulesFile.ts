@@ -1,4 +1,5 @@
 /** The tag rules as a marketer writes them: YAML, `rules: [{ tag, category, threshold, window_days, exit_threshold }]`. */
+import { mostOrders } from "@metka/cdm/GuestTags"
 import type { RuleRequest, TagRule } from "@metka/cdm/rules"
 import { utf8Text } from "@metka/core/messages/utf8Text"
 import { Effect, Schema, SchemaIssue } from "effect"
@@ -39,16 +40,28 @@ const requestOf = ({ category, exit_threshold, tag, threshold, window_days }: Ru
     ? { tag, category, threshold }
     : { tag, category, threshold, window: { days: window_days, exitThreshold: exit_threshold ?? threshold } }
 
-/** What the fields say that no guest could make sense of. */
-const contradictionIn = ({ exit_threshold, threshold, window_days }: Rule): string | undefined => {
+/** What is wrong with the window that the fields describe, and which of them to change. */
+const wrongWindow = ({ exit_threshold, threshold, window_days }: Rule) => {
+  if (window_days !== undefined && threshold >= mostOrders) {
+    return {
+      field: "threshold",
+      message: `a window has ${mostOrders} orders of a guest at most, the newest ones: nobody would get the tag`
+    }
+  }
   if (exit_threshold === undefined) return undefined
   if (window_days === undefined) {
-    return "`exit_threshold` needs `window_days`: without a window the orders of a guest do not become fewer"
+    return {
+      field: "exit_threshold",
+      message: "`exit_threshold` needs `window_days`: without a window the orders of a guest do not become fewer"
+    }
   }
-  return exit_threshold > threshold
-    ? "`exit_threshold` is greater than `threshold`: a guest would lose the tag on getting it"
-    : undefined
+  if (exit_threshold <= threshold) return undefined
+  return {
+    field: "exit_threshold",
+    message: "`exit_threshold` is greater than `threshold`: a guest would lose the tag on getting it"
+  }
 }
+
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 const fileKeys = new Set(["rules"])
 const ruleKeys = new Set(["tag", "category", "threshold", "window_days", "exit_threshold"])
@@ -127,9 +140,9 @@ const parseRules = (text: string, file: string): ReadonlyArray<RuleRequest> => {
     const decoded = decodeRule(fields)
     mistakes.push(...mistakesIn(item, decoded))
     if (decoded._tag === "Success") {
-      const contradiction = contradictionIn(decoded.success)
-      if (contradiction === undefined) requests.push(requestOf(decoded.success))
-      else mistakes.push({ offset: placeOf(item, "exit_threshold"), message: contradiction })
+      const wrong = wrongWindow(decoded.success)
+      if (wrong === undefined) requests.push(requestOf(decoded.success))
+      else mistakes.push({ offset: placeOf(item, wrong.field), message: wrong.message })
     }
     const { tag } = fields
     if (typeof tag !== "string") continue

@@ -77,13 +77,16 @@ describe("A rules file", () => {
     window_days: 30
     exit_threshold: 5
   - { tag: D, category: Супы, threshold: 4, window_days: 1.5, exit_threshold: -1 }
+  - { tag: E, category: Супы, threshold: 1000, window_days: 30 }
+  - { tag: F, category: Супы, threshold: 1000 }
 `
       assert.deepStrictEqual((yield* Effect.flip(read(file))).split("\n"), [
         "rules.yaml:2: `exit_threshold` needs `window_days`: without a window the orders of a guest do not become fewer",
         'rules.yaml:3: Expected a value between 1 and 36500 at ["window_days"]',
         "rules.yaml:8: `exit_threshold` is greater than `threshold`: a guest would lose the tag on getting it",
         'rules.yaml:9: Expected an integer at ["window_days"]',
-        'rules.yaml:9: Expected a value between 0 and 2147483646 at ["exit_threshold"]'
+        'rules.yaml:9: Expected a value between 0 and 2147483646 at ["exit_threshold"]',
+        "rules.yaml:10: a window has 1000 orders of a guest at most, the newest ones: nobody would get the tag"
       ])
     })
   )

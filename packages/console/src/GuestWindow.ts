@@ -14,8 +14,8 @@ export const GuestWindow = Schema.Struct({
   }),
   isMet: Schema.Boolean.annotate({
     description:
-      "Whether the guest's orders give the tag: more than the threshold are in the window, or were, and no fewer than " +
-      "the exit threshold allows have been since"
+      "Whether the guest's orders give the tag: more than the threshold are in the window, or they were and have not " +
+      "fallen to the exit threshold since"
   })
 })
 export type GuestWindow = typeof GuestWindow.Type

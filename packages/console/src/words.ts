@@ -42,6 +42,8 @@ export const eventText = (
   time: (at: Date) => string
 ): string =>
   `${action} ${time(at)} with ${counted(orderCount, "order", "orders")} ` +
+  // Several orders at once, or rules that are new: between the thresholds already, after more.
+  (action === "given" && orderCount <= threshold ? "left " : "") +
   `(version ${ruleVersion}: ${askedText({ threshold, window }, categoryName)})`
 
 /** The number of a guest's orders that the rule goes by. */

@@ -152,8 +152,8 @@ layer(memoryDatabase, { excludeTestServices: true, timeout: "1 minute" })("The p
         ])
         yield* settled(0)
         const hint =
-          "A tag for orders within some days is decided at each guest's newest order, so that one who orders no more " +
-          "keeps it. Days of the last order limit its list to guests who ordered lately."
+          "A tag for orders within some days is decided each time a guest orders: it stays with one who orders no more, " +
+          "and where the rule says “until” down to that number. Its page can leave out who has not ordered lately."
         const asked = "ore than 2 orders with «Супы» within 2 days, until 1 or fewer are left"
         const audiences = yield* words("/audiences")
         assert.include(audiences, hint)

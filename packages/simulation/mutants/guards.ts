@@ -162,8 +162,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("a window still holds an order that is as old as the window is long", [
     "cdm/src/windows.ts",
-    "<= at - days * millisInADay",
-    "< at - days * millisInADay"
+    "<= windowStart(window, at)",
+    "< windowStart(window, at)"
   ]),
   guard("a window sees orders of one moment one by one", [
     "cdm/src/windows.ts",
@@ -177,7 +177,7 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("a tag of a rule with a window is taken above the exit threshold", [
     "cdm/src/windows.ts",
-    "else if (orderCount <= exitThreshold) isMet = false",
+    "else if (orderCount <= window.exitThreshold) isMet = false",
     "else isMet = false"
   ]),
   guard("an order's new date moves no window", [

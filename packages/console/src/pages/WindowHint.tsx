@@ -1,7 +1,7 @@
 /** What to know of an audience whose rule has a window. */
 export const WindowHint = () => (
   <p class="quiet">
-    A tag for orders within some days is decided at each guest's newest order, so that one who orders no more keeps it.
-    Days of the last order limit its list to guests who ordered lately.
+    A tag for orders within some days is decided each time a guest orders: it stays with one who orders no more, and
+    where the rule says “until” down to that number. Its page can leave out who has not ordered lately.
   </p>
 )

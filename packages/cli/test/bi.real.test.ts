@@ -331,6 +331,29 @@ describe.skipIf(isMissing("postgres"))("The tables of BI", () => {
     )
   })
 
+  const withoutWindows = allMigrations.map(({ migrations, schema }) => ({
+    schema,
+    migrations: Object.fromEntries(Object.entries(migrations).filter(([name]) => !name.includes("window")))
+  }))
+
+  layer(real(...withoutWindows), { excludeTestServices: true, timeout: "1 minute" })(
+    "whose refresh is under way",
+    (it) => {
+      it.effect("go on while a migration of rules waits for it, and so do batches and pages that read the rules", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const refresh = yield* openTransaction(sql`select pg_advisory_xact_lock(7370120)`)
+          const migration = yield* Effect.forkChild(migrate(allMigrations))
+          yield* sessionsWaitForLocks(1)
+          yield* sql`select 1 from cdm.tag_rules`
+          yield* refresh.release
+          yield* Fiber.join(migration)
+          yield* sql`select window_days from bi.tags`
+        })
+      )
+    }
+  )
+
   const before = Object.entries(biMigrations.migrations).filter(([name]) => name < "0006")
   const olderForm = real(...allMigrations.filter(({ schema }) => schema !== "bi"), {
     schema: "bi",

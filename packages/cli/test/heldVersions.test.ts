@@ -13,7 +13,8 @@ const newest = new Set([
   "0005_readable_versions",
   "0006_by_guest",
   "0007_names_of_closed_orders",
-  "0008_windows"
+  "0008_windows",
+  "0011_tags_with_a_window"
 ])
 
 const olderForm = allMigrations.map(({ migrations, schema }) => ({

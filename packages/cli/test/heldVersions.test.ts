@@ -59,7 +59,7 @@ layer(EmbeddedDatabase.layer(PgliteHere.open), { excludeTestServices: true, time
         yield* sql`insert into cdm.product_names values (${uuid(1)}::uuid, 'n', 'zzz'), (${uuid(2)}::uuid, 'n', '2025-06-01')`
         yield* sql`insert into cdm.category_names values (${uuid(1)}::uuid, 'n', '2025-06-01 12:00:00'), (${uuid(2)}::uuid, 'n', 'zzz')`
 
-        assert.lengthOf(yield* migrate(allMigrations), 4)
+        assert.lengthOf(yield* migrate(allMigrations), newest.size)
 
         const expected = held.flatMap(([, , afterwards]) => afterwards ?? []).toSorted()
         const versions = yield* sql<{ users: string[]; products: string[]; restaurants: string[] }>`

@@ -18,6 +18,7 @@ import { type Name, newestNames, type OfKinds, rememberedNames, takeNames } from
 import { type CategoryCount, decideTags, isWindowed } from "./rules.ts"
 import * as TagOutbox from "./TagOutbox.ts"
 import * as Tags from "./TagRepository.ts"
+import type { DatedOrder } from "./windows.ts"
 
 /** What one order contributes, and the names that came with it. */
 export interface OrderStats {
@@ -193,10 +194,10 @@ const record = Effect.fnUntraced(function* ({ columns, newest }: Pick<Prepared, 
   }
 })
 
-/** What rules, tags and orders say of these guests, when nobody else decides about what is decided by it. */
+/** What is known of these guests, as no other batch can change it before this one has decided by it. */
 const evidenceOf = Effect.fnUntraced(function* (userIds: ReadonlyArray<string>) {
   const read = yield* Tags.rulesAndTagsOf(userIds)
-  if (!read.rules.some(isWindowed)) return { ...read, orders: new Map() }
+  if (!read.rules.some(isWindowed)) return { ...read, orders: new Map<string, ReadonlyArray<DatedOrder>>() }
   yield* Tags.lockWindows
   const { held, rules } = yield* Tags.rulesAndTagsOf(userIds)
   return { rules, held, orders: yield* Tags.ordersInQuestion(rules.filter(isWindowed), userIds, held) }

@@ -9,7 +9,7 @@ import {
   type TagChanges,
   type TagRule
 } from "./rules.ts"
-import type { DatedOrder } from "./windows.ts"
+import { type DatedOrder, mostOrders } from "./windows.ts"
 
 /** A guest's counters of categories, tags and orders: JSON as the aggregates below make it, or null where there are none. */
 export interface GuestRow {
@@ -32,9 +32,6 @@ export const guestsInPage = (rules: ReadonlyArray<TagRule>, tags = rules.length)
 
 export const countsAsJson = "json_agg(json_build_array(category_id, order_cnt))"
 export const heldAsJson = "json_agg(json_build_array(tag, category_id, order_cnt, rule_version))"
-
-/** A window looks at so many of a guest's orders: one account may order for a whole company, and has to fit into memory. */
-export const mostOrders = 1_000
 
 /** @param userId as SQL has it */
 export const newestOrdersAsJson = (userId: string): string => `(

@@ -15,6 +15,9 @@ export interface DatedOrder {
   readonly categoryIds: ReadonlyArray<string>
 }
 
+/** The newest of a guest that are looked at: one account may order for a whole company, and has to fit into memory. */
+export const mostOrders = 1_000
+
 /** What a rule counts of a guest now, and whether the guest is to have its tag. */
 export interface Verdict {
   readonly orderCount: number

@@ -13,10 +13,11 @@ import { writtenRows } from "@metka/testing/writtenRows"
 import { Effect, type Layer, References } from "effect"
 import { SqlClient } from "effect/sql"
 import { applyRules, previewRules } from "../src/ApplyRules.ts"
-import { guestsInPage, mostOrders } from "../src/GuestTags.ts"
+import { guestsInPage } from "../src/GuestTags.ts"
 import type { HeldTag, RuleRequest } from "../src/rules.ts"
 import { publishTags, run as runBackground } from "../src/TagOutbox.ts"
 import { writeTags } from "../src/TagRepository.ts"
+import { mostOrders } from "../src/windows.ts"
 import {
   announced,
   categoryId,
@@ -565,7 +566,6 @@ export const tagContract = <E>(name: string, layer: Layer.Layer<SqlClient.SqlCli
           { given: guests / 2, taken: 0 },
           { given: 0, taken: guests }
         ])
-        yield* sql`delete from cdm.user_category_counters`
       })
     )
 

@@ -1,6 +1,6 @@
 /** The tag rules as a marketer writes them: YAML, `rules: [{ tag, category, threshold, window_days, exit_threshold }]`. */
-import { mostOrders } from "@metka/cdm/GuestTags"
 import type { RuleRequest, TagRule } from "@metka/cdm/rules"
+import { mostOrders } from "@metka/cdm/windows"
 import { utf8Text } from "@metka/core/messages/utf8Text"
 import { Effect, Schema, SchemaIssue } from "effect"
 import { readFile } from "node:fs/promises"

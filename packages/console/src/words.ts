@@ -16,6 +16,8 @@ export const capitalized = (text: string): string => text.charAt(0).toUpperCase(
 const ordersWith = (count: number, category: string): string =>
   `${counted(count, "order", "orders")} with «${category}»`
 
+export const withinDays = ({ days }: Pick<Window, "days">): string => `within ${counted(days, "day", "days")}`
+
 /** What a rule asks of a guest. */
 export const askedText = (
   { threshold, window }: { readonly threshold: number; readonly window?: Window | null | undefined },
@@ -23,7 +25,7 @@ export const askedText = (
 ): string => {
   const all = `more than ${ordersWith(threshold, category)}`
   if (window === undefined || window === null) return all
-  const within = `${all} within ${counted(window.days, "day", "days")}`
+  const within = `${all} ${withinDays(window)}`
   if (window.exitThreshold === threshold) return within
   const left = window.exitThreshold === 0 ? "none" : `${number(window.exitThreshold)} or fewer`
   return `${within}, until ${left} are left`
@@ -53,9 +55,7 @@ export const decisiveCount = ({ orderCount, window }: TagReason): number => wind
 export const withinText = ({ orderCount, window }: TagReason, time: (at: Date) => string): string => {
   if (window === null) return ""
   const within =
-    window.until === null
-      ? "with a date"
-      : `within ${counted(window.days, "day", "days")} up to their newest order at ${time(window.until)}`
+    window.until === null ? "with a date" : `${withinDays(window)} up to their newest order at ${time(window.until)}`
   return ` ${within}, ${number(orderCount)} in all`
 }
 

@@ -3,7 +3,7 @@ import type { TagRule } from "@metka/cdm/rules"
 import type { Member } from "../Audiences.ts"
 import { isLimited, type LastOrderSpan } from "../LastOrder.ts"
 import { timeIn } from "../TimeZone.ts"
-import { askedText, capitalized, counted, lastOrdered, number } from "../words.ts"
+import { askedText, capitalized, counted, lastOrdered, number, withinDays } from "../words.ts"
 import { type GuestListProps, GuestTable, lastOrderColumn } from "./GuestTable.tsx"
 import { LastOrderForm } from "./LastOrderForm.tsx"
 import { Layout } from "./Layout.tsx"
@@ -18,7 +18,7 @@ const audienceText = (total: number, span: LastOrderSpan, timeZone: string): str
 }
 
 const countHeading = ({ categoryName, window }: TagRule): string =>
-  `Orders with «${categoryName}»${window === undefined ? "" : ` within ${counted(window.days, "day", "days")}`}`
+  `Orders with «${categoryName}»${window === undefined ? "" : ` ${withinDays(window)}`}`
 
 export const AudiencePage = ({ members, page, rule, span, timeZone, total }: GuestListProps<Member>) => {
   const time = timeIn(timeZone)

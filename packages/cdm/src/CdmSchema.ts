@@ -120,6 +120,28 @@ comment on column cdm.tag_rules.threshold is 'A guest has the tag while the cate
 comment on column cdm.tag_rules.window_days is 'Each time a guest orders, the orders of so many days of 24 hours up to that one count; null: all orders count';
 comment on column cdm.tag_rules.exit_threshold is 'With a window: the tag is taken once no more orders than these are left in it; null without';
 comment on column cdm.user_tags.order_cnt is 'The category''s counter now; with a window, that of the window at the guest''s newest order';
+`,
+    // A database that has gone back would give again the event ids that it gave after that.
+    "0009_event_ids_after_a_restore": `
+create table cdm.numbering_databases (database text primary key);
+comment on table cdm.numbering_databases is 'By ops.database_identity(), the databases that have given event ids: in each they begin a million higher than the one before had come';
+insert into cdm.numbering_databases values (ops.database_identity());
+select setval(pg_get_serial_sequence('cdm.user_tag_history', 'event_id'), max(event_id) + 1000000)
+from cdm.user_tag_history having max(event_id) > 0;
+create function cdm.number_above_other_databases() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  here text := ops.database_identity();
+  sequence pg_catalog.regclass := pg_catalog.pg_get_serial_sequence('cdm.user_tag_history', 'event_id');
+begin
+  if exists (select from cdm.numbering_databases where database = here) then return null; end if;
+  insert into cdm.numbering_databases values (here) on conflict do nothing;
+  if found then perform pg_catalog.setval(sequence, pg_catalog.nextval(sequence) + 1000000); end if;
+  return null;
+end
+$$;
+create trigger number_above_other_databases before insert on cdm.user_tag_history
+for each statement execute function cdm.number_above_other_databases();
 `
   }
 }

@@ -20,6 +20,9 @@ export interface DatabaseRole {
 /** Every process tells that it is alive. */
 const heartbeat = ["usage on schema ops", "select, insert, update, delete on ops.service_instances"]
 
+/** A stage keeps how far it has read for certain. */
+const bookmarks = ["select, insert, update on ops.bookmarks"]
+
 /** A service keeps dead letters and reads none of them: `on conflict` looks at the columns of the unique key. */
 const deadLetters = [
   "insert on ops.dead_letters",
@@ -68,6 +71,7 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
     purpose: "STG",
     grants: [
       ...heartbeat,
+      ...bookmarks,
       ...deadLetters,
       "usage on schema stg",
       "select, insert, update on stg.order_events",
@@ -79,6 +83,7 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
     purpose: "DDS",
     grants: [
       ...heartbeat,
+      ...bookmarks,
       ...deadLetters,
       "usage on schema dds",
       // Insert-only: not even DDS changes what the vault has. A hub of an order says which of its versions is the newest.
@@ -91,6 +96,7 @@ export const databaseRoles: ReadonlyArray<DatabaseRole> = [
     purpose: "CDM",
     grants: [
       ...heartbeat,
+      ...bookmarks,
       ...deadLetters,
       "usage on schema cdm",
       "select, insert, update on cdm.order_contributions, cdm.product_names, cdm.category_names",

@@ -13,7 +13,9 @@ const newest = new Set([
   "0005_readable_versions",
   "0006_by_guest",
   "0007_names_of_closed_orders",
+  "0005_bookmarks",
   "0008_windows",
+  "0009_event_ids_after_a_restore",
   "0011_tags_with_a_window"
 ])
 

@@ -81,11 +81,26 @@ export class KafkaError extends Schema.TaggedError<KafkaError>()("KafkaError", {
   }
 }
 
+/** The partitions that a member of a group has in a generation. */
+export interface Assignment {
+  readonly partitions: ReadonlyArray<number>
+  /**
+   * Commits these offsets for the group, whatever it had committed before, and has the partitions delivered from there.
+   * Fails with `IllegalGeneration` when there is another generation by now.
+   */
+  goOnAt(offsets: ReadonlyMap<number, number>): Effect.Effect<void, KafkaError>
+}
+
 export interface ConsumeOptions {
   readonly topic: string
   readonly group: string
   /** Upper bound of records in one batch. */
   readonly maxRecords: number
+  /**
+   * Told of the partitions of each generation; until it ends nothing of them is delivered. It may be interrupted when
+   * there is another generation.
+   */
+  readonly onAssigned?: (assignment: Assignment) => Effect.Effect<void>
   /** Told when fetching has begun, also after a membership was lost, and what keeps on ending memberships before that. */
   readonly onFetching?: (problem: KafkaError | undefined) => Effect.Effect<void>
 }

@@ -2,11 +2,13 @@
  * Consumption on kafkajs: one member of a group fills a buffer, the stream empties it, and whenever the membership is
  * lost another one is entered.
  */
-import { Effect, Random, Stream } from "effect"
+import { Effect, FiberHandle, Random, Stream } from "effect"
 import { setTimeout as pause } from "node:timers/promises"
 import type { Consumer, EachBatchPayload, Kafka as KafkaClient, KafkaMessage } from "kafkajs"
 import {
+  type Assignment,
   type ConsumeOptions,
+  illegalGeneration,
   KafkaError,
   type KafkaRecord,
   KafkaUnavailable,
@@ -124,6 +126,9 @@ class FetchedRecord implements KafkaRecord {
 const bytesOf = (messages: ReadonlyArray<KafkaMessage>): number =>
   messages.reduce((sum, message) => sum + (message.size ?? message.dataLength), 0)
 
+/** Tells of an assignment, and no more of the one before; `placed` is called when what was told has ended. */
+type Assigned = (assignment: Assignment, placed: () => void) => void
+
 /** How often the members of this process have joined a generation: kafkajs does not tell the broker's number. */
 let generations = 0
 
@@ -148,6 +153,9 @@ class GroupMember {
   readonly fetching = this.#fetching.promise
   readonly #ended = Promise.withResolvers<never>()
   readonly #skipped = new SkippedOffsets()
+  readonly #assigned: Assigned | undefined
+  /** Until the generation's partitions were told of, nothing of them is delivered. */
+  #isPlaced = true
   #starting: Promise<void> = Promise.resolve()
   #isLeaving = false
   /** In which a commit was refused last. */
@@ -157,10 +165,17 @@ class GroupMember {
    * `previousId` takes up a membership that ended without leaving, because the broker went away. As somebody else we
    * would wait until the broker, back again, finds the old member's session run out.
    */
-  constructor(client: KafkaClient, options: ConsumeOptions, buffer: KafkaRecordBuffer, previousId: string | undefined) {
+  constructor(
+    client: KafkaClient,
+    options: ConsumeOptions,
+    buffer: KafkaRecordBuffer,
+    previousId: string | undefined,
+    assigned: Assigned | undefined
+  ) {
     this.group = options.group
     this.topic = options.topic
     this.#buffer = buffer
+    this.#assigned = assigned
     this.#consumer = client.consumer({
       groupId: options.group,
       ...(previousId === undefined ? {} : { memberId: previousId }),
@@ -221,6 +236,36 @@ class GroupMember {
     }
   }
 
+  /** See `Assignment`. What was fetched from elsewhere is not delivered: kafkajs says that it is stale. */
+  async #goOnAt(generation: number, offsets: ReadonlyMap<number, number>): Promise<void> {
+    const illegal = () => illegalGeneration(this.group, this.topic)
+    if (generation !== this.generation) throw illegal()
+    const places = [...offsets].map(([partition, offset]) => ({ topic: this.topic, partition, offset: String(offset) }))
+    await this.#consumer.commitOffsets(places).catch((error: unknown) => {
+      throw isIllegalGeneration(error) ? illegal() : error
+    })
+    if (generation !== this.generation) throw illegal()
+    this.#skipped.clear()
+    for (const place of places) this.#consumer.seek(place)
+  }
+
+  #tellAssigned(partitions: ReadonlyArray<number>): void {
+    if (this.#assigned === undefined) return
+    const { generation } = this
+    this.#isPlaced = false
+    const goOnAt = (offsets: ReadonlyMap<number, number>) =>
+      Effect.tryPromise({
+        try: () => this.#goOnAt(generation, offsets),
+        catch: (error) => (error instanceof KafkaError ? error : kafkaError("commit", this.topic)(error))
+      })
+    this.#assigned({ partitions, goOnAt }, () => {
+      if (generation !== this.generation) return
+      this.#isPlaced = true
+      this.#buffer.releaseWriters()
+      for (const partition of partitions) this.#commitSkipped(partition)
+    })
+  }
+
   /** No broker has answered a fetch for a while, though there is space: not even a heartbeat may be answered. */
   get isUnanswered(): boolean {
     return this.hasFetched && this.#waiting === 0 && this.#answeredAt < performance.now() - unansweredMillis
@@ -237,6 +282,7 @@ class GroupMember {
 
   /** Nobody waits for it. When it fails the lag stays until a record is committed, or the next generation. */
   #commitSkipped(partition: number): void {
+    if (!this.#isPlaced) return
     const due = this.#skipped.due(partition, this.#buffer.hasHeld(partition))
     if (due !== undefined) this.commit(new Map([[partition, due]])).catch(() => {})
   }
@@ -247,6 +293,7 @@ class GroupMember {
       this.generation = ++generations
       this.#skipped.clear()
       this.memberId = payload.memberId
+      this.#tellAssigned(payload.memberAssignment[this.topic] ?? [])
     })
     // Every broker is asked, also one that leads none of the partitions: one alone may be the one that cannot be read.
     const asked = new Set<number>()
@@ -289,11 +336,11 @@ class GroupMember {
    * Waits for space, with heartbeats: an outage downstream must not cost the membership. A heartbeat that fails
    * (the group rebalances) has to leave this callback, or kafkajs never joins again; nor can it stop before we return.
    */
-  async #buffered({ batch, heartbeat, isRunning, resolveOffset }: EachBatchPayload): Promise<void> {
+  async #buffered({ batch, heartbeat, isRunning, isStale, resolveOffset }: EachBatchPayload): Promise<void> {
     const { generation } = this
     this.#waiting += 1
     try {
-      while (!this.#isLeaving && isRunning() && !this.#buffer.hasSpace) {
+      while (!this.#isLeaving && isRunning() && !(this.#isPlaced && this.#buffer.hasSpace)) {
         await this.#buffer.waitForSpace(heartbeatCheckMillis)
         if (!this.#isLeaving) await heartbeat()
       }
@@ -301,7 +348,7 @@ class GroupMember {
       this.#waiting -= 1
       this.#answeredAt = performance.now()
     }
-    if (this.#isLeaving || !isRunning()) return
+    if (this.#isLeaving || !isRunning() || isStale()) return
     this.#buffer.push({
       partition: batch.partition,
       generation,
@@ -347,7 +394,7 @@ export class GroupMembers {
           maxRecords: 2 * options.maxRecords,
           maxBytes: bufferedBytes
         })
-        yield* this.#stayMember(options, buffer).pipe(
+        yield* this.#stayMember(options, buffer, yield* assignedOf(options)).pipe(
           Effect.catch((error) => Effect.sync(() => buffer.fail(error))),
           Effect.forkScoped
         )
@@ -371,12 +418,16 @@ export class GroupMembers {
   }
 
   /** One membership after the other, until one ends for a reason that waiting does not mend. */
-  #stayMember(options: ConsumeOptions, buffer: KafkaRecordBuffer): Effect.Effect<never, KafkaError> {
+  #stayMember(
+    options: ConsumeOptions,
+    buffer: KafkaRecordBuffer,
+    assigned: Assigned | undefined
+  ): Effect.Effect<never, KafkaError> {
     return Effect.gen({ self: this }, function* () {
       let fruitless = 0
       let knownId: string | undefined
       while (true) {
-        const { error, hasFetched, memberId } = yield* this.#beMember(options, buffer, knownId)
+        const { error, hasFetched, memberId } = yield* this.#beMember(options, buffer, assigned, knownId)
         if (error.reason._tag !== "KafkaUnavailable") return yield* error
         fruitless = hasFetched ? 0 : fruitless + 1
         knownId = memberId ?? knownId
@@ -389,10 +440,15 @@ export class GroupMembers {
     })
   }
 
-  #beMember(options: ConsumeOptions, buffer: KafkaRecordBuffer, previousId: string | undefined) {
+  #beMember(
+    options: ConsumeOptions,
+    buffer: KafkaRecordBuffer,
+    assigned: Assigned | undefined,
+    previousId: string | undefined
+  ) {
     return Effect.acquireUseRelease(
       Effect.sync(() => {
-        const member = new GroupMember(this.#makeClient(), options, buffer, previousId)
+        const member = new GroupMember(this.#makeClient(), options, buffer, previousId, assigned)
         this.#members.add(member)
         return member
       }),
@@ -412,6 +468,14 @@ export class GroupMembers {
     )
   }
 }
+
+const assignedOf = Effect.fnUntraced(function* ({ onAssigned }: ConsumeOptions) {
+  if (onAssigned === undefined) return undefined
+  const run = yield* FiberHandle.makeRuntime<never>()
+  const assigned: Assigned = (assignment, placed) =>
+    void run(Effect.andThen(onAssigned(assignment), Effect.sync(placed)))
+  return assigned
+})
 
 /** Tells when a member is not answered any more, and when it is again. */
 const tellOf = (member: GroupMember, options: ConsumeOptions): Effect.Effect<never> => {

@@ -26,7 +26,7 @@ export const connect = (broker: MemoryBroker, client: symbol = Symbol("client"))
     )
 
   return Kafka.of({
-    consume: ({ group, maxRecords, onFetching, topic }) =>
+    consume: ({ group, maxRecords, onAssigned, onFetching, topic }) =>
       Stream.unwrap(
         Effect.gen(function* () {
           const member = yield* Effect.acquireRelease(
@@ -34,7 +34,23 @@ export const connect = (broker: MemoryBroker, client: symbol = Symbol("client"))
             (member) => Effect.sync(() => broker.leave(member))
           )
           if (onFetching !== undefined) yield* onFetching(undefined)
+          /** The generation whose partitions were told of. */
+          let told = 0
+          const goOnAt = (generation: number) => (offsets: ReadonlyMap<number, number>) =>
+            whenAvailable(
+              "commit",
+              Effect.suspend(() =>
+                broker.goOnAt(member, generation, offsets) ? Effect.void : Effect.fail(illegalGeneration(group, topic))
+              )
+            )
           const next: Effect.Effect<RecordBatch> = Effect.suspend(() => {
+            const generation = broker.generation(group)
+            if (onAssigned !== undefined && told !== generation) {
+              return onAssigned({ partitions: [...member.positions.keys()], goOnAt: goOnAt(generation) }).pipe(
+                Effect.andThen(Effect.sync(() => (told = generation))),
+                Effect.andThen(next)
+              )
+            }
             const batch = broker.poll(member, maxRecords)
             return batch === undefined ? Effect.andThen(member.ready.await, next) : Effect.succeed(batch)
           })

@@ -241,6 +241,17 @@ export class MemoryBroker {
     return true
   }
 
+  /** Commits these offsets and delivers from there; says `false`, and changes nothing, where `commit` would. */
+  goOnAt(member: Member, generation: number, offsets: ReadonlyMap<number, number>): boolean {
+    if (!this.commit(member.client, member.group, member.topic, generation, offsets)) return false
+    for (const [partition, offset] of offsets) this.seek(member.group, member.topic, partition, offset)
+    return true
+  }
+
+  generation(groupName: string): number {
+    return this.#group(groupName).generation
+  }
+
   lag(topicName: string, groupName: string) {
     const committed = this.#group(groupName).committed.get(topicName)
     return this.topic(topicName).partitions.map((log, partition) => ({

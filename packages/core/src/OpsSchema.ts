@@ -53,6 +53,33 @@ alter table ops.dead_letters add column order_id text generated always as (
   )
 ) stored;
 comment on column ops.dead_letters.order_id is 'The order that the message is about, where the beginning of its value or its header order-id tells';
+`,
+    // A dump restored into the same database makes its tables anew; a standby that takes over begins a timeline. Where a
+    // managed server keeps its own to itself, the tables must do.
+    "0005_bookmarks": `
+create table ops.bookmarks (
+  consumer_group text not null,
+  topic text not null,
+  partition integer not null,
+  "offset" bigint not null,
+  database text not null,
+  written_at timestamptz not null,
+  primary key (consumer_group, topic, partition)
+);
+comment on table ops.bookmarks is 'Up to where each stage has read for certain: from there it reads again once the database has gone back';
+comment on column ops.bookmarks."offset" is 'Everything before it is in this database; Kafka knows where the group goes on';
+comment on column ops.bookmarks.database is 'ops.database_identity() when it was written';
+create function ops.database_identity() returns text language plpgsql volatile set search_path = '' as $$
+declare
+  tables text := 'ops.bookmarks'::pg_catalog.regclass::pg_catalog.oid::text;
+begin
+  return concat_ws('/', (select system_identifier from pg_catalog.pg_control_system()),
+    left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8), tables);
+exception when insufficient_privilege or feature_not_supported or undefined_function then
+  return tables;
+end
+$$;
+comment on function ops.database_identity() is 'Differs where the database may have gone back: another cluster, another timeline, or tables restored from a dump';
 `
   }
 }

@@ -4,12 +4,16 @@
  * A service supplies pure functions and SQL (`Stage.ts`); when what is done follows from here. Outages are retried for as
  * long as they last (`Waiting.ts`). Bad records are values and go to the dead letters inside the batch's transaction;
  * what a server refuses for the data's sake is halved until the bad record stands alone (`Settling.ts`). The offset is
- * committed last, so a crash anywhere repeats work and changes nothing.
+ * committed last, so a crash anywhere repeats work and changes nothing. Where the database itself has gone back, what it
+ * lacks is read again (`Bookmarks.ts`).
  */
 import { Duration, Effect, Exit, Fiber, FiberHandle, Latch, Schedule, Semaphore, Stream } from "effect"
+import type { SqlClient } from "effect/sql"
 import { type BatchTrace, traceBatch } from "./BatchTrace.ts"
+import { makeBookmarks } from "./Bookmarks.ts"
 import type { DeadLetter } from "./DeadLetters.ts"
 import { decodeBatch } from "./decodeBatch.ts"
+import { endingWithin } from "./endingWithin.ts"
 import { Health } from "./Health.ts"
 import { releaseHeapAfter } from "./HeapRelease.ts"
 import { Kafka, type RecordBatch } from "./Kafka.ts"
@@ -35,6 +39,8 @@ const batchesInMemory = 2
  */
 const concludeAfter = Duration.millis(25)
 
+const bookmarksTimeout = "30 seconds"
+
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
 const grace = Duration.millis(850)
 
@@ -53,6 +59,8 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const waiting = makeWaiting(yield* Health, stage.service)
     const { isDown, isUp, waitOut } = waiting
     const offsets = makeOffsetCommits(kafka, stage.group)
+    const bookmarks = makeBookmarks(kafka, stage.topic, stage.group)
+    const context = yield* Effect.context<R | SqlClient.SqlClient>()
     const settle = makeSettle(stage, kafka, waiting)
 
     const prepare = Effect.fnUntraced(function* (batch: RecordBatch) {
@@ -115,6 +123,11 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
         topic: stage.topic,
         group: stage.group,
         maxRecords: stage.maxRecords,
+        onAssigned: (assignment) =>
+          waitOut(endingWithin(bookmarks.place(assignment), bookmarksTimeout), () => false).pipe(
+            Effect.orDie,
+            Effect.provideContext(context)
+          ),
         onFetching: (problem) => (problem === undefined ? isUp("kafka") : isDown("kafka", problem))
       })
       const batches = consumption.pipe(
@@ -134,11 +147,18 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
       Effect.catch((error) => Effect.logDebug(`the lag is not known now: ${error.message}`)),
       Effect.repeat(Schedule.spaced("30 seconds"))
     )
+    const keepBookmarks = endingWithin(bookmarks.keep, bookmarksTimeout).pipe(
+      Effect.catch((error) => Effect.logDebug(`bookmarks stay where they are: ${error.message}`)),
+      Effect.delay("30 seconds"),
+      Effect.forever
+    )
     const catchUp = Effect.repeat(offsets.catchUp, Schedule.spaced("10 seconds"))
 
     yield* Metrics.recordStart(stage.service, stage.topic)
     yield* waitOut(kafka.ensureTopics([stage.topic, stage.output]))
-    yield* Effect.all([waitOut(consume), watchLag, catchUp], { concurrency: "unbounded", discard: true })
+    /** Whoever joins anew is told of its partitions anew, and places them. */
+    const consumeOn = Effect.forever(Effect.raceFirst(waitOut(consume), bookmarks.untilGoneBack))
+    yield* Effect.all([consumeOn, watchLag, keepBookmarks, catchUp], { concurrency: "unbounded", discard: true })
   })
 
 /** By reason, since the letters themselves hold what guests are called. */

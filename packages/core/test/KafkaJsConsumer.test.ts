@@ -59,7 +59,7 @@ class Script {
   }
 
   join(): void {
-    this.#emitter.emit("join", { payload: { memberId: "me" } })
+    this.#emitter.emit("join", { payload: { memberId: "me", memberAssignment: { in: [0] } } })
   }
 
   ask(nodeId: number): void {
@@ -88,6 +88,7 @@ class Script {
       batch: { partition: 0, messages, highWatermark: String(until), lastOffset: () => String(until - 1) },
       heartbeat: () => Promise.resolve(),
       isRunning: () => true,
+      isStale: () => false,
       resolveOffset: (offset: string) => void this.resolved.push(offset)
     }
     await this.#run?.eachBatch?.(payload as unknown as EachBatchPayload)

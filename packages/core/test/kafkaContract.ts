@@ -2,7 +2,14 @@
 import { assert, layer as withLayer } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, type Layer, Schedule, Stream } from "effect"
 import { randomUUID } from "node:crypto"
-import { type ConsumeOptions, Kafka, type KafkaRecord, type OutgoingRecord, type RecordBatch } from "../src/Kafka.ts"
+import {
+  type Assignment,
+  type ConsumeOptions,
+  Kafka,
+  type KafkaRecord,
+  type OutgoingRecord,
+  type RecordBatch
+} from "../src/Kafka.ts"
 
 const unique = (name: string): string => `${name}-${randomUUID().slice(0, 8)}`
 
@@ -344,6 +351,79 @@ export const kafkaContract = <E>(name: string, layer: Layer.Layer<Kafka, E>): vo
           assert.strictEqual(error.reason._tag, "IllegalGeneration")
           const committed = (yield* kafka.lag(topic, group)).reduce((sum, partition) => sum + partition.committed, 0)
           assert.strictEqual(committed, 6)
+        }),
+      60_000
+    )
+
+    it.effect(
+      "delivers nothing before its member has been told of the partitions, and then from where that said, which is committed",
+      () =>
+        Effect.gen(function* () {
+          const { group, kafka, topic } = yield* freshTopic
+          const options = { topic, group, maxRecords: 100 }
+          yield* kafka.publish(
+            topic,
+            numbered(10, () => "one guest")
+          )
+          const partition = yield* Effect.scoped(
+            Effect.gen(function* () {
+              const before = yield* startMember(options, (batch) => Effect.orDie(kafka.commit(group, batch)))
+              yield* eventually("the records", () => before.records().length === 10)
+              return before.records()[0]?.partition ?? assert.fail("no record")
+            })
+          )
+          const committed = Effect.map(kafka.lag(topic, group), (lags) => lags[partition]?.committed)
+          assert.strictEqual(yield* committed, 10)
+          yield* kafka.publish(topic, [outgoing("one guest", "10")])
+
+          const told = yield* Deferred.make<ReadonlyArray<number>>()
+          const answer = yield* Deferred.make<void>()
+          const member = yield* startMember({
+            ...options,
+            onAssigned: ({ goOnAt, partitions }) =>
+              Deferred.succeed(told, partitions).pipe(
+                Effect.andThen(Deferred.await(answer)),
+                Effect.andThen(goOnAt(new Map([[partition, 4]]))),
+                Effect.orDie
+              )
+          })
+          assert.include(yield* Deferred.await(told), partition)
+          // By the time that another group has it, it has been fetched.
+          yield* take({ topic, group: unique("observer"), maxRecords: 100 }, 11)
+          assert.isEmpty(member.records())
+          yield* Deferred.succeed(answer, undefined)
+          yield* eventually("the records again", () => member.records().length >= 7)
+          assert.deepStrictEqual(member.records().map(valueOf), ["4", "5", "6", "7", "8", "9", "10"])
+          assert.strictEqual(yield* committed, 4)
+          yield* kafka.commit(group, member.batches.at(-1) ?? assert.fail("no batch"))
+          assert.strictEqual(yield* committed, 11)
+        }),
+      60_000
+    )
+
+    it.effect(
+      "the assignment of an earlier generation moves nothing",
+      () =>
+        Effect.gen(function* () {
+          const { group, kafka, topic } = yield* freshTopic
+          const options = { topic, group, maxRecords: 100 }
+          yield* kafka.publish(
+            topic,
+            numbered(60, (index) => `guest-${index}`)
+          )
+          const assignments: Array<Assignment> = []
+          const onAssigned = (assignment: Assignment) => Effect.sync(() => void assignments.push(assignment))
+          const first = yield* startMember({ ...options, onAssigned })
+          yield* eventually("all records", () => first.records().length === 60)
+          const second = yield* startMember(options)
+          yield* eventually("the share of the other", () => second.records().length > 0)
+          const before = yield* kafka.lag(topic, group)
+          const [alone, ...later] = assignments
+          assert.lengthOf(alone?.partitions ?? [], 6)
+          assert.lengthOf(later.at(-1)?.partitions ?? [], 3)
+          const error = yield* Effect.flip(alone?.goOnAt(new Map([[0, 2]])) ?? Effect.void)
+          assert.strictEqual(error?.reason._tag, "IllegalGeneration")
+          assert.deepStrictEqual(yield* kafka.lag(topic, group), before)
         }),
       60_000
     )

@@ -85,8 +85,8 @@ export const guards: ReadonlyArray<Guard> = [
   ]),
   guard("offsets that were not committed are forgotten", [
     "core/src/Pipeline.ts",
-    "[waitOut(consume), watchLag, catchUp]",
-    "[waitOut(consume), watchLag]"
+    "[consumeOn, watchLag, keepBookmarks, catchUp]",
+    "[consumeOn, watchLag, keepBookmarks]"
   ]),
   guard("the old contribution is not taken back", ["cdm/src/counters.ts", "add(replaced, -1)", "add([], -1)"]),
   guard("a counter that has reached 0 stays", [

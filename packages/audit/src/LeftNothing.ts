@@ -1,7 +1,7 @@
 /**
  * How many messages at the ends of the partitions STG has gone past without a trace in PostgreSQL. Most often they were
- * older versions or sent again; but a dump that was restored lacks what came after it, and STG goes on behind that
- * unless its offsets are taken back.
+ * older versions or sent again; but a copy of the disk that was brought back lacks what came after it, and unlike a dump
+ * or a standby it does not say so.
  */
 import { inputsOf, Topology } from "@metka/core/Topology"
 import { Effect } from "effect"

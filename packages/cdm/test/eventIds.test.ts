@@ -22,7 +22,7 @@ const give = Effect.fnUntraced(function* (count: number) {
   return rows.map((row) => Number(row.event_id))
 })
 
-layer(embedded(opsMigrations, cdmMigrations))("The event ids of tags", (it) => {
+layer(embedded(opsMigrations, cdmMigrations), { excludeTestServices: true })("The event ids of tags", (it) => {
   it.effect("go on by one, and in a database that has gone back above all that were given after it", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient

@@ -141,7 +141,7 @@ const readAgainText = (
     0
   )
   return (
-    `${messages} messages of ${topic} are read again: PostgreSQL may lack what they brought, for it is not the database ` +
-    "that they were read into. It was restored, or another server took over. What is there already does not change"
+    `${messages} messages of ${topic} are read again: PostgreSQL does not say that it has them. It was restored, another ` +
+    "server took over, or its bookmarks were deleted. What is there does not change"
   )
 }

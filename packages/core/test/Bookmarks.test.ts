@@ -5,7 +5,7 @@ import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { readAgainFrom } from "../src/Bookmarks.ts"
 import { Kafka } from "../src/Kafka.ts"
-import { Health } from "../src/Health.ts"
+import type { Health } from "../src/Health.ts"
 import { KafkaFaults } from "../src/KafkaFaults.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
 import {

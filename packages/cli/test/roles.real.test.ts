@@ -23,12 +23,14 @@ const insertOnly = "select, insert"
 
 const rights: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   metka_stg: {
+    "ops.bookmarks": "select, insert, update",
     ...heartbeat,
     ...deadLetters,
     "stg.order_events": "select, insert, update",
     "stg.parked_orders": "select, insert, update, delete"
   },
   metka_dds: {
+    "ops.bookmarks": "select, insert, update",
     ...heartbeat,
     ...deadLetters,
     "dds.h_category": insertOnly,
@@ -49,6 +51,7 @@ const rights: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "dds.s_user_names": insertOnly
   },
   metka_cdm: {
+    "ops.bookmarks": "select, insert, update",
     ...heartbeat,
     ...deadLetters,
     "cdm.category_names": "select, insert, update",
@@ -150,7 +153,7 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
           assert.strictEqual(letters, "select, update (replayed_at, closed_at)")
           assert.deepStrictEqual(
             Object.keys(others).filter((table) => others[table] !== "select"),
-            [...new Set(columns.map(({ table }) => table))].filter((table) => /^cdm\.(?!migrations)/.test(table))
+            [...new Set(columns.map(({ table }) => table))].filter((table) => /^cdm\.(?!migrations|numbering_databases)/.test(table))
           )
         })
     )

@@ -250,6 +250,7 @@ export const contributions = Effect.gen(function* () {
   const [topic, group] = inputsOf(topology).cdm
   yield* Pipeline.run({
     service: "cdm",
+    place: { isFirst: false, isLast: true },
     topic,
     group,
     output: topology.guestTags,

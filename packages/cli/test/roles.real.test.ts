@@ -153,7 +153,9 @@ describe.skipIf(isMissing("postgres"))("PostgreSQL roles", () => {
           assert.strictEqual(letters, "select, update (replayed_at, closed_at)")
           assert.deepStrictEqual(
             Object.keys(others).filter((table) => others[table] !== "select"),
-            [...new Set(columns.map(({ table }) => table))].filter((table) => /^cdm\.(?!migrations|numbering_databases)/.test(table))
+            [...new Set(columns.map(({ table }) => table))].filter((table) =>
+              /^cdm\.(?!migrations|numbering_databases)/.test(table)
+            )
           )
         })
     )

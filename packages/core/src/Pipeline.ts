@@ -16,7 +16,7 @@ import { decodeBatch } from "./decodeBatch.ts"
 import { endingWithin } from "./endingWithin.ts"
 import { Health } from "./Health.ts"
 import { releaseHeapAfter } from "./HeapRelease.ts"
-import { Kafka, type RecordBatch } from "./Kafka.ts"
+import { type Assignment, Kafka, type RecordBatch } from "./Kafka.ts"
 import * as MessagingMetrics from "./MessagingMetrics.ts"
 import * as Metrics from "./Metrics.ts"
 import { makeOffsetCommits } from "./OffsetCommits.ts"
@@ -59,7 +59,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     const waiting = makeWaiting(yield* Health, stage.service)
     const { isDown, isUp, waitOut } = waiting
     const offsets = makeOffsetCommits(kafka, stage.group)
-    const bookmarks = makeBookmarks(kafka, stage.topic, stage.group)
+    const bookmarks = makeBookmarks(kafka, stage)
     const context = yield* Effect.context<R | SqlClient.SqlClient>()
     const settle = makeSettle(stage, kafka, waiting)
 
@@ -74,6 +74,13 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     })
 
     const announced = stage.announce === undefined ? Effect.void : waitOut(stage.announce)
+
+    /** Nothing of it comes from a message, so that whatever fails is an outage. */
+    const placed = (assignment: Assignment) =>
+      waitOut(endingWithin(bookmarks.place(assignment), bookmarksTimeout), () => false).pipe(
+        Effect.orDie,
+        Effect.provideContext(context)
+      )
 
     /** What is left when a batch is stored, published and announced. The next one is stored meanwhile. */
     const conclude = Effect.fnUntraced(function* (batch: RecordBatch, settled: Settled) {
@@ -123,11 +130,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
         topic: stage.topic,
         group: stage.group,
         maxRecords: stage.maxRecords,
-        onAssigned: (assignment) =>
-          waitOut(endingWithin(bookmarks.place(assignment), bookmarksTimeout), () => false).pipe(
-            Effect.orDie,
-            Effect.provideContext(context)
-          ),
+        ...(stage.place.isFirst ? { onAssigned: placed } : {}),
         onFetching: (problem) => (problem === undefined ? isUp("kafka") : isDown("kafka", problem))
       })
       const batches = consumption.pipe(

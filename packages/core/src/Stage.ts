@@ -20,8 +20,15 @@ export interface Stored {
   readonly outcomes: Outcomes
 }
 
+/** Where a stage stands among those that a message goes through. */
+export interface StagePlace {
+  readonly isFirst: boolean
+  readonly isLast: boolean
+}
+
 export interface Stage<A, P, R> {
   readonly service: string
+  readonly place: StagePlace
   readonly topic: string
   readonly group: string
   readonly output: string

@@ -155,6 +155,36 @@ layer(embedded(opsMigrations, takenMigrations))("A stage whose database", (it) =
   )
 
   test(
+    "has gone back reads again what the stage behind it did not have by then, though it had it itself",
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const nextHas = (offset: number) => sql`
+        insert into ops.bookmarks values ('next', ${topics.output}, 0, ${offset}::int, 'first', now())
+        on conflict (consumer_group, topic, partition) do update set "offset" = excluded."offset"`
+      const fiber = yield* Effect.forkChild(runStage({ isLast: false }))
+      yield* publish("1", "2", "3")
+      yield* hasTaken("1", "2", "3")
+      yield* done
+      yield* TestClock.adjust("1 minute")
+      yield* nextHas(3)
+      yield* TestClock.adjust("1 minute")
+      yield* publish("4")
+      yield* hasTaken("1", "2", "3", "4")
+      yield* done
+      yield* TestClock.adjust("2 minutes")
+      yield* becomeAnother("second")
+      yield* hasTaken("1", "2", "3", "4", "4")
+      // Of the two times that it was sent the next stage has the first, which this database may lack.
+      yield* nextHas(4)
+      yield* TestClock.adjust("2 minutes")
+      yield* becomeAnother("third")
+      yield* hasTaken("1", "2", "3", "4", "4", "4")
+      yield* done
+      yield* stop(fiber)
+    })
+  )
+
+  test(
     "goes back before the group knows of it, with the broker away, is asked again until the group is told",
     Effect.gen(function* () {
       const faults = yield* KafkaFaults

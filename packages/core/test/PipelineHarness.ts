@@ -55,6 +55,8 @@ export interface StageFaults {
   readonly announce?: Effect.Effect<void, StageError>
   readonly onCommitted?: () => void
   readonly maxRecords?: number
+  /** It is, unless told. */
+  readonly isLast?: boolean
   /** The message that the output gets; as the value, unless told. */
   readonly publish?: (value: string) => string
 }
@@ -75,6 +77,7 @@ export const runStage = (faults: StageFaults = {}) =>
   Pipeline.run({
     ...topics,
     service: "tests",
+    place: { isFirst: true, isLast: faults.isLast ?? true },
     maxRecords: faults.maxRecords ?? 100,
     decode: faults.decode ?? decode,
     enrich: (received: ReadonlyArray<Received<string>>) =>

@@ -143,6 +143,7 @@ export const run = Effect.gen(function* () {
   const [topic, group] = inputsOf(topology).dds
   yield* Pipeline.run({
     service: "dds",
+    place: { isFirst: false, isLast: false },
     topic,
     group,
     output: topology.cdmStats,

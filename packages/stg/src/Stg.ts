@@ -189,6 +189,7 @@ const orders = Effect.gen(function* () {
   const [topic, group] = inputsOf(topology).stg
   yield* Pipeline.run({
     service,
+    place: { isFirst: true, isLast: false },
     topic,
     group,
     output: topology.stgOrders,

@@ -103,12 +103,12 @@ const prepare = Effect.fnUntraced(function* (received: ReadonlyArray<Received<Ta
 
 /** Takes in what is newer than the vault holds; says what it took in, what it sent of things, and what was held already. */
 const takeRound = Effect.fnUntraced(function* ({ columns, orders, rows }: Round, source: string, known: KnownThings) {
-  const numbers = yield* Repository.takeOrders(columns, source)
+  const { database, numbers } = yield* Repository.takeOrders(columns, source)
   const again = numbers.size === 0 ? [] : rows.orders.filter(({ pk }) => numbers.get(pk) === 0)
   const held = again.length === 0 ? new Map<string, string>() : yield* Repository.heldVersions(again)
   const passedOver = new Map(again.map(({ orderId, pk }) => [orderId, held.get(pk)]))
   const fresh = orders.filter(({ orderId }) => !passedOver.has(orderId))
-  const things = known.unknown(again.length === 0 ? rows : rowsOf(fresh))
+  const things = known.unknown(database, again.length === 0 ? rows : rowsOf(fresh))
   yield* Repository.insertRows(things, rows.orders, columns, numbers, source)
   const duplicates = orders.filter(({ orderId, orderVersion }) => passedOver.get(orderId) === orderVersion)
   return { fresh, duplicates, things }

@@ -41,13 +41,13 @@ export type OrderColumns = Effect.Success<ReturnType<typeof orderColumns>>
 
 /**
  * Takes in the versions that are newer than the ones held, and locks the orders of the others.
- * @returns by the key of an order the number that its version got, 0 of one that was not taken in; first versions, which
- *   nearly all are, are left out
+ * @returns `numbers`: by the key of an order the number that its version got, 0 of one that was not taken in; first
+ *   versions, which nearly all are, are left out. `database`: the identity of the one that took them
  */
 export const takeOrders = Effect.fnUntraced(function* ({ orders }: OrderColumns, source: string) {
   const sql = yield* SqlClient.SqlClient
   const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-  const rows = yield* sql<{ h_order_pk: string; version_no: number }>`
+  const rows = yield* sql<{ database: string; h_order_pk: string | null; version_no: number }>`
     with taken as (
       insert into dds.h_order as held (h_order_pk, order_id, order_dt, order_version, version_no, load_dt, load_src)
       select h_order_pk, order_id, order_dt, order_version, 1, ${now}::timestamptz, ${source}
@@ -59,14 +59,18 @@ export const takeOrders = Effect.fnUntraced(function* ({ orders }: OrderColumns,
       where held.order_version < excluded.order_version
       returning held.h_order_pk, held.version_no
     )
-    select h_order_pk, coalesce(version_no, 0) as version_no
-    from unnest(${orders.pks}::uuid[]) as delivered (h_order_pk) left join taken using (h_order_pk)
-    where (select count(*) from taken where version_no = 1) < cardinality(${orders.pks}::uuid[])
-      and version_no is distinct from 1`
-  return new Map(rows.map((row) => [row.h_order_pk, row.version_no]))
+    select database, h_order_pk, coalesce(version_no, 0) as version_no
+    from ops.database_identity() as database left join (
+      select h_order_pk, version_no from unnest(${orders.pks}::uuid[]) as delivered (h_order_pk) left join taken using (h_order_pk)
+      where (select count(*) from taken where version_no = 1) < cardinality(${orders.pks}::uuid[])
+        and version_no is distinct from 1
+    ) as others on true`
+  const numbers = new Map<string, number>()
+  for (const row of rows) if (row.h_order_pk !== null) numbers.set(row.h_order_pk, row.version_no)
+  return { numbers, database: rows[0]?.database ?? "" }
 })
 
-export type VersionNumbers = Effect.Success<ReturnType<typeof takeOrders>>
+export type VersionNumbers = Effect.Success<ReturnType<typeof takeOrders>>["numbers"]
 
 /** The versions held of these orders. A statement of its own after the locks: it sees what they waited for. */
 export const heldVersions = Effect.fnUntraced(function* (orders: VaultRows["orders"]) {

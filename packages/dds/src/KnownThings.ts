@@ -18,6 +18,7 @@ export class KnownThings {
   #since = -Infinity
   #begunAt = -Infinity
   #isUnderWay = false
+  #database = ""
 
   /**
    * A transaction begins. If the last one did not come to its commit, the database may not be the one it was: after a
@@ -33,8 +34,13 @@ export class KnownThings {
     this.#isUnderWay = true
   }
 
-  /** The rows that may not be in the vault yet. */
-  unknown(things: Things): Things {
+  /**
+   * The rows that may not be in the vault yet.
+   * @param database the identity of the one that the transaction is in: another may lack what was committed
+   */
+  unknown(database: string, things: Things): Things {
+    if (database !== this.#database) this.#rows = new WeakSet()
+    this.#database = database
     const unknown = <Row extends object>(rows: ReadonlyArray<Row>) => rows.filter((row) => !this.#rows.has(row))
     return {
       users: unknown(things.users),

@@ -6,9 +6,14 @@ import { dish, order } from "./versionedOrder.ts"
 const orderOf = (userName: string, dishId = "d1") => order([dish(dishId, "Супы")], { userName })
 
 /** How many rows of each kind a transaction that begins then would send; it is committed unless told. */
-const sends = (known: KnownThings, nowMillis: number, sent: VersionedOrder, isCommitted = true) => {
+const sends = (
+  known: KnownThings,
+  nowMillis: number,
+  sent: VersionedOrder,
+  { database = "first", isCommitted = true } = {}
+) => {
   known.begin(nowMillis)
-  const things = known.unknown(vaultRows([orderInVault(sent)]))
+  const things = known.unknown(database, vaultRows([orderInVault(sent)]))
   if (isCommitted) known.committed([things])
   return Object.values(things).map((rows) => rows.length)
 }
@@ -19,7 +24,7 @@ const none = [0, 0, 0, 0, 0, 0]
 describe("things known to be in the vault", () => {
   it("are sent until a transaction that sent them is committed, and not again while the backlog runs", () => {
     const known = new KnownThings()
-    assert.deepStrictEqual(sends(known, 0, orderOf("Котова"), false), all)
+    assert.deepStrictEqual(sends(known, 0, orderOf("Котова"), { isCommitted: false }), all)
     assert.deepStrictEqual(sends(known, 100, orderOf("Котова")), all, "the first transaction was rolled back")
     assert.deepStrictEqual(sends(known, 200, orderOf("Котова")), none)
   })
@@ -27,8 +32,15 @@ describe("things known to be in the vault", () => {
   it("are sent again after a transaction that did not come to its commit: a failover may have lost them", () => {
     const known = new KnownThings()
     assert.deepStrictEqual(sends(known, 0, orderOf("Котова")), all)
-    assert.deepStrictEqual(sends(known, 100, orderOf("Котова"), false), none)
+    assert.deepStrictEqual(sends(known, 100, orderOf("Котова"), { isCommitted: false }), none)
     assert.deepStrictEqual(sends(known, 200, orderOf("Котова")), all)
+  })
+
+  it("are sent again to a database that took over, which may lack them, however soon", () => {
+    const known = new KnownThings()
+    sends(known, 0, orderOf("Котова"))
+    assert.deepStrictEqual(sends(known, 1, orderOf("Котова"), { database: "second" }), all)
+    assert.deepStrictEqual(sends(known, 2, orderOf("Котова"), { database: "second" }), none)
   })
 
   it("another name or another dish is another row", () => {

@@ -52,7 +52,9 @@ export const remedies = {
     "npx metka republish: DDS takes the order in again, its newest version alone",
   remove: "delete the row: no order supports it",
   removeLedger: "delete the row of cdm.order_contributions, then npx metka rebuild",
-  restoreStg: "restore the row of stg.order_events from a backup: nothing else has it",
+  restoreStg:
+    "have the orders read anew, as Operation in README.md says; what Kafka does not hold any more a backup of " +
+    "stg.order_events has",
   wait: "run the STG service: it removes or adds the row with the order's next version or attempt; else restore it"
 } as const
 

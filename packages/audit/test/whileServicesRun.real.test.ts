@@ -106,7 +106,7 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))("verify and rebuild whi
           yield* settled(expected.parked.length)
           const noted = yield* command(env, "verify")
           assert.strictEqual(noted.code, 0)
-          assert.match(noted.stderr, /committed offsets are \d+ messages past the newest.*have the topics read anew/)
+          assert.match(noted.stderr, /committed offsets are \d+ messages past the newest.*have the orders read anew/)
         }).pipe(Effect.provide(clientsOf(env)))
       }).pipe(
         Effect.scoped,

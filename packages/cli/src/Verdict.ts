@@ -73,6 +73,6 @@ export const leftNothingText = (messages: number): ReadonlyArray<string> =>
     : [
         `STG's committed offsets are ${counted(messages, "message", "messages")} past the newest that its tables know. ` +
           "Older versions, what was sent again and markers of transactions leave nothing there. But if PostgreSQL " +
-          "was brought back from a copy of its disk, orders are missing: have the topics read anew, as Operation in " +
+          "was brought back from a copy of its disk, orders are missing: have the orders read anew, as Operation in " +
           "README.md says."
       ]

@@ -66,8 +66,8 @@ create table ops.bookmarks (
   written_at timestamptz not null,
   primary key (consumer_group, topic, partition)
 );
-comment on table ops.bookmarks is 'Up to where each stage has read for certain: from there it reads again once the database has gone back';
-comment on column ops.bookmarks."offset" is 'Everything before it is in this database; Kafka knows where the group goes on';
+comment on table ops.bookmarks is 'Up to where everything of a partition has come through all stages: from there the first one reads again once the database has gone back';
+comment on column ops.bookmarks."offset" is 'Everything before it is in this database, in this stage and those behind; Kafka knows where the group goes on';
 comment on column ops.bookmarks.database is 'ops.database_identity() when it was written';
 create function ops.database_identity() returns text language plpgsql volatile set search_path = '' as $$
 declare

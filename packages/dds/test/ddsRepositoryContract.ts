@@ -1,19 +1,23 @@
 /** What the vault promises, on PGlite and on a real server alike. */
 import { assert, layer as withLayer } from "@effect/vitest"
 import { emptied } from "@metka/testing/databaseLayers"
+import { whileRunning } from "@metka/testing/whileRunning"
 import { writtenRows } from "@metka/testing/writtenRows"
 import { Effect, type Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import * as fc from "fast-check"
+import * as Dds from "../src/Dds.ts"
 import {
   currentNames,
   currentOrders,
   type Order,
+  send,
   sent,
   surroundings,
   takeIn,
   takeInRecords,
   toOutgoing,
+  untilDone,
   versionText
 } from "./DdsHarness.ts"
 
@@ -349,6 +353,28 @@ export const ddsRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
           "user u1",
           "user u2"
         ])
+      })
+    )
+
+    test(
+      "a database that took over within the second, without the last transaction, is sent guests and dishes again",
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const takesOver = emptied.pipe(
+          Effect.andThen(
+            sql`create or replace function ops.database_identity() returns text language sql as 'select ''another'''`
+          )
+        )
+        yield* whileRunning(
+          Dds.run,
+          send([toOutgoing({ id: 1, version: 1 })]).pipe(
+            Effect.andThen(untilDone),
+            Effect.andThen(takesOver),
+            Effect.andThen(send([toOutgoing({ id: 2, version: 1 })])),
+            Effect.andThen(untilDone)
+          )
+        )
+        assert.deepInclude((yield* currentOrders)[0], { id: "2", guest: "u1", dishes: "soup:soups" })
       })
     )
 

@@ -121,22 +121,26 @@ comment on column cdm.tag_rules.window_days is 'Each time a guest orders, the or
 comment on column cdm.tag_rules.exit_threshold is 'With a window: the tag is taken once no more orders than these are left in it; null without';
 comment on column cdm.user_tags.order_cnt is 'The category''s counter now; with a window, that of the window at the guest''s newest order';
 `,
-    // A database that has gone back would give again the event ids that it gave after that.
+    // A database that has gone back would give again the event ids that it gave after that. It may go back to the same
+    // state twice, so the clock says where they go on: no database gives a million of them a second.
     "0009_event_ids_after_a_restore": `
 create table cdm.numbering_databases (database text primary key);
-comment on table cdm.numbering_databases is 'By ops.database_identity(), the databases that have given event ids: in each they begin a million higher than the one before had come';
+comment on table cdm.numbering_databases is 'By ops.database_identity(), the databases that have given event ids: in each they go on from its time, in microseconds since 1970';
+create function cdm.number_from_now() returns void language sql set search_path = '' as $$
+  with sequence (name) as (values (pg_catalog.pg_get_serial_sequence('cdm.user_tag_history', 'event_id')::pg_catalog.regclass))
+  select pg_catalog.setval(name, greatest(pg_catalog.nextval(name),
+    (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000000)::bigint)) from sequence
+$$;
 insert into cdm.numbering_databases values (ops.database_identity());
-select setval(pg_get_serial_sequence('cdm.user_tag_history', 'event_id'), max(event_id) + 1000000)
-from cdm.user_tag_history having max(event_id) > 0;
+select cdm.number_from_now() where exists (select from cdm.user_tag_history);
 create function cdm.number_above_other_databases() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
   here text := ops.database_identity();
-  sequence pg_catalog.regclass := pg_catalog.pg_get_serial_sequence('cdm.user_tag_history', 'event_id');
 begin
   if exists (select from cdm.numbering_databases where database = here) then return null; end if;
   insert into cdm.numbering_databases values (here) on conflict do nothing;
-  if found then perform pg_catalog.setval(sequence, pg_catalog.nextval(sequence) + 1000000); end if;
+  if found then perform cdm.number_from_now(); end if;
   return null;
 end
 $$;

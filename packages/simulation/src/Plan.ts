@@ -51,6 +51,8 @@ export type Fault =
       readonly back: number
       readonly at: number
     }
+  /** The database becomes what it was at `from`, as when a standby takes over that lacks what came after. */
+  | { readonly _tag: "GoesBack"; readonly from: number; readonly at: number }
   /** A process is asked to stop, stops in its own time, and is started again. */
   | { readonly _tag: "Restart"; readonly service: ServiceName; readonly at: number }
 

@@ -63,6 +63,11 @@ export class SimulatedDatabase {
     })
   }
 
+  /** The server has gone: whoever has anything open in it loses that. */
+  readonly disconnectAll: Effect.Effect<void> = Effect.suspend(() =>
+    this.#holder === undefined ? Effect.void : this.#lose(this.#holder)
+  )
+
   #acquire(process: Process, point: "begin" | "query") {
     return Effect.uninterruptibleMask((restore) =>
       Effect.gen({ self: this }, function* () {

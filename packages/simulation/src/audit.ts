@@ -71,7 +71,7 @@ export const audit = Effect.fnUntraced(function* (run: Run) {
   const problems = [
     ...diffState(acceptNewerNames(expected, actual), { ...actual, stgMessages }),
     ...(yield* verifyAtRest(run, expected)),
-    ...(yield* checkTags(run.broker)),
+    ...(yield* checkTags(run)),
     ...checkSameBytes(run, topics.stgOrders),
     ...checkSameBytes(run, topics.cdmStats)
   ]

@@ -1,6 +1,16 @@
 /** A seed → everything that is to happen in its run. */
 import { type Random, seededRandom } from "@metka/testing/messyStream/Random"
-import { type Edge, type Fault, type Moment, type Plan, type Point, type ServiceName, services } from "./Plan.ts"
+import { finalReferences } from "./expectation.ts"
+import {
+  type Edge,
+  type Event,
+  type Fault,
+  type Moment,
+  type Plan,
+  type Point,
+  type ServiceName,
+  services
+} from "./Plan.ts"
 import { makeWorkload } from "./makeWorkload.ts"
 
 const some = <A>(length: number, make: () => A): ReadonlyArray<A> => Array.from({ length }, make)
@@ -71,6 +81,25 @@ const faultOf = (random: Random, faultySteps: number): Fault => {
   return { _tag: "Restart", service, at }
 }
 
+/** Long enough that bookmarks come from CDM to STG. */
+const calm = some(5, (): Event => ({ _tag: "Lull", millis: 31_000 }))
+
+/**
+ * The same, with a database that goes back. References are what they will be from the start: a version that is enriched
+ * again says the same, and no order that was parked leaves just then.
+ */
+const goingBack = (random: Random, plan: Plan): Plan => {
+  const at = random.below(plan.faultySteps)
+  return {
+    ...plan,
+    references: finalReferences(plan),
+    events: plan.events
+      .filter((event) => event._tag !== "Reference")
+      .flatMap((event) => (random.chance(0.1) ? [event, ...calm] : [event])),
+    faults: [...plan.faults, { _tag: "GoesBack", from: random.below(at + 1), at }]
+  }
+}
+
 /** About as many as its way through the services takes. */
 const stepsOfAnEvent = 10
 
@@ -79,7 +108,7 @@ export const makePlan = (seed: number): Plan => {
   const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1))
   const { events, references } = makeWorkload(random)
   const faultySteps = 20 + events.length * stepsOfAnEvent
-  return {
+  const plan: Plan = {
     seed,
     partitions: 1 + random.below(3),
     batchRecords: random.pick([1, 2, 3, 8]),
@@ -89,4 +118,5 @@ export const makePlan = (seed: number): Plan => {
     faults: some(random.below(10), () => faultOf(random, faultySteps)),
     faultySteps
   }
+  return random.chance(0.15) ? goingBack(random, plan) : plan
 }

@@ -9,6 +9,7 @@ import { inputsOf, type TopologyShape } from "@metka/core/Topology"
 import { type Random, seededRandom } from "@metka/testing/messyStream/Random"
 import { Effect } from "effect"
 import type { SqlConnection } from "effect/sql"
+import type { DatabaseCopy } from "./DatabaseCopy.ts"
 import { FaultInjector } from "./FaultInjector.ts"
 import { Fleet } from "./Fleet.ts"
 import { Gates } from "./Gates.ts"
@@ -52,10 +53,24 @@ export class Run {
   readonly #gates: Gates
   readonly #database: SimulatedDatabase
   readonly #events: Array<Event>
+  readonly #copy: DatabaseCopy
   #rulesUnderWay = false
+  /** The rules that the operator wants, once they were asked for. */
+  #wanted: Extract<Event, { readonly _tag: "Rules" }> | undefined
+  /** When the copy is to be taken that the database goes back to. */
+  #copyDue: number | undefined
+  #hasCopy = false
+  hasGoneBack = false
 
-  constructor(plan: Plan, connection: SqlConnection.Connection, references: ReferenceData["Service"]) {
+  constructor(
+    plan: Plan,
+    connection: SqlConnection.Connection,
+    references: ReferenceData["Service"],
+    copy: DatabaseCopy
+  ) {
     this.plan = plan
+    this.#copy = copy
+    this.#copyDue = plan.faults.find((fault) => fault._tag === "GoesBack")?.from
     this.#random = seededRandom(plan.seed)
     this.broker = new MemoryBroker(plan.partitions, 1_048_576)
     this.#references = references
@@ -142,6 +157,11 @@ export class Run {
           look = undefined
         }
         this.trace.step += 1
+        if (this.#copyDue !== undefined && this.trace.step >= this.#copyDue && this.#database.isFree) {
+          this.#copyDue = undefined
+          this.#hasCopy = true
+          yield* this.#copy.take
+        }
         yield* this.strike
         if (yield* this.goOn) continue
         if (this.lag === 0 && !this.#rulesUnderWay && (yield* settled)) return
@@ -183,7 +203,16 @@ export class Run {
     return service === undefined ? Effect.void : this.fleet.start(service)
   })
 
-  private readonly strike = Effect.sync(() => {
+  /** Nobody is told but by broken connections; what the operator did since has to be done again. */
+  private readonly goBack = Effect.gen({ self: this }, function* () {
+    if (!this.#hasCopy) return
+    yield* this.#database.disconnectAll
+    yield* this.#copy.restore
+    this.hasGoneBack = true
+    if (this.#wanted !== undefined) this.#events.push(this.#wanted)
+  })
+
+  private readonly strike = Effect.gen({ self: this }, function* () {
     const { step } = this.trace
     if (this.#events.length === 0 && (step >= this.plan.faultySteps || this.#isIdle)) {
       this.faults.end()
@@ -203,6 +232,9 @@ export class Run {
         }
         case "Restart":
           this.fleet.stopOne(fault.service)
+          break
+        case "GoesBack":
+          yield* this.goBack
           break
         case "Outage":
         case "SlowReferences":
@@ -233,6 +265,7 @@ export class Run {
           return Effect.void
         }
         this.trace.add(`> ${event.rules.length} rules`)
+        this.#wanted = event
         return this.#apply(event.rules)
       case "Lull":
         this.trace.add("> a lull")

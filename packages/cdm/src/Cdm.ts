@@ -250,7 +250,7 @@ export const contributions = Effect.gen(function* () {
   const [topic, group] = inputsOf(topology).cdm
   yield* Pipeline.run({
     service: "cdm",
-    place: { isFirst: false, isLast: true },
+    isFirst: false,
     topic,
     group,
     output: topology.guestTags,

@@ -245,8 +245,10 @@ class GroupMember {
       throw isIllegalGeneration(error) ? illegal() : error
     })
     if (generation !== this.generation) throw illegal()
-    this.#skipped.clear()
-    for (const place of places) this.#consumer.seek(place)
+    for (const place of places) {
+      this.#skipped.forget(place.partition)
+      this.#consumer.seek(place)
+    }
   }
 
   #tellAssigned(partitions: ReadonlyArray<number>): void {
@@ -394,11 +396,16 @@ export class GroupMembers {
           maxRecords: 2 * options.maxRecords,
           maxBytes: bufferedBytes
         })
-        yield* this.#stayMember(options, buffer, yield* assignedOf(options)).pipe(
+        const told = yield* FiberHandle.make<void, never>()
+        yield* this.#stayMember(options, buffer, yield* assignedOf(options, told)).pipe(
           Effect.catch((error) => Effect.sync(() => buffer.fail(error))),
           Effect.forkScoped
         )
-        return Stream.fromEffectRepeat(buffer.take(options.maxRecords))
+        // A defect of whoever is told must end the stream, or nothing would ever be delivered.
+        return Stream.interruptWhen(
+          Stream.fromEffectRepeat(buffer.take(options.maxRecords)),
+          Effect.andThen(FiberHandle.join(told), Effect.never)
+        )
       })
     )
   }
@@ -469,9 +476,12 @@ export class GroupMembers {
   }
 }
 
-const assignedOf = Effect.fnUntraced(function* ({ onAssigned }: ConsumeOptions) {
+const assignedOf = Effect.fnUntraced(function* (
+  { onAssigned }: ConsumeOptions,
+  told: FiberHandle.FiberHandle<void, never>
+) {
   if (onAssigned === undefined) return undefined
-  const run = yield* FiberHandle.makeRuntime<never>()
+  const run = yield* FiberHandle.runtime(told)()
   const assigned: Assigned = (assignment, placed) =>
     void run(Effect.andThen(onAssigned(assignment), Effect.sync(placed)))
   return assigned

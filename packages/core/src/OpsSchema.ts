@@ -54,8 +54,8 @@ alter table ops.dead_letters add column order_id text generated always as (
 ) stored;
 comment on column ops.dead_letters.order_id is 'The order that the message is about, where the beginning of its value or its header order-id tells';
 `,
-    // A dump restored into the same database makes its tables anew; a standby that takes over begins a timeline. Where a
-    // managed server keeps its own to itself, the tables must do.
+    // A dump restored into the same database makes its tables anew, perhaps those of one schema alone; a standby that takes
+    // over begins a timeline. What a managed server keeps to itself is left out.
     "0005_bookmarks": `
 create table ops.bookmarks (
   consumer_group text not null,
@@ -69,14 +69,22 @@ create table ops.bookmarks (
 comment on table ops.bookmarks is 'Up to where everything of a partition has come through all stages: from there the first one reads again once the database has gone back';
 comment on column ops.bookmarks."offset" is 'Everything before it is in this database, in this stage and those behind; Kafka knows where the group goes on';
 comment on column ops.bookmarks.database is 'ops.database_identity() when it was written';
-create function ops.database_identity() returns text language plpgsql volatile set search_path = '' as $$
+create function ops.database_identity() returns text
+language plpgsql volatile security definer set search_path = '' as $$
 declare
-  tables text := 'ops.bookmarks'::pg_catalog.regclass::pg_catalog.oid::text;
+  cluster text := '?';
+  timeline text := '?';
 begin
-  return concat_ws('/', (select system_identifier from pg_catalog.pg_control_system()),
-    left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8), tables);
-exception when insufficient_privilege or feature_not_supported or undefined_function then
-  return tables;
+  begin
+    select system_identifier into cluster from pg_catalog.pg_control_system();
+  exception when insufficient_privilege or feature_not_supported or undefined_function then null;
+  end;
+  begin
+    timeline := left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8);
+  exception when insufficient_privilege or feature_not_supported or undefined_function then null;
+  end;
+  return concat_ws('/', cluster, timeline, concat_ws('.', to_regclass('ops.bookmarks')::oid,
+    to_regclass('stg.order_events')::oid, to_regclass('dds.h_order')::oid, to_regclass('cdm.order_contributions')::oid));
 end
 $$;
 comment on function ops.database_identity() is 'Differs where the database may have gone back: another cluster, another timeline, or tables restored from a dump';

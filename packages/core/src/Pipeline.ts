@@ -130,7 +130,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
         topic: stage.topic,
         group: stage.group,
         maxRecords: stage.maxRecords,
-        ...(stage.place.isFirst ? { onAssigned: placed } : {}),
+        ...(stage.isFirst ? { onAssigned: placed } : {}),
         onFetching: (problem) => (problem === undefined ? isUp("kafka") : isDown("kafka", problem))
       })
       const batches = consumption.pipe(

@@ -54,4 +54,8 @@ export class SkippedOffsets {
   clear(): void {
     this.#partitions.clear()
   }
+
+  forget(partition: number): void {
+    this.#partitions.delete(partition)
+  }
 }

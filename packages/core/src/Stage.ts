@@ -20,18 +20,15 @@ export interface Stored {
   readonly outcomes: Outcomes
 }
 
-/** Where a stage stands among those that a message goes through. */
-export interface StagePlace {
-  readonly isFirst: boolean
-  readonly isLast: boolean
-}
-
 export interface Stage<A, P, R> {
   readonly service: string
-  readonly place: StagePlace
+  /** Whether it takes what comes from outside: it reads that again once the database has gone back. */
+  readonly isFirst: boolean
   readonly topic: string
   readonly group: string
   readonly output: string
+  /** The group that reads the output, where a stage does. */
+  readonly nextGroup?: string
   /** Upper bound of records in one batch, and so in one transaction. */
   readonly maxRecords: number
   /** Pure; what it refuses becomes a dead letter. */

@@ -23,7 +23,7 @@ import {
 
 describe("A partition", () => {
   const lag = { partition: 0, start: 10, committed: 100, end: 120 }
-  const from = (offset: number, isHere = false) => readAgainFrom(lag, { offset, isHere })
+  const from = (offset: number, isHere = false) => readAgainFrom(lag, { offset, database: "a database" }, isHere)
 
   it("goes on where its group is, in the database its bookmark was written in", () =>
     assert.isUndefined(from(40, true)))
@@ -34,10 +34,10 @@ describe("A partition", () => {
   it("goes on where a bookmark of another database is the group's offset", () => assert.isUndefined(from(100)))
 
   it("is read again from its start where the database has no bookmark, or one of another log", () =>
-    assert.deepStrictEqual([readAgainFrom(lag, undefined), from(101)], [10, 10]))
+    assert.deepStrictEqual([readAgainFrom(lag, undefined, false), from(101)], [10, 10]))
 
   it("is not read again where nothing of it was committed", () =>
-    assert.isUndefined(readAgainFrom({ ...lag, committed: 10 }, undefined)))
+    assert.isUndefined(readAgainFrom({ ...lag, committed: 10 }, undefined, false)))
 })
 
 /** What a standby that takes over does not have, or a dump that was restored. */
@@ -161,7 +161,7 @@ layer(embedded(opsMigrations, takenMigrations))("A stage whose database", (it) =
       const nextHas = (offset: number) => sql`
         insert into ops.bookmarks values ('next', ${topics.output}, 0, ${offset}::int, 'first', now())
         on conflict (consumer_group, topic, partition) do update set "offset" = excluded."offset"`
-      const fiber = yield* Effect.forkChild(runStage({ isLast: false }))
+      const fiber = yield* Effect.forkChild(runStage({ nextGroup: "next" }))
       yield* publish("1", "2", "3")
       yield* hasTaken("1", "2", "3")
       yield* done

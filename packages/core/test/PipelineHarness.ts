@@ -55,8 +55,7 @@ export interface StageFaults {
   readonly announce?: Effect.Effect<void, StageError>
   readonly onCommitted?: () => void
   readonly maxRecords?: number
-  /** It is, unless told. */
-  readonly isLast?: boolean
+  readonly nextGroup?: string
   /** The message that the output gets; as the value, unless told. */
   readonly publish?: (value: string) => string
 }
@@ -77,7 +76,8 @@ export const runStage = (faults: StageFaults = {}) =>
   Pipeline.run({
     ...topics,
     service: "tests",
-    place: { isFirst: true, isLast: faults.isLast ?? true },
+    isFirst: true,
+    ...(faults.nextGroup === undefined ? {} : { nextGroup: faults.nextGroup }),
     maxRecords: faults.maxRecords ?? 100,
     decode: faults.decode ?? decode,
     enrich: (received: ReadonlyArray<Received<string>>) =>

@@ -380,7 +380,7 @@ describe.skipIf(isMissing("kafka"))("On real Kafka", () => {
         const stage = yield* Effect.forkScoped(
           Pipeline.run({
             service: "tests",
-            place: { isFirst: true, isLast: true },
+            isFirst: true,
             topic,
             group,
             output: `${topic}-output`,

@@ -143,10 +143,11 @@ export const run = Effect.gen(function* () {
   const [topic, group] = inputsOf(topology).dds
   yield* Pipeline.run({
     service: "dds",
-    place: { isFirst: false, isLast: false },
+    isFirst: false,
     topic,
     group,
     output: topology.cdmStats,
+    nextGroup: topology.groupCdm,
     maxRecords: topology.maxBatchRecords,
     decode,
     enrich: prepare,

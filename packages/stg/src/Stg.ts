@@ -189,10 +189,11 @@ const orders = Effect.gen(function* () {
   const [topic, group] = inputsOf(topology).stg
   yield* Pipeline.run({
     service,
-    place: { isFirst: true, isLast: false },
+    isFirst: true,
     topic,
     group,
     output: topology.stgOrders,
+    nextGroup: topology.groupDds,
     maxRecords: topology.maxBatchRecords,
     decode,
     enrich: lookUp,

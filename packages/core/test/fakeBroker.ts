@@ -1,10 +1,10 @@
-/** Brokers that a test can freeze, and whose logins it can cut. They let everybody in by PLAIN, and know of no topic. */
+/** Brokers that a test can freeze, and whose logins it can cut. They know of no topic, and of no password. */
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import { createServer, type Socket } from "node:net"
 
 /** What a broker does with whoever logs in. */
-type Login = "accept" | "cut" | "refuse"
+export type Login = "accept" | "cut" | "refuse" | "leave unanswered"
 
 export interface FakeBroker {
   readonly address: string
@@ -19,6 +19,7 @@ export interface FakeBroker {
 /** Source: Kafka protocol guide. */
 const apiKeys = { metadata: 3, saslHandshake: 17, apiVersions: 18, saslAuthenticate: 36 }
 const saslAuthenticationFailed = 58
+const mechanisms = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 const int16 = (value: number): Buffer => {
   const bytes = Buffer.alloc(2)
@@ -66,12 +67,10 @@ export const fakeBroker = (
     const sockets = new Set<Socket>()
     let isFrozen = false
 
-    const answer = (apiKey: number): Buffer | undefined => {
+    const answer = (apiKey: number): Buffer => {
       if (apiKey === apiKeys.apiVersions) return Buffer.concat([int16(0), served, int32(0)])
       if (apiKey === apiKeys.metadata) return metadata(members())
-      if (apiKey === apiKeys.saslHandshake)
-        return Buffer.concat([int16(0), array([text("PLAIN"), text("SCRAM-SHA-512")])])
-      if (login === "cut") return undefined
+      if (apiKey === apiKeys.saslHandshake) return Buffer.concat([int16(0), array(mechanisms.map(text))])
       return Buffer.concat([int16(login === "refuse" ? saslAuthenticationFailed : 0), noText, int32(0)])
     }
     const serve = (socket: Socket) => {
@@ -84,10 +83,12 @@ export const fakeBroker = (
         while (received.length >= 4 && received.length >= 4 + received.readInt32BE(0)) {
           const request = received.subarray(4, 4 + received.readInt32BE(0))
           received = received.subarray(4 + request.length)
-          if (isFrozen) continue
-          const body = answer(request.readInt16BE(0))
-          if (body === undefined) socket.destroy()
-          else socket.write(Buffer.concat([int32(4 + body.length), request.subarray(4, 8), body]))
+          const apiKey = request.readInt16BE(0)
+          const isLogin = apiKey === apiKeys.saslAuthenticate
+          if (isFrozen || (isLogin && login === "leave unanswered")) continue
+          if (isLogin && login === "cut") return socket.destroy()
+          const body = answer(apiKey)
+          socket.write(Buffer.concat([int32(4 + body.length), request.subarray(4, 8), body]))
         }
       })
     }

@@ -31,17 +31,22 @@ const int32 = (value: number): Buffer => {
   bytes.writeInt32BE(value)
   return bytes
 }
+const int64 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigInt64BE(BigInt(value))
+  return bytes
+}
 const text = (value: string): Buffer => Buffer.concat([int16(Buffer.byteLength(value)), Buffer.from(value)])
 const noText = int16(-1)
 const array = (values: ReadonlyArray<Buffer>): Buffer => Buffer.concat([int32(values.length), ...values])
 
-/** In the lowest versions, and in no other. */
+/** In these versions, and in no other. */
 const served = array(
   [
     [apiKeys.metadata, 1],
     [apiKeys.saslHandshake, 1],
     [apiKeys.apiVersions, 1],
-    [apiKeys.saslAuthenticate, 0]
+    [apiKeys.saslAuthenticate, 1]
   ].map(([key = 0, version = 0]) => Buffer.concat([int16(key), int16(version), int16(version)]))
 )
 
@@ -58,10 +63,14 @@ const metadata = (addresses: ReadonlyArray<string>): Buffer =>
     array([])
   ])
 
-/** @param members the addresses of the brokers of which it says that they are the cluster, when it is asked */
+/**
+ * @param members the addresses of the brokers of which it says that they are the cluster, when it is asked
+ * @param sessionMillis how long a login holds; 0 for ever
+ */
 export const fakeBroker = (
   members: () => ReadonlyArray<string>,
-  login: Login = "accept"
+  login: Login = "accept",
+  sessionMillis = 0
 ): Effect.Effect<FakeBroker, never, Scope.Scope> =>
   Effect.gen(function* () {
     const sockets = new Set<Socket>()
@@ -71,7 +80,12 @@ export const fakeBroker = (
       if (apiKey === apiKeys.apiVersions) return Buffer.concat([int16(0), served, int32(0)])
       if (apiKey === apiKeys.metadata) return metadata(members())
       if (apiKey === apiKeys.saslHandshake) return Buffer.concat([int16(0), array(mechanisms.map(text))])
-      return Buffer.concat([int16(login === "refuse" ? saslAuthenticationFailed : 0), noText, int32(0)])
+      return Buffer.concat([
+        int16(login === "refuse" ? saslAuthenticationFailed : 0),
+        noText,
+        int32(0),
+        int64(sessionMillis)
+      ])
     }
     const serve = (socket: Socket) => {
       let received = Buffer.alloc(0)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Kafka as KafkaClient, logLevel } from "kafkajs"
-import { fakeBroker } from "./fakeBroker.ts"
+import { fakeBroker, type FakeBroker } from "./fakeBroker.ts"
 import { connected } from "./foreignClient.ts"
 
 /** Nothing ends because kafkajs itself gives up. */
@@ -28,22 +28,32 @@ const addressesOf = (admin: Effect.Success<ReturnType<typeof adminOf>>) =>
 /** A client begins with any of the brokers; of so many some begin with the one that matters. */
 const clients = 20
 
+/** kafkajs logs in anew 10 s before the end of a session. */
+const dueAtOnce = 1
+
 describe("A client of several brokers, as kafkajs is patched here", () => {
-  it.live("asks the others when its connections were idle and closed, and one of the brokers answers nothing", () =>
+  const asksTheOthers = (sessionMillis: number, before: (brokers: ReadonlyArray<FakeBroker>) => Effect.Effect<void>) =>
     Effect.gen(function* () {
       const addresses: Array<string> = []
-      const started = fakeBroker(() => addresses)
+      const started = fakeBroker(() => addresses, "accept", sessionMillis)
       const [frozen, ...well] = yield* Effect.all([started, started, started])
       const brokers = [frozen, ...well]
       addresses.push(...brokers.map(({ address }) => address))
       const admins = yield* Effect.all(Array.from({ length: clients }, () => adminOf(addresses)))
       const ask = Effect.forEach(admins, addressesOf, { concurrency: "unbounded" })
       yield* ask
-      yield* Effect.forEach(brokers, ({ closeIdle }) => closeIdle)
+      yield* before(brokers)
       frozen.freeze()
       const answers = yield* ask.pipe(Effect.timeout("20 seconds"), Effect.ensuring(frozen.stop))
       for (const answer of answers) assert.deepStrictEqual(answer, addresses)
     }).pipe(Effect.scoped)
+
+  it.live("asks the others when its connections were idle and closed, and one of the brokers answers nothing", () =>
+    asksTheOthers(0, (brokers) => Effect.forEach(brokers, ({ closeIdle }) => closeIdle, { discard: true }))
+  )
+
+  it.live("asks the others when it has to log in anew everywhere, and one of the brokers answers nothing", () =>
+    asksTheOthers(dueAtOnce, () => Effect.void)
   )
 
   it.live("goes back to where it began when none of the brokers it knows of can be connected to", () =>

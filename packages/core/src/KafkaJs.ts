@@ -79,7 +79,7 @@ const readLag = async (admin: Admin, topic: string, group: string) => {
     admin.fetchTopicOffsets(topic),
     untilReady(() => admin.fetchOffsets({ groupId: group, topics: [topic] }), isCoordinatorNotReady)
   ]).catch((cause: unknown) => {
-    throw kafkaError("lag", topic)(cause)
+    throw kafkaError("lag", { topic, group })(cause)
   })
   const byPartition = new Map(
     committed.flatMap(({ partitions }) => partitions).map(({ offset, partition }) => [partition, offset])
@@ -183,7 +183,7 @@ export const layer: Layer.Layer<Kafka, Config.ConfigError> = Layer.effect(
           catch: (error) =>
             isIllegalGeneration(error)
               ? illegalGeneration(group, batch.topic)
-              : kafkaError("commit", batch.topic)(error)
+              : kafkaError("commit", { topic: batch.topic, group })(error)
         }).pipe(
           Effect.timeoutOrElse({
             duration: commitTimeoutMillis,

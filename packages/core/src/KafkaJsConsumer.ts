@@ -258,7 +258,7 @@ class GroupMember {
     const goOnAt = (offsets: ReadonlyMap<number, number>) =>
       Effect.tryPromise({
         try: () => this.#goOnAt(generation, offsets),
-        catch: (error) => (error instanceof KafkaError ? error : kafkaError("commit", this.topic)(error))
+        catch: (error) => (error instanceof KafkaError ? error : kafkaError("commit", this)(error))
       })
     this.#assigned({ partitions, goOnAt }, () => {
       if (generation !== this.generation) return
@@ -460,7 +460,7 @@ export class GroupMembers {
         return member
       }),
       (member) =>
-        Effect.tryPromise({ try: () => member.run(), catch: kafkaError("consume", options.topic) }).pipe(
+        Effect.tryPromise({ try: () => member.run(), catch: kafkaError("consume", options) }).pipe(
           Effect.flip,
           Effect.map((error) => ({ error, hasFetched: member.hasFetched, memberId: member.memberId })),
           Effect.raceFirst(

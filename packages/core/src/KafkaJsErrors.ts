@@ -4,6 +4,15 @@ import { KafkaError, KafkaRefused, KafkaUnavailable, RecordTooLarge } from "./Ka
 /** Kafka's names of the errors that blame the record's size. Source: Kafka protocol guide, error codes 10 and 18. */
 const tooLarge = new Set(["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"])
 
+/** Node's codes for a certificate that is of no authority we know. */
+const unknownAuthority = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY"
+])
+
 /** Those that stay until somebody changes the configuration: Kafka's names, kafkajs's error names, Node's TLS codes. */
 const refused = new Set([
   "TOPIC_AUTHORIZATION_FAILED",
@@ -18,11 +27,7 @@ const refused = new Set([
   "KafkaJSSASLAuthenticationError",
   "KafkaJSNotImplemented",
   "CERT_HAS_EXPIRED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  ...unknownAuthority,
   "ERR_TLS_CERT_ALTNAME_INVALID"
 ])
 
@@ -70,22 +75,45 @@ const messageOf = (error: unknown): string =>
 
 const ownMessageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
-/** Records carry the time of this machine; a broker takes none that is more than an hour ahead of its own. */
+/** What an operation is about, of which kafkajs's errors say nothing. */
+interface About {
+  readonly topic?: string
+  readonly group?: string
+}
+
+/** kafkajs does not say on what a right is missing. Without one on a group it finds no coordinator. */
+const missingRight = (names: ReadonlyArray<string>, { group, topic }: About): string =>
+  topic !== undefined && names.includes("TOPIC_AUTHORIZATION_FAILED")
+    ? `: topic ${topic}`
+    : group !== undefined && names.includes("GROUP_AUTHORIZATION_FAILED")
+      ? `: group ${group}`
+      : group !== undefined && names.includes("KafkaJSGroupCoordinatorNotFound")
+        ? `: group ${group}, on which a right may be missing`
+        : ""
+
+const refusedLogin = new Set(["KafkaJSSASLAuthenticationError", "SASL_AUTHENTICATION_FAILED"])
+
 const hint = (names: ReadonlyArray<string>): string =>
   names.includes("INVALID_TIMESTAMP")
-    ? ": this machine's clock is probably more than an hour ahead of the broker's"
-    : ""
+    ? // Records carry the time of this machine; a broker takes none that is more than an hour ahead of its own.
+      ": this machine's clock is probably more than an hour ahead of the broker's"
+    : names.some((name) => unknownAuthority.has(name))
+      ? ": KAFKA_SSL_CA_FILE must name the authority of the broker's certificate; it is read at the start, so restart " +
+        "after it was renewed"
+      : names.some((name) => refusedLogin.has(name))
+        ? ": KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD are read at the start, so restart after they were changed"
+        : ""
 
 /** Everything that is neither the record's nor the configuration's fault is an outage, which passes. */
 export const kafkaError =
-  (operation: string, topic?: string) =>
+  (operation: string, about: About = {}) =>
   (cause: unknown): KafkaError => {
     if (cause instanceof KafkaError) return cause
     const names = [...namesOf(cause)]
     const message =
-      topic !== undefined && isTopicMissing(cause)
-        ? `there is no topic ${topic}: the service creates it if it may; if not, create it`
-        : messageOf(cause) + hint(names)
+      about.topic !== undefined && isTopicMissing(cause)
+        ? `there is no topic ${about.topic}: the service creates it if it may; if not, create it`
+        : messageOf(cause) + missingRight(names, about) + hint(names)
     const fields = { message, cause }
     const reason = names.some((name) => tooLarge.has(name))
       ? new RecordTooLarge(fields)

@@ -58,7 +58,7 @@ const sendHalving = async (producer: Producer, topic: string, records: ReadonlyA
     if (bytes > connectionBytes) throw tooLarge(topic, bytes)
     await producer.send({ topic, acks: -1, messages: records.map((record) => record.message) })
   } catch (cause) {
-    const error = kafkaError("publish", topic)(cause)
+    const error = kafkaError("publish", { topic })(cause)
     if (error.reason._tag !== "RecordTooLarge") throw error
     if (records.length === 1) throw tooLarge(topic, bytes, cause)
     const middle = records.length >> 1

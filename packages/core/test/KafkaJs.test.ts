@@ -131,13 +131,20 @@ describe("KafkaJs.layer without a broker", () => {
   )
 })
 
+const { createErrorFromCode }: { createErrorFromCode: (code: number) => Error } = createRequire(import.meta.url)(
+  "kafkajs/src/protocol/error"
+)
+
 it("a timestamp that the broker does not take is an outage, and points at this machine's clock", () => {
-  const { createErrorFromCode }: { createErrorFromCode: (code: number) => Error } = createRequire(import.meta.url)(
-    "kafkajs/src/protocol/error"
-  )
   const { message, reason } = kafkaError("publish")(createErrorFromCode(32))
   assert.strictEqual(reason._tag, "KafkaUnavailable")
   assert.match(message, /out of acceptable range: this machine's clock is probably more than an hour ahead/)
+})
+
+it("a right that is missing is named with the topic or the group that it is about", () => {
+  const about = { topic: "orders", group: "stg" }
+  assert.match(kafkaError("consume", about)(createErrorFromCode(29)).message, /topic orders/)
+  assert.match(kafkaError("consume", about)(createErrorFromCode(30)).message, /group stg/)
 })
 
 interface RequestQueue {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { makeConnection } from "../src/KafkaJsConnection.ts"
+import { setImmediate } from "node:timers/promises"
+import { type Connection, makeConnection } from "../src/KafkaJsConnection.ts"
 
 const hangs = new Promise<void>(() => {})
 
@@ -54,6 +55,66 @@ describe("A connection to Kafka", () => {
       yield* Fiber.interrupt(fiber)
       request.reject(new Error("closed"))
       assert.strictEqual(yield* connection.use("publish", ({ number }) => Promise.resolve(number), 1_000), 1)
+      assert.deepStrictEqual(dropped, [])
+    }).pipe(Effect.scoped)
+  )
+
+  /** A request that begins, and that its caller does not wait for. */
+  const giveUp = (connection: Connection<{ readonly number: number }>, request: () => Promise<void> = () => hangs) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.forkChild(connection.use("publish", request, 60_000), { startImmediately: true })
+      yield* Effect.promise(() => setImmediate())
+      return Fiber.interrupt(fiber)
+    })
+  const usedNow = (connection: Connection<{ readonly number: number }>) =>
+    connection.use("publish", ({ number }) => Promise.resolve(number), 1_000)
+
+  it.live(
+    "is replaced when callers wait for less than it takes to call it stuck, and give up one after the other",
+    () =>
+      Effect.gen(function* () {
+        const { dropped, make } = clients(connects)
+        const connection = yield* makeConnection(make)
+        yield* Effect.flatten(giveUp(connection))
+        assert.deepStrictEqual(dropped, [])
+        yield* Effect.flatten(giveUp(connection))
+        assert.deepStrictEqual(dropped, [1])
+        assert.strictEqual(yield* usedNow(connection), 2)
+      }).pipe(Effect.scoped)
+  )
+
+  it.live("is replaced too when it is the connecting that callers give up", () =>
+    Effect.gen(function* () {
+      const { dropped, make } = clients(() => hangs)
+      const connection = yield* makeConnection(make)
+      yield* Effect.flatten(giveUp(connection, connects))
+      yield* Effect.flatten(giveUp(connection, connects))
+      assert.deepStrictEqual(dropped, [1])
+      assert.strictEqual(yield* usedNow(connection), 2)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("stays when the broker answers somebody between two who give up", () =>
+    Effect.gen(function* () {
+      const { dropped, make } = clients(connects)
+      const connection = yield* makeConnection(make)
+      yield* Effect.flatten(giveUp(connection))
+      yield* usedNow(connection)
+      yield* Effect.flatten(giveUp(connection))
+      const refusal = Object.assign(new Error("no"), { type: "TOPIC_AUTHORIZATION_FAILED" })
+      yield* Effect.flip(connection.use("publish", () => Promise.reject(refusal), 1_000))
+      yield* Effect.flatten(giveUp(connection))
+      assert.strictEqual(yield* usedNow(connection), 1)
+      assert.deepStrictEqual(dropped, [])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("stays when several give up at once what they were waiting for together", () =>
+    Effect.gen(function* () {
+      const { dropped, make } = clients(connects)
+      const connection = yield* makeConnection(make)
+      for (const end of yield* Effect.all([giveUp(connection), giveUp(connection), giveUp(connection)])) yield* end
+      assert.strictEqual(yield* usedNow(connection), 1)
       assert.deepStrictEqual(dropped, [])
     }).pipe(Effect.scoped)
   )

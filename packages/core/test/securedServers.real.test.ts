@@ -7,14 +7,25 @@ import {
   securedPostgresServer,
   securedRedisServer
 } from "@metka/testing/servers"
-import { ConfigProvider, Context, Effect, Layer } from "effect"
+import { eventuallyTrue } from "@metka/testing/eventually"
+import { ConfigProvider, Context, Effect, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
+import {
+  type AclEntry,
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  Kafka as KafkaClient,
+  logLevel,
+  ResourcePatternTypes
+} from "kafkajs"
 import * as Database from "../src/Database.ts"
-import { Kafka } from "../src/Kafka.ts"
+import { Kafka, type KafkaError } from "../src/Kafka.ts"
 import * as KafkaJs from "../src/KafkaJs.ts"
 import { ReferenceData } from "../src/ReferenceData.ts"
 import * as RedisReferenceData from "../src/RedisReferenceData.ts"
 import { refusalOf } from "../src/Outage.ts"
+import { connected } from "./foreignClient.ts"
 import { eventually, freshTopic, outgoing, startMember } from "./kafkaContract.ts"
 
 const from = (environment: Readonly<Record<string, string>>) =>
@@ -30,19 +41,30 @@ interface Authorities {
 
 const password = "secret"
 
-class SecuredKafka extends Context.Service<SecuredKafka, Authorities & { readonly brokers: string }>()(
-  "metka/test/SecuredKafka"
-) {
+const readBy = (user: string, topic: string): AclEntry => ({
+  principal: `User:${user}`,
+  host: "*",
+  operation: AclOperationTypes.READ,
+  permissionType: AclPermissionTypes.ALLOW,
+  resourceType: AclResourceTypes.TOPIC,
+  resourceName: topic,
+  resourcePatternType: ResourcePatternTypes.LITERAL
+})
+
+class SecuredKafka extends Context.Service<
+  SecuredKafka,
+  Authorities & { readonly brokers: string; readonly administration: string }
+>()("metka/test/SecuredKafka") {
   static readonly layer = Layer.effect(
     SecuredKafka,
     Effect.gen(function* () {
       const found = yield* authorities
       const server = yield* securedKafkaServer({
         certificates: found.right,
-        users: { metka: "secret" },
+        users: { metka: "secret", stranger: "secret" },
         superUsers: ["metka"]
       })
-      return { ...found, brokers: server.brokers }
+      return { ...found, brokers: server.brokers, administration: server.administration }
     })
   )
 }
@@ -73,18 +95,16 @@ describe.skipIf(isMissing("kafka"))("Kafka over TLS with SASL", () => {
       )
     }
 
+    const badLogin = /authenticat.*KAFKA_SASL_PASSWORD.*restart/i
+    const badAuthority = /certificate.*KAFKA_SSL_CA_FILE.*restart/i
     const wrong: ReadonlyArray<
       readonly [string, (servers: SecuredKafka["Service"]) => Readonly<Record<string, string>>, RegExp]
     > = [
-      [
-        "a wrong password (PLAIN)",
-        () => ({ KAFKA_SASL_MECHANISM: "plain", KAFKA_SASL_PASSWORD: "no" }),
-        /authenticat/i
-      ],
-      ["a wrong password (SCRAM)", () => ({ KAFKA_SASL_PASSWORD: "no" }), /authenticat/i],
-      ["an unknown user", () => ({ KAFKA_SASL_USERNAME: "nobody" }), /authenticat/i],
-      ["another authority", ({ wrong }) => ({ KAFKA_SSL_CA_FILE: wrong.authorityFile }), /certificate/i],
-      ["no authority but the public ones", () => ({ KAFKA_SSL_CA_FILE: "" }), /certificate/i],
+      ["a wrong password (PLAIN)", () => ({ KAFKA_SASL_MECHANISM: "plain", KAFKA_SASL_PASSWORD: "no" }), badLogin],
+      ["a wrong password (SCRAM)", () => ({ KAFKA_SASL_PASSWORD: "no" }), badLogin],
+      ["an unknown user", () => ({ KAFKA_SASL_USERNAME: "nobody" }), badLogin],
+      ["another authority", ({ wrong }) => ({ KAFKA_SSL_CA_FILE: wrong.authorityFile }), badAuthority],
+      ["no authority but the public ones", () => ({ KAFKA_SSL_CA_FILE: "" }), badAuthority],
       [
         "a host name that is not the certificate's",
         ({ brokers }) => ({ KAFKA_BROKERS: brokers.replace("localhost", "127.0.0.1") }),
@@ -109,6 +129,32 @@ describe.skipIf(isMissing("kafka"))("Kafka over TLS with SASL", () => {
         })
       )
     }
+
+    it.effect("who lacks a right is told on which topic, or on which group", () =>
+      Effect.gen(function* () {
+        const { administration } = yield* SecuredKafka
+        const env = yield* environmentOf
+        const as = (environment: Readonly<Record<string, string>>) =>
+          Layer.provide(Layer.fresh(KafkaJs.layer), from(environment))
+        const { group, topic } = yield* freshTopic.pipe(Effect.provide(as(env)))
+        yield* Effect.gen(function* () {
+          const kafka = yield* Kafka
+          const told = <A>(operation: Effect.Effect<A, KafkaError>) =>
+            Effect.map(Effect.flip(operation), ({ message }) => message)
+          const consume = Stream.runDrain(kafka.consume({ topic, group, maxRecords: 10 }))
+          for (const operation of [kafka.publish(topic, [outgoing("a", "b")]), kafka.lag(topic, group), consume]) {
+            assert.include(yield* told(operation), `topic ${topic}`)
+          }
+          const client = new KafkaClient({ brokers: [administration], logLevel: logLevel.NOTHING })
+          const admin = yield* connected(() => client.admin())
+          yield* Effect.promise(() => admin.createAcls({ acl: [readBy("stranger", topic)] }))
+          yield* eventuallyTrue(
+            "the group is named once the topic may be read",
+            Effect.map(told(kafka.lag(topic, group)), (message) => message.includes(`group ${group}`))
+          )
+        }).pipe(Effect.scoped, Effect.provide(as({ ...env, KAFKA_SASL_USERNAME: "stranger" })))
+      })
+    )
   })
 })
 

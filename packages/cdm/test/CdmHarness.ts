@@ -181,7 +181,7 @@ export interface TagEvent {
 export const history = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   return yield* sql<TagEvent>`
-    select event_id::int as event, user_id as guest, tag, action, order_cnt as count from cdm.user_tag_history order by event_id`
+    select event_id::float8 as event, user_id as guest, tag, action, order_cnt as count from cdm.user_tag_history order by event_id`
 })
 
 export const heldTags = Effect.gen(function* () {

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { cdmMigrations } from "../src/CdmSchema.ts"
 import { publishTags } from "../src/TagOutbox.ts"
-import { announced, surroundings, userId } from "./CdmHarness.ts"
+import { announced, history, surroundings, userId } from "./CdmHarness.ts"
 import { tagContract } from "./tagContract.ts"
 
 const database = real(opsMigrations, cdmMigrations)
@@ -24,9 +24,11 @@ describe.skipIf(isMissing("postgres"))("On real PostgreSQL", () => {
           from generate_series(1, 3500) as n`
         yield* Effect.all([publishTags, publishTags, publishTags], { concurrency: "unbounded" })
         yield* publishTags
+        const given = (yield* history).map(({ event }) => event)
+        assert.lengthOf(given, 3_500)
         assert.deepStrictEqual(
           (yield* announced).map(({ event }) => event),
-          Array.from({ length: 3_500 }, (_, index) => index + 1)
+          given
         )
       }).pipe(Effect.provide(surroundings()))
     )

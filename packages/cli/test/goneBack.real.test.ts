@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { differences, loadReferences, oracle, send } from "@metka/testing/againstOracle"
 import { eventually } from "@metka/testing/eventually"
-import { tagsByTable, tagsByTopic } from "@metka/testing/guestTags"
+import { newestEventId, tagsByTable, tagsByTopic } from "@metka/testing/guestTags"
 import { messyStream } from "@metka/testing/messyStream/messyStream"
 import { metka } from "@metka/testing/processes"
 import { applyRulesFile, clientsOf, startServices } from "@metka/testing/processSystem"
@@ -53,6 +53,7 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))(
             const expected = yield* oracle(stream.initialReferences, stream.rules)
             yield* settled(expected.parked.length, patience)
             const announced = yield* tagsByTopic
+            const newest = yield* newestEventId
 
             yield* postgres.kill
             yield* Effect.promise(async () => {
@@ -71,6 +72,7 @@ describe.skipIf(isMissing("kafka", "redis", "postgres"))(
             assert.deepStrictEqual(yield* tagsByTable, announced)
             assert.deepStrictEqual(yield* tagsByTopic, announced)
             assert.isAbove(announced.length, 10)
+            assert.isTrue((yield* newestEventId) > newest, "the tags that were given once more have newer ids")
             yield* metka(env, "verify")
             assert.match(services[0]?.stdout() ?? "", /messages of \S+ are read again: PostgreSQL does not say/)
           }).pipe(Effect.provide(clientsOf(env)))

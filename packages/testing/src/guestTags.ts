@@ -6,6 +6,14 @@ import { topicRecords } from "./topicRecords.ts"
 
 const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString("utf8")
 
+const eventId = (headers: ReadonlyMap<string, Uint8Array>): bigint => BigInt(text(headers.get("event-id")))
+
+/** The largest `event-id` that was announced. */
+export const newestEventId = Effect.gen(function* () {
+  const records = yield* topicRecords((yield* Topology).guestTags)
+  return records.reduce((newest, { headers }) => (eventId(headers) > newest ? eventId(headers) : newest), 0n)
+})
+
 interface Event {
   readonly id: bigint
   readonly action: string
@@ -25,7 +33,7 @@ export const tagsByTopic = Effect.gen(function* () {
     } = JSON.parse(text(value))
     const row = JSON.stringify([text(key), message.tag, message.rule_version])
     const place = JSON.stringify([text(key), message.tag])
-    const id = BigInt(text(headers.get("event-id")))
+    const id = eventId(headers)
     const held = newest.get(place)
     if (message.user_id !== text(key)) throw new Error(`key ${text(key)} of a message for ${message.user_id}`)
     if (held === undefined || held.id < id) newest.set(place, { id, action: message.action, row })

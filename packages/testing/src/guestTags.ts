@@ -1,4 +1,5 @@
 /** What marketing knows: the topic `guest-tags`, read from its start. */
+import type { RecordHeaders } from "@metka/core/Kafka"
 import { Topology } from "@metka/core/Topology"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
@@ -6,7 +7,7 @@ import { topicRecords } from "./topicRecords.ts"
 
 const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString("utf8")
 
-const eventId = (headers: ReadonlyMap<string, Uint8Array>): bigint => BigInt(text(headers.get("event-id")))
+const eventId = (headers: RecordHeaders): bigint => BigInt(text(headers.get("event-id")))
 
 /** The largest `event-id` that was announced. */
 export const newestEventId = Effect.gen(function* () {

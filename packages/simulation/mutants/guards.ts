@@ -236,5 +236,25 @@ export const guards: ReadonlyArray<Guard> = [
     "audit/src/judgeOrder.ts",
     "inVault: dds_version === stg_version ? stored : undefined,",
     "inVault: stored,"
+  ]),
+  guard("a bookmark does not wait for the stages behind", [
+    "core/src/Bookmarks.ts",
+    "if (nextGroup === undefined) return committed",
+    "return committed"
+  ]),
+  guard("a bookmark of one database is moved in another", [
+    "core/src/Bookmarks.ts",
+    "held.get(partition)?.database !== here)) {",
+    "held.get(partition) === undefined)) {"
+  ]),
+  guard("DDS takes for known what another database has", [
+    "dds/src/KnownThings.ts",
+    "if (database !== this.#database) this.#rows = new WeakSet()",
+    ""
+  ]),
+  guard("event ids are given again once the database has gone back", [
+    "cdm/src/CdmSchema.ts",
+    "if found then perform cdm.number_from_now(); end if;",
+    ""
   ])
 ]

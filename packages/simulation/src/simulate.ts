@@ -60,6 +60,8 @@ export class Run {
   /** When the copy is to be taken that the database goes back to. */
   #copyDue: number | undefined
   #hasCopy = false
+  /** How readily time goes on while there is something to do: bookmarks move by the clock. */
+  readonly #timeWeight: number
   hasGoneBack = false
 
   constructor(
@@ -70,6 +72,7 @@ export class Run {
   ) {
     this.plan = plan
     this.#copy = copy
+    this.#timeWeight = plan.faults.some((fault) => fault._tag === "GoesBack") ? 0.2 : 0.02
     this.#copyDue = plan.faults.find((fault) => fault._tag === "GoesBack")?.from
     this.#random = seededRandom(plan.seed)
     this.broker = new MemoryBroker(plan.partitions, 1_048_576)
@@ -188,7 +191,7 @@ export class Run {
     if (next !== undefined && (next._tag !== "Lull" || choices.length === 0)) choices.push([1, this.#nextEvent])
     const due = this.#time.nextDue
     if (due !== undefined && !this.faults.isOver) {
-      choices.push([choices.length === 0 ? 1 : 0.02, Effect.sync(() => this.#sleepUntil(due))])
+      choices.push([choices.length === 0 ? 1 : this.#timeWeight, Effect.sync(() => this.#sleepUntil(due))])
     }
     return Effect.as(choose(this.#random, choices), choices.length > 0)
   })

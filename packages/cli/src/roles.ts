@@ -20,7 +20,7 @@ export interface DatabaseRole {
 /** Every process tells that it is alive. */
 const heartbeat = ["usage on schema ops", "select, insert, update, delete on ops.service_instances"]
 
-/** A stage keeps how far it has read for certain. */
+/** A stage keeps up to where it and those behind it have everything. */
 const bookmarks = ["select, insert, update on ops.bookmarks"]
 
 /** A service keeps dead letters and reads none of them: `on conflict` looks at the columns of the unique key. */

@@ -8,9 +8,9 @@
  * what a database loses is its end: where the bookmark is of another database than this one, reading again from it misses
  * nothing. Only the first stage does so: what it reads again it sends again, with what the references say now.
  *
- * The later stages' bookmarks say how far they are with what the stage before has sent. They do not go back, so their
- * offsets may be of what the database has lost. But what is sent again comes after them, and so do the ends of the topic
- * that the stage before then waits for.
+ * The later stages' bookmarks say how far they are with what the stage before has sent. They may cover messages that the
+ * database has lost. That does no harm: the first stage sends these again, and its own bookmark waits until the later
+ * stages have passed the new copies.
  *
  * Nothing else rests on bookmarks: which message counts is decided by its content, and where a group goes on by Kafka.
  */
@@ -89,21 +89,22 @@ export const makeBookmarks = (kafka: Kafka["Service"], options: BookmarksOptions
       if (from !== undefined) again.set(lag.partition, from)
       offsets.set(lag.partition, from ?? lag.committed)
     }
-    if (again.size > 0) {
-      yield* goOnAt(again)
-      yield* checkIsAt(again)
-      yield* Effect.logWarning(readAgainText(topic, lags, again))
+    if (again.size > 0) yield* Effect.logWarning(readAgainText(topic, lags, again))
+    if (offsets.size > 0) {
+      // Those that stay where they are too: an attempt before this one may have committed, and not been told.
+      yield* goOnAt(offsets)
+      yield* checkIsAt(offsets)
+      if ((yield* rows.write(here, offsets, "upsert")) !== here) return false
     }
-    if (offsets.size > 0 && (yield* rows.write(here, offsets, "upsert")) !== here) return false
     lastHere = here
     placed = new Set(partitions)
     return true
   })
 
   /** A member that is ending may say that it has committed, and has not. */
-  const checkIsAt = Effect.fnUntraced(function* (again: Offsets) {
+  const checkIsAt = Effect.fnUntraced(function* (offsets: Offsets) {
     const lags = yield* kafka.lag(topic, group)
-    if (lags.some(({ committed, partition }) => committed > (again.get(partition) ?? committed))) {
+    if (lags.some(({ committed, partition }) => committed > (offsets.get(partition) ?? committed))) {
       return yield* illegalGeneration(group, topic)
     }
   })
@@ -112,8 +113,9 @@ export const makeBookmarks = (kafka: Kafka["Service"], options: BookmarksOptions
   const confirmed = Effect.fnUntraced(function* (here: string, committed: Offsets) {
     if (nextGroup === undefined) return committed
     const { held } = yield* bookmarkRows(nextGroup, output).read
-    // The ends last: a stage publishes before it commits, and no bookmark of this log is past them.
-    const ends = new Map((yield* kafka.lag(output, nextGroup)).map(({ end, partition }) => [partition, end]))
+    // The ends last: a stage publishes before it commits, and no bookmark of this log is past them. By the own group: on
+    // the next one a service has no right.
+    const ends = new Map((yield* kafka.lag(output, group)).map(({ end, partition }) => [partition, end]))
     const hasPassed = ([partition, end]: readonly [number, number]) => {
       const offset = held.get(partition)?.offset ?? 0
       return offset >= end && offset <= (ends.get(partition) ?? 0)
@@ -143,7 +145,7 @@ export const makeBookmarks = (kafka: Kafka["Service"], options: BookmarksOptions
     place: (assignment) =>
       Effect.sync(forget).pipe(
         Effect.andThen(Effect.repeat(placeOnce(assignment), { until: (isPlaced) => isPlaced })),
-        // Somebody else has the partitions now, or we are told of them anew.
+        // The membership is ending: whoever gets the partitions next places them.
         Effect.catchIf(isOutdated, (error) => Effect.logDebug(`not placed: ${error.message}`)),
         Effect.asVoid,
         oneAtATime

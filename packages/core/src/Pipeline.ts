@@ -39,6 +39,8 @@ const batchesInMemory = 2
  */
 const concludeAfter = Duration.millis(25)
 
+/** So long it takes to notice that the database has gone back. */
+const bookmarksEvery = "30 seconds"
 const bookmarksTimeout = "30 seconds"
 
 /** Long enough for a batch under way at SIGTERM, short enough that the process ends within two seconds. */
@@ -152,7 +154,7 @@ export const run = <A, P, R>(stage: Stage<A, P, R>) =>
     )
     const keepBookmarks = endingWithin(bookmarks.keep, bookmarksTimeout).pipe(
       Effect.catch((error) => Effect.logDebug(`bookmarks stay where they are: ${error.message}`)),
-      Effect.delay("30 seconds"),
+      Effect.delay(bookmarksEvery),
       Effect.forever
     )
     const catchUp = Effect.repeat(offsets.catchUp, Schedule.spaced("10 seconds"))

@@ -4,7 +4,7 @@ import { embedded } from "@metka/testing/databaseLayers"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { makeBookmarks } from "../src/Bookmarks.ts"
-import { type Assignment, illegalGeneration, type Kafka } from "../src/Kafka.ts"
+import { type Assignment, illegalGeneration, type Kafka, KafkaError, KafkaUnavailable } from "../src/Kafka.ts"
 import * as KafkaMemory from "../src/KafkaMemory.ts"
 import { MemoryBroker } from "../src/MemoryBroker.ts"
 import { opsMigrations } from "../src/OpsSchema.ts"
@@ -69,6 +69,12 @@ const makeWorld = () => {
     append,
     assignment,
     commit,
+    commitUntold: (offsets: ReadonlyMap<number, number>) => {
+      broker.commit(client, group, input, generation, offsets)
+      return new KafkaError({ operation: "commit", reason: new KafkaUnavailable({ message: "connection closed" }) })
+    },
+    readTo: (offset: number) => broker.seek(group, input, 0, offset),
+    position: () => member.positions.get(0),
     committed: () => broker.lag(input, group)[0]?.committed,
     makeProcess,
     makeAnew: (topic: string) => void broker.topic(topic).partitions[0]?.splice(0),
@@ -160,6 +166,23 @@ layer(embedded(opsMigrations))("A bookmark", (it) => {
       assert.strictEqual(yield* bookmark, "A 4")
       yield* process.place(world.assignment)
       assert.deepStrictEqual([yield* bookmark, world.committed()], ["B 4", 4])
+    }))
+
+  test("is read from though the answer to going back to it was lost", (world) =>
+    Effect.gen(function* () {
+      yield* setBookmark(group, input, 4, "A")
+      world.append(input, 10)
+      world.commit(10)
+      world.readTo(10)
+      yield* becomeAnother("B")
+      const process = yield* world.makeProcess
+      const unanswered: Assignment = {
+        partitions: [0],
+        goOnAt: (offsets) => Effect.suspend(() => Effect.fail(world.commitUntold(offsets)))
+      }
+      yield* Effect.flip(process.place(unanswered))
+      yield* process.place(world.assignment)
+      assert.deepStrictEqual([yield* bookmark, world.committed(), world.position()], ["B 4", 4, 4])
     }))
 
   test("is read again where the database goes back once more while the group is taken back", (world) =>

@@ -71,11 +71,12 @@ const takeIn = withMemorySystem(
   })
 )
 
+/** By name, so that `cdm.numbering_databases` is there before a row of the history, which would add to it. */
 const tables = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   return yield* sql<{ name: string; copy: string }>`
     select format('%I.%I', schemaname, tablename) as name, format('copies.%I', tablename) as copy from pg_tables
-    where schemaname in ('stg', 'dds', 'cdm') and tablename <> 'migrations'`
+    where schemaname in ('stg', 'dds', 'cdm') and tablename <> 'migrations' order by 1`
 })
 
 const keepCopies = Effect.gen(function* () {

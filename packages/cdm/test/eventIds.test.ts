@@ -1,16 +1,10 @@
 import { assert, layer } from "@effect/vitest"
+import { becomeAnother } from "@metka/testing/becomeAnother"
 import { embedded, emptied } from "@metka/testing/databaseLayers"
 import { opsMigrations } from "@metka/core/OpsSchema"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { cdmMigrations } from "../src/CdmSchema.ts"
-
-const becomeAnother = Effect.fnUntraced(function* (timeline: string) {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql.unsafe(
-    `create or replace function ops.database_identity() returns text language sql as 'select ''${timeline}'''`
-  )
-})
 
 /** Gives so many tags, and says which ids they got. */
 const give = Effect.fnUntraced(function* (count: number) {

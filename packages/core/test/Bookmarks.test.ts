@@ -1,4 +1,5 @@
 import { assert, describe, it, layer } from "@effect/vitest"
+import { becomeAnother } from "@metka/testing/becomeAnother"
 import { embedded } from "@metka/testing/databaseLayers"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
@@ -45,13 +46,6 @@ const goBackTo = Effect.fnUntraced(function* (values: ReadonlyArray<string>, tim
   const sql = yield* SqlClient.SqlClient
   yield* sql`delete from ops.taken where value <> all(${values}::text[])`
   yield* becomeAnother(timeline)
-})
-
-const becomeAnother = Effect.fnUntraced(function* (timeline: string) {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql.unsafe(
-    `create or replace function ops.database_identity() returns text language sql as 'select ''${timeline}'''`
-  )
 })
 
 const forget = Effect.gen(function* () {

@@ -1,5 +1,6 @@
 /** What can happen between two steps of moving or placing a bookmark, step by step. */
 import { assert, layer } from "@effect/vitest"
+import { becomeAnother } from "@metka/testing/becomeAnother"
 import { embedded } from "@metka/testing/databaseLayers"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
@@ -13,13 +14,6 @@ const input = "orders"
 const output = "enriched"
 const group = "first"
 const nextGroup = "second"
-
-const becomeAnother = Effect.fnUntraced(function* (name: string) {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql.unsafe(
-    `create or replace function ops.database_identity() returns text language sql as 'select ''${name}'''`
-  )
-})
 
 const setBookmark = Effect.fnUntraced(function* (ofGroup: string, topic: string, offset: number, database: string) {
   const sql = yield* SqlClient.SqlClient
@@ -87,6 +81,17 @@ const makeWorld = () => {
   }
 }
 
+/** A process that has noted the tenth offset, to become the bookmark once the next stage has ten messages. */
+const placedAndNoted = Effect.fnUntraced(function* (world: ReturnType<typeof makeWorld>) {
+  const process = yield* world.makeProcess
+  yield* process.place(world.assignment)
+  world.append(input, 10)
+  world.append(output, 10)
+  world.commit(10)
+  yield* process.keep
+  return process
+})
+
 layer(embedded(opsMigrations))("A bookmark", (it) => {
   const test = <E>(
     name: string,
@@ -103,12 +108,7 @@ layer(embedded(opsMigrations))("A bookmark", (it) => {
 
   test("moves only once the next stage is past what was in its topic by then", (world) =>
     Effect.gen(function* () {
-      const process = yield* world.makeProcess
-      yield* process.place(world.assignment)
-      world.append(input, 10)
-      world.append(output, 10)
-      world.commit(10)
-      yield* process.keep
+      const process = yield* placedAndNoted(world)
       yield* setBookmark(nextGroup, output, 9, "A")
       yield* process.keep
       assert.strictEqual(yield* bookmark, "A 0")
@@ -121,12 +121,7 @@ layer(embedded(opsMigrations))("A bookmark", (it) => {
     Effect.gen(function* () {
       yield* setBookmark("renamed before", output, 10, "A")
       yield* setBookmark("renamed long before", output, 1, "A")
-      const process = yield* world.makeProcess
-      yield* process.place(world.assignment)
-      world.append(input, 10)
-      world.append(output, 10)
-      world.commit(10)
-      yield* process.keep
+      const process = yield* placedAndNoted(world)
       yield* process.keep
       assert.strictEqual(yield* bookmark, "A 0")
       yield* setBookmark(nextGroup, output, 10, "A")
@@ -198,12 +193,7 @@ layer(embedded(opsMigrations))("A bookmark", (it) => {
 
   test("does not move to what another process had committed before the database went back", (world) =>
     Effect.gen(function* () {
-      const process = yield* world.makeProcess
-      yield* process.place(world.assignment)
-      world.append(input, 10)
-      world.append(output, 10)
-      world.commit(10)
-      yield* process.keep
+      const process = yield* placedAndNoted(world)
       yield* becomeAnother("B")
       yield* (yield* world.makeProcess).place(world.assignment)
       assert.deepStrictEqual([yield* bookmark, world.committed()], ["B 0", 0])
@@ -214,12 +204,7 @@ layer(embedded(opsMigrations))("A bookmark", (it) => {
 
   test("that is deleted has the orders read anew, though they had been confirmed", (world) =>
     Effect.gen(function* () {
-      const process = yield* world.makeProcess
-      yield* process.place(world.assignment)
-      world.append(input, 10)
-      world.append(output, 10)
-      world.commit(10)
-      yield* process.keep
+      const process = yield* placedAndNoted(world)
       yield* setBookmark(nextGroup, output, 10, "A")
       const deleted = Effect.flatMap(
         SqlClient.SqlClient,

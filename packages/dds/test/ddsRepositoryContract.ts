@@ -1,5 +1,6 @@
 /** What the vault promises, on PGlite and on a real server alike. */
 import { assert, layer as withLayer } from "@effect/vitest"
+import { becomeAnother } from "@metka/testing/becomeAnother"
 import { emptied } from "@metka/testing/databaseLayers"
 import { whileRunning } from "@metka/testing/whileRunning"
 import { writtenRows } from "@metka/testing/writtenRows"
@@ -359,12 +360,7 @@ export const ddsRepositoryContract = <E>(name: string, layer: Layer.Layer<SqlCli
     test(
       "a database that took over within the second, without the last transaction, is sent guests and dishes again",
       Effect.gen(function* () {
-        const sql = yield* SqlClient.SqlClient
-        const takesOver = emptied.pipe(
-          Effect.andThen(
-            sql`create or replace function ops.database_identity() returns text language sql as 'select ''another'''`
-          )
-        )
+        const takesOver = Effect.andThen(emptied, becomeAnother("another"))
         yield* whileRunning(
           Dds.run,
           send([toOutgoing({ id: 1, version: 1 })]).pipe(

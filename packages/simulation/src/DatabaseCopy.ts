@@ -4,6 +4,7 @@
  */
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { tablesAndSequences } from "./database.ts"
 
 export interface DatabaseCopy {
   readonly take: Effect.Effect<void>
@@ -17,16 +18,13 @@ const setIdentity = (name: string) => `perform set_config('simulation.database',
 
 export const makeDatabaseCopy = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
+  const { sequences, tables: names } = yield* tablesAndSequences
   const tables = yield* sql<{ readonly name: string; readonly copy: string; readonly columns: string }>`
-    select format('%I.%I', schemaname, tablename) as name, format('copied.%I', schemaname || '_' || tablename) as copy, columns
-    from pg_tables, lateral (
-      select string_agg(quote_ident(attname), ', ' order by attnum) as columns from pg_attribute
-      where attrelid = format('%I.%I', schemaname, tablename)::regclass and attnum > 0 and not attisdropped and attgenerated = ''
-    ) as written
-    where schemaname in ('ops', 'stg', 'dds', 'cdm') and tablename <> 'migrations' order by 1`
-  const sequences = yield* sql<{ readonly name: string }>`
-    select format('%I.%I', schemaname, sequencename) as name from pg_sequences
-    where schemaname in ('ops', 'stg', 'dds', 'cdm') order by 1`
+    select name, format('copied.%I', replace(name, '.', '_')) as copy,
+      string_agg(quote_ident(attname), ', ' order by attnum) as columns
+    from unnest(${names}::text[]) as name join pg_attribute on attrelid = name::regclass
+    where attnum > 0 and not attisdropped and attgenerated = ''
+    group by name order by name`
   const procedure = (name: string, lines: ReadonlyArray<string>) =>
     sql.unsafe(`create or replace procedure ops.${name}() language plpgsql as $$ begin\n${lines.join(";\n")};\nend $$`)
 
@@ -41,7 +39,7 @@ export const makeDatabaseCopy = Effect.gen(function* () {
       `insert into ${copy} select ${columns} from ${name}`
     ]),
     "delete from copied.numbers",
-    ...sequences.map(({ name }) => `insert into copied.numbers select '${name}', last_value, is_called from ${name}`)
+    ...sequences.map((name) => `insert into copied.numbers select '${name}', last_value, is_called from ${name}`)
   ])
   yield* procedure("restore_copy", [
     // Nobody's triggers: the rows are there again, and nothing happens to them.

@@ -56,6 +56,10 @@ export type Fault =
   /** A process is asked to stop, stops in its own time, and is started again. */
   | { readonly _tag: "Restart"; readonly service: ServiceName; readonly at: number }
 
+/** When the plan's database goes back, and to when. */
+export const goingBackOf = (plan: Plan): Extract<Fault, { readonly _tag: "GoesBack" }> | undefined =>
+  plan.faults.find((fault) => fault._tag === "GoesBack")
+
 export type Event =
   /** A message of the orders topic; `says` is for people. */
   | { readonly _tag: "Order"; readonly key: string | null; readonly value: Uint8Array; readonly says: string }

@@ -26,11 +26,8 @@ export const clientOf = (connection: SqlConnection.Connection) =>
 /** After so many runs the deleted rows are cleared away. */
 const vacuumEvery = 50
 
-/**
- * An effect that empties all tables, and starts all sequences again. Deleting few rows takes a fifth of the time of
- * `truncate`, which makes a new file for every table and index.
- */
-export const makeEmptyTables = Effect.gen(function* () {
+/** All that a run changes, and migrations do not. */
+export const tablesAndSequences = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const tables = yield* sql<{ readonly name: string }>`
     select format('%I.%I', schemaname, tablename) as name from pg_tables
@@ -38,15 +35,24 @@ export const makeEmptyTables = Effect.gen(function* () {
   const sequences = yield* sql<{ readonly name: string }>`
     select format('%I.%I', schemaname, sequencename) as name from pg_sequences
     where schemaname in ('ops', 'stg', 'dds', 'cdm') order by 1`
-  const names = tables.map(({ name }) => name)
+  return { tables: tables.map(({ name }) => name), sequences: sequences.map(({ name }) => name) }
+})
+
+/**
+ * An effect that empties all tables, and starts all sequences again. Deleting few rows takes a fifth of the time of
+ * `truncate`, which makes a new file for every table and index.
+ */
+export const makeEmptyTables = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const { sequences, tables } = yield* tablesAndSequences
   yield* sql.unsafe(`create or replace procedure ops.empty_tables() language plpgsql as $$ begin
-    ${names.map((name) => `delete from ${name};`).join("\n")}
-    ${sequences.map(({ name }) => `perform setval('${name}', 1, false);`).join("\n")}
+    ${tables.map((name) => `delete from ${name};`).join("\n")}
+    ${sequences.map((name) => `perform setval('${name}', 1, false);`).join("\n")}
   end $$`)
   let runs = 0
   return Effect.gen(function* () {
     yield* sql`call ops.empty_tables()`
     runs += 1
-    if (runs % vacuumEvery === 0) yield* sql.unsafe(`vacuum ${names.join(", ")}`)
+    if (runs % vacuumEvery === 0) yield* sql.unsafe(`vacuum ${tables.join(", ")}`)
   })
 })

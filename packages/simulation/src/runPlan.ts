@@ -9,7 +9,7 @@ import { audit, verifyMidway } from "./audit.ts"
 import { clientOf, makeEmptyTables } from "./database.ts"
 import { makeDatabaseCopy } from "./DatabaseCopy.ts"
 import { expectationOf } from "./expectation.ts"
-import type { Plan } from "./Plan.ts"
+import { goingBackOf, type Plan } from "./Plan.ts"
 import { Run } from "./simulate.ts"
 
 export interface Verdict {
@@ -67,7 +67,7 @@ export const makeRunner = Effect.gen(function* () {
     })
     const isSettled = makeIsSettled(run)
     const midway = Effect.map(verifyMidway, (problems) => void falseAlarms.push(...problems))
-    const looks = plan.seed % looksMidwayEvery === 0 && !plan.faults.some((fault) => fault._tag === "GoesBack")
+    const looks = plan.seed % looksMidwayEvery === 0 && goingBackOf(plan) === undefined
     yield* run.untilSettled(isSettled, looks ? midway : undefined)
     if (run.fleet.problems.length > 0 || falseAlarms.length > 0) return verdict([])
     const { problems, state } = yield* audit(run)

@@ -13,7 +13,7 @@ import type { DatabaseCopy } from "./DatabaseCopy.ts"
 import { FaultInjector } from "./FaultInjector.ts"
 import { Fleet } from "./Fleet.ts"
 import { Gates } from "./Gates.ts"
-import { type Event, type Plan, services } from "./Plan.ts"
+import { type Event, goingBackOf, type Plan, services } from "./Plan.ts"
 import { SimulatedTime } from "./SimulatedClock.ts"
 import { SimulatedDatabase } from "./SimulatedDatabase.ts"
 import { StepScheduler } from "./StepScheduler.ts"
@@ -72,8 +72,9 @@ export class Run {
   ) {
     this.plan = plan
     this.#copy = copy
-    this.#timeWeight = plan.faults.some((fault) => fault._tag === "GoesBack") ? 0.2 : 0.02
-    this.#copyDue = plan.faults.find((fault) => fault._tag === "GoesBack")?.from
+    const goingBack = goingBackOf(plan)
+    this.#timeWeight = goingBack === undefined ? 0.02 : 0.2
+    this.#copyDue = goingBack?.from
     this.#random = seededRandom(plan.seed)
     this.broker = new MemoryBroker(plan.partitions, 1_048_576)
     this.#references = references
